@@ -1,0 +1,132 @@
+"""Typed schema of everything in conf/: Hydra checks names and types with it; `check` checks ranges.
+
+Only dataclasses and no heavy import: `--cfg job` and shell completion load this file.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from evalkit.errors import UserError
+
+# omegaconf reads these annotations at run time and knows Optional[...] on every supported release.
+
+
+@dataclass
+class RunsConfig:
+    count: int = 10
+    concurrency: int = 1
+    seed: int = 0
+    batches: int = 1
+
+
+@dataclass
+class BandConfig:
+    low: float = 0.10
+    high: float = 0.40
+    confidence: float = 0.95
+
+
+@dataclass
+class LimitsConfig:
+    max_tokens: Optional[int] = None
+    max_tokens_per_turn: Optional[int] = None
+    max_steps: Optional[int] = None
+    timeout_s: Optional[float] = None
+    tool_timeout_s: float = 30.0
+    max_cost_usd: Optional[float] = None
+
+
+@dataclass
+class AgentConfig:
+    nudges: int = 1
+    nudge: str = ""
+
+
+@dataclass
+class ModelConfig:
+    kind: str = "anthropic"
+    id: str = ""
+    base_url: Optional[str] = None
+    max_retries: int = 4
+    timeout_s: float = 600.0
+    max_output_tokens: int = 32000
+    cache_prompt: bool = True
+    stream: str = "auto"
+    params: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    replay_from: Optional[str] = None
+
+
+@dataclass
+class SandboxConfig:
+    level: str = "auto"
+    allow_weak: bool = False
+    memory_mb: int = 4096
+    cpu_s: int = 120
+    disk_mb: int = 64
+    processes: int = 16
+    output_kb: int = 64
+    pool: int = 2
+
+
+@dataclass
+class Config:
+    """The whole config. `task` stays open here: each plugin brings the schema of its own node."""
+
+    task: dict[str, Any] = field(default_factory=dict)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    runs: RunsConfig = field(default_factory=RunsConfig)
+    band: BandConfig = field(default_factory=BandConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    verbose: bool = False
+
+
+def check(config: Config) -> None:
+    """Raise `UserError` for the first value out of its range. Types were checked when it was composed."""
+    for key, value, fine, want in _rules(config):
+        if value is not None and not fine(value):
+            raise UserError(f"{key}={value} is out of range: {want}")
+    band = config.band
+    if band.low >= band.high:
+        raise UserError(
+            f"band.low={band.low} is not below band.high={band.high}: set for example band.low=0.1 band.high=0.4"
+        )
+
+
+def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
+    whole = (lambda n: n >= 1, "use a whole number from 1 up")
+    whole_or_null = (lambda n: n >= 1, "use a whole number from 1 up, or null for no limit")
+    above = (lambda x: x > 0 and math.isfinite(x), "use a number above 0, or null for no limit")
+    share = (lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25")
+    limits, runs, band, box, model = config.limits, config.runs, config.band, config.sandbox, config.model
+    return [
+        ("limits.max_tokens", limits.max_tokens, *whole_or_null),
+        ("limits.max_tokens_per_turn", limits.max_tokens_per_turn, *whole_or_null),
+        ("limits.max_steps", limits.max_steps, *whole_or_null),
+        ("limits.timeout_s", limits.timeout_s, *above),
+        ("limits.tool_timeout_s", limits.tool_timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
+        ("limits.max_cost_usd", limits.max_cost_usd, *above),
+        ("runs.count", runs.count, *whole),
+        ("runs.concurrency", runs.concurrency, *whole),
+        ("runs.seed", runs.seed, lambda n: n >= 0, "use a whole number from 0 up"),
+        ("runs.batches", runs.batches, lambda n: 1 <= n <= runs.count, "use 1 up to runs.count"),
+        ("band.low", band.low, *share),
+        ("band.high", band.high, *share),
+        ("band.confidence", band.confidence, lambda x: 0 < x < 1, "use a share between 0 and 1, such as 0.95"),
+        ("agent.nudges", config.agent.nudges, lambda n: n >= 0, "use a whole number from 0 up"),
+        ("model.max_retries", model.max_retries, lambda n: n >= 0, "use a whole number from 0 up"),
+        ("model.timeout_s", model.timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
+        ("model.max_output_tokens", model.max_output_tokens, *whole),
+        ("model.stream", model.stream, lambda s: s in ("auto", "always", "never"), "use auto, always or never"),
+        ("sandbox.memory_mb", box.memory_mb, *whole),
+        ("sandbox.cpu_s", box.cpu_s, *whole),
+        ("sandbox.disk_mb", box.disk_mb, *whole),
+        ("sandbox.processes", box.processes, *whole),
+        ("sandbox.output_kb", box.output_kb, *whole),
+        ("sandbox.pool", box.pool, lambda n: n >= 0, "use a whole number from 0 up"),
+    ]

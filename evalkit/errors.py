@@ -1,0 +1,13 @@
+"""Whose fault it is: the three exceptions that evalkit tells apart, and nothing else."""
+
+
+class UserError(Exception):
+    """The input was wrong. One sentence that contains the fix; exit status 2, no traceback."""
+
+
+class ProviderError(Exception):
+    """The model's provider failed and kept failing. The rollout ends as `error`, never as a failure of the model."""
+
+
+class SandboxError(Exception):
+    """The sandbox itself failed (not the code in it). The rollout or grading is an `error`, never a failure of the model."""

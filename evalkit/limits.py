@@ -1,0 +1,85 @@
+"""Budgets of a rollout: what the next model call may cost, and what a rollout would have been under smaller ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from evalkit.rollout import Ending, Rollout
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The `limits` of a config. `None` means no limit."""
+
+    max_tokens: int | None = None
+    """Output tokens of the whole rollout, thinking included."""
+    max_tokens_per_turn: int | None = None
+    """Output tokens of a single response."""
+    max_steps: int | None = None
+    """Model calls."""
+    timeout_s: float | None = None
+    """Wall clock of a rollout in seconds, without the time it waited for rate limits."""
+    tool_timeout_s: float = 30.0
+    """Wall clock of one tool call in seconds."""
+    max_cost_usd: float | None = None
+    """US dollars of the whole launch or sweep: no new rollout starts past it."""
+
+    def dominates(self, other: Limits) -> bool:
+        """Whether a rollout under `self`, clipped, is exactly the rollout under `other`.
+
+        Only token and step budgets are invisible to the model and can be clipped; a wall clock is not
+        reproducible, and a tool's time limit shows in its replies, so those two must be equal.
+        """
+        return (
+            _covers(self.max_tokens, other.max_tokens)
+            and _covers(self.max_tokens_per_turn, other.max_tokens_per_turn)
+            and _covers(self.max_steps, other.max_steps)
+            and self.timeout_s == other.timeout_s
+            and self.tool_timeout_s == other.tool_timeout_s
+        )
+
+
+def _covers(large: int | None, small: int | None) -> bool:
+    return large is None or (small is not None and small <= large)
+
+
+def next_call(limits: Limits, tokens: int, steps: int, *, ceiling: int, floor: int = 1) -> int | Ending:
+    """How many output tokens the next model call may ask for, or how the rollout ends instead.
+
+    `tokens` and `steps` were spent so far. `ceiling` is the most the model can write in one response;
+    `floor` the least that is worth buying (a thinking budget must fit below `max_tokens`).
+    A call that could only be thrown away is never bought.
+    """
+    if limits.max_tokens is not None and limits.max_tokens - tokens < floor:
+        return Ending.TOKEN_LIMIT
+    if limits.max_steps is not None and steps >= limits.max_steps:
+        return Ending.STEP_LIMIT
+    left = None if limits.max_tokens is None else limits.max_tokens - tokens
+    return min(n for n in (left, limits.max_tokens_per_turn, ceiling) if n is not None)
+
+
+def clip(rollout: Rollout, limits: Limits) -> Rollout:
+    """The rollout as it would have been under smaller `limits`: exact, because the model cannot see them.
+
+    Pure. A turn that crosses the token budget becomes a cut turn that costs what was left of the budget;
+    whatever it would have called or submitted did not happen. `limits` must be dominated by those that the
+    rollout was sampled under (`Limits.dominates`), else what lies beyond is unknown.
+    """
+    tokens, kept = 0, []
+    for step, turn in enumerate(rollout.turns):
+        allowed = next_call(limits, tokens, step, ceiling=turn.max_tokens)
+        if isinstance(allowed, Ending):
+            return replace(rollout, turns=tuple(kept), ending=allowed, detail="")
+        if turn.output_tokens > allowed:
+            kept.append(turn.cut_at(allowed))
+            return replace(rollout, turns=tuple(kept), ending=Ending.TOKEN_LIMIT, detail="")
+        kept.append(turn)
+        tokens += turn.output_tokens
+    return rollout
+
+
+def from_config(node: Mapping[str, Any]) -> Limits:
+    """The `limits` node of a resolved config as `Limits`."""
+    return Limits(**node)

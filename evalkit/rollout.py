@@ -1,0 +1,144 @@
+"""What happened in one agent try, and the exhaustive list of how it can end. Knows nothing of grading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+Json = Any
+"""Anything JSON can hold."""
+
+
+class Ending(StrEnum):
+    """How a rollout ended: exactly one of these."""
+
+    SUBMITTED = "submitted"  # called submit_answer with something its schema accepts
+    TOKEN_LIMIT = "token_limit"  # the output token budget was used up, or cut a response
+    STEP_LIMIT = "step_limit"  # as many model calls as allowed, and no submission
+    TIME_LIMIT = "time_limit"  # the wall clock ran out
+    GAVE_UP = "gave_up"  # ended its turn without submitting, after every reminder
+    REFUSED = "refused"  # the model, or its provider's filter, declined
+    CONTEXT_LIMIT = "context_limit"  # the conversation no longer fits the model
+    ERROR = "error"  # ours or the provider's fault: not a failure of the model
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What `submit_answer` was called with; `answer` is any JSON."""
+
+    answer: Json
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One model call, what it answered, and what was said back to it."""
+
+    max_tokens: int
+    """Output tokens that the request allowed."""
+    response: Mapping[str, Json]
+    """The Messages API response as it came: content blocks, stop_reason, usage, model, id."""
+    reply: tuple[Mapping[str, Json], ...] | None = None
+    """Content of the user message that answered it (tool results, a reminder); None if nothing was said back."""
+    submission: Submission | None = None
+    tool_errors: int = 0
+    """Tool calls in this turn that were answered with `is_error`."""
+    cut_tokens: int | None = None
+    """Set by `clip`: the response crossed the budget after this many tokens, and nothing it called happened."""
+
+    @property
+    def output_tokens(self) -> int:
+        """Output tokens of the response, thinking included; of a cut one, those inside the budget."""
+        return self.usage.get("output_tokens") or 0 if self.cut_tokens is None else self.cut_tokens
+
+    @property
+    def usage(self) -> Mapping[str, Json]:
+        """The `usage` object of the response, untouched by clipping."""
+        return self.response.get("usage") or {}
+
+    @property
+    def input_tokens(self) -> int:
+        """Input tokens of the call: fresh, written to the cache and read from it."""
+        names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        return sum(self.usage.get(name) or 0 for name in names)
+
+    @property
+    def content(self) -> Sequence[Mapping[str, Json]]:
+        """The response's content blocks."""
+        return self.response.get("content") or ()
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the provider says the response stopped."""
+        return self.response.get("stop_reason")
+
+    def cut_at(self, tokens: int) -> Turn:
+        """This turn with its response cut after `tokens` output tokens."""
+        return replace(self, cut_tokens=tokens, reply=None, submission=None, tool_errors=0)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds, kept apart from the facts: they differ between two runs of the same thing."""
+
+    started: float = 0.0
+    """Unix time."""
+    seconds: float = 0.0
+    """Wall clock without waiting for rate limits."""
+    waited: float = 0.0
+    """Seconds spent waiting for rate limits and retries."""
+    turns: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One agent try as it happened."""
+
+    run: int
+    """1-based; with the launch's seed it determines everything that is random on our side."""
+    prompt: str
+    system: str
+    tools: tuple[Mapping[str, Json], ...]
+    """Tool definitions as the model saw them."""
+    turns: tuple[Turn, ...] = ()
+    ending: Ending = Ending.ERROR
+    detail: str = ""
+    """One sentence for `error` and `refused`: what the provider or the sandbox said."""
+    leaked: bool = False
+    """A canary planted in the grader's process was found in the conversation."""
+    timing: Timing = field(default_factory=Timing, compare=False)
+
+    @property
+    def output_tokens(self) -> int:
+        """Output tokens of all turns."""
+        return sum(turn.output_tokens for turn in self.turns)
+
+    @property
+    def input_tokens(self) -> int:
+        """Input tokens of all turns, cached ones included."""
+        return sum(turn.input_tokens for turn in self.turns)
+
+    @property
+    def steps(self) -> int:
+        """Model calls."""
+        return len(self.turns)
+
+    @property
+    def tool_errors(self) -> int:
+        """Tool calls that were answered with `is_error`."""
+        return sum(turn.tool_errors for turn in self.turns)
+
+    @property
+    def submission(self) -> Submission | None:
+        """What was submitted, if anything."""
+        return next((turn.submission for turn in self.turns if turn.submission), None)
+
+    def messages(self) -> list[dict[str, Json]]:
+        """The conversation so far, as the next request sends it."""
+        messages: list[dict[str, Json]] = [{"role": "user", "content": self.prompt}]
+        for turn in self.turns:
+            messages.append({"role": "assistant", "content": list(turn.content)})
+            if turn.reply is not None:
+                messages.append({"role": "user", "content": list(turn.reply)})
+        return messages

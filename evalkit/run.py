@@ -1,0 +1,79 @@
+"""A run: one rollout with its grade, and its line in `runs.jsonl`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from evalkit.grading import Grade, Measurement
+from evalkit.rollout import Ending, Rollout
+
+
+class Outcome(StrEnum):
+    """What a run counts as. Errors are ours or the provider's and stand beside the pass rate, not in it."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One rollout, what the grader found out about its submission, and the verdict."""
+
+    number: int
+    """1-based."""
+    rollout: Rollout
+    grade: Grade | None
+    """None exactly where the outcome is `error`."""
+    measurement: Measurement | None = None
+    """None where nothing was submitted."""
+    cost_usd: float | None = None
+    """None where the price is unknown."""
+    error: str = ""
+    """One sentence where the outcome is `error`."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Passed, failed or error."""
+        if self.grade is None:
+            return Outcome.ERROR
+        return Outcome.PASSED if self.grade.passed else Outcome.FAILED
+
+    @property
+    def message(self) -> str:
+        """What the run line shows after SUCCESS, FAILURE or ERROR."""
+        return self.grade.message if self.grade else self.error
+
+    def facts(self) -> dict[str, Any]:
+        """The run's line in `runs.jsonl`: facts only, no times. Schema: `evalkit/schemas/run.schema.json`."""
+        rollout, grade = self.rollout, self.grade
+        return {
+            "run": self.number,
+            "outcome": self.outcome.value,
+            "ending": rollout.ending.value,
+            "category": grade.category if grade else None,
+            "message": self.message,
+            "score": grade.score if grade else None,
+            "checks": [asdict(check) for check in grade.checks] if grade else [],
+            "output_tokens": rollout.output_tokens,
+            "input_tokens": rollout.input_tokens,
+            "steps": rollout.steps,
+            "tool_errors": rollout.tool_errors,
+            "cost_usd": self.cost_usd,
+            "leaked": rollout.leaked,
+        }
+
+
+def without_submission(rollout: Rollout, limit_tokens: int | None, limit_steps: int | None) -> Grade:
+    """The grade of a rollout that ended without a submission (not for `error`)."""
+    messages = {
+        Ending.TOKEN_LIMIT: f"[LIMIT REACHED] Hit {limit_tokens or rollout.output_tokens} token limit",
+        Ending.STEP_LIMIT: f"[LIMIT REACHED] Hit {limit_steps or rollout.steps} step limit",
+        Ending.TIME_LIMIT: "[LIMIT REACHED] Hit the time limit",
+        Ending.GAVE_UP: "Ended its turn without submitting an answer",
+        Ending.REFUSED: f"Refused{': ' + rollout.detail if rollout.detail else ''}",
+        Ending.CONTEXT_LIMIT: "[LIMIT REACHED] The conversation no longer fits the model's context",
+    }
+    return Grade(False, messages[rollout.ending], "no_submission")

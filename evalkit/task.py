@@ -1,0 +1,74 @@
+"""What a task author implements, and the check that a plugin really does.
+
+A task lives in `tasks/<name>/`: a package whose `Task` takes the `task` node of the config. Plain objects
+satisfy the protocols; nothing has to be inherited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+from evalkit.grading import Grade, Measurement
+from evalkit.sandbox.api import Sandbox
+from evalkit.scripted import ScriptedAgent
+from evalkit.tool import Tool
+
+
+class Spec(Protocol):
+    """One problem instance: prompt, answer form, reference and hidden inputs, all from the same values."""
+
+    @property
+    def prompt(self) -> str:
+        """What the model is asked. States every rule that the grader enforces."""
+        ...
+
+    @property
+    def answer_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the answer, shown to the model; the grader judges the form."""
+        ...
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """Everything the model may call, `submit_answer` included."""
+        ...
+
+    # Optional: `system: str` (system prompt, default "") and `files: Mapping[str, bytes]` (put into the
+    # workspace before the rollout starts).
+
+
+class Task(Protocol):
+    """Prompt, tools and grader, configured by `conf/task/<name>.yaml`."""
+
+    Config: ClassVar[type]
+    """A dataclass: name and type of every knob. Values live in the YAML only."""
+    title: ClassVar[str]
+    """One line for reports."""
+    categories: ClassVar[Mapping[str, str]]
+    """Failure category → its title in reports, in the order in which reports list ties."""
+    judged_by: ClassVar[Sequence[str]]
+    """Knobs that only `judge` reads (`tolerances`, …): turning them needs no new rollout and no new measurement."""
+
+    def __init__(self, config: Any) -> None:
+        """`config` is an instance of `Config`. A knob out of range raises `UserError`."""
+        ...
+
+    def spec(self, seed: int) -> Spec:
+        """The problem of one run. Same config and seed, same spec; must not depend on `judged_by` knobs."""
+        ...
+
+    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+        """What is true of `answer` (any JSON). Never raises for what an answer holds: that is a `Fault`."""
+        ...
+
+    def judge(self, measurement: Measurement) -> Grade:
+        """The verdict under this config's thresholds. Pure and fast; looser tolerances never turn a pass into a failure."""
+        ...
+
+    def oracle(self, spec: Spec) -> ScriptedAgent:
+        """Plays the reference solution through the real tools."""
+        ...
+
+    def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
+        """The simulated agents of this task, for `model=simulated`."""
+        ...

@@ -1,0 +1,51 @@
+"""What a launch tells the person who watches it: a small protocol, so that the engine never prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from evalkit.rollout import Turn
+from evalkit.run import Run
+
+if TYPE_CHECKING:
+    from evalkit.analysis import Summary
+
+
+@dataclass(frozen=True)
+class CellInfo:
+    """What is worth saying about one cell before it starts."""
+
+    index: int
+    """0-based; a single launch is cell 0."""
+    task: str
+    title: str
+    model: str
+    simulated: bool
+    runs: int
+    concurrency: int
+    limits: str
+    """Human-readable, such as `2,900 tokens, 15 steps`."""
+    isolation: str
+    folder: Path
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """The swept knobs of this cell, empty for a single launch."""
+
+
+class View(Protocol):
+    """Receives events in the order in which they happen, from one event loop."""
+
+    def begin(self, cells: list[CellInfo]) -> None: ...
+    def note(self, text: str) -> None:
+        """A sentence that the person must see (which model and why, what was reused, a leak)."""
+        ...
+
+    def run_started(self, cell: int, run: int) -> None: ...
+    def turn_done(self, cell: int, run: int, turn: Turn) -> None: ...
+    def run_done(self, cell: int, run: Run) -> None: ...
+    def cell_done(self, cell: int, summary: Summary) -> None: ...
+    def end(self) -> None:
+        """Always called last, also after an exception or Ctrl-C: leaves the terminal as it was."""
+        ...
