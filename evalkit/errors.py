@@ -10,4 +10,4 @@ class ProviderError(Exception):
 
 
 class SandboxError(Exception):
-    """The sandbox itself failed (not the code in it). The rollout or grading is an `error`, never a failure of the model."""
+    """The sandbox itself failed (not the code in it). The run is an `error`, never a failure of the model."""

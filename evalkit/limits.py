@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalkit.rollout import Ending, Rollout
+from evalkit.rollout import Ending, Rollout, Turn
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
     whatever it would have called or submitted did not happen. `limits` must be dominated by those that the
     rollout was sampled under (`Limits.dominates`), else what lies beyond is unknown.
     """
-    tokens, kept = 0, []
+    tokens = 0
+    kept: list[Turn] = []
     for step, turn in enumerate(rollout.turns):
         allowed = next_call(limits, tokens, step, ceiling=turn.max_tokens)
         if isinstance(allowed, Ending):

@@ -138,7 +138,8 @@ class Rollout:
         """The conversation so far, as the next request sends it."""
         messages: list[dict[str, Json]] = [{"role": "user", "content": self.prompt}]
         for turn in self.turns:
-            messages.append({"role": "assistant", "content": list(turn.content)})
+            if turn.content:  # the API refuses an empty assistant message
+                messages.append({"role": "assistant", "content": list(turn.content)})
             if turn.reply is not None:
                 messages.append({"role": "user", "content": list(turn.reply)})
         return messages

@@ -62,7 +62,10 @@ class Task(Protocol):
         ...
 
     def judge(self, measurement: Measurement) -> Grade:
-        """The verdict under this config's thresholds. Pure and fast; looser tolerances never turn a pass into a failure."""
+        """The verdict under this config's thresholds.
+
+        Pure and fast; a looser tolerance never turns a pass into a failure.
+        """
         ...
 
     def oracle(self, spec: Spec) -> ScriptedAgent:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -17,6 +18,8 @@ class Request:
     max_tokens: int
     system: str = ""
     tools: Sequence[Mapping[str, Any]] = ()
+    clock: AbstractContextManager[None] = field(default_factory=nullcontext, compare=False)
+    """Entered while the client waits for a rate limit or a retry: that time is not the model's."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,10 @@ class Model(Protocol):
         ...
 
     async def respond(self, request: Request) -> Response:
-        """Ask, with retries. Raises ProviderError (faults that stayed), UserError (bad key, unknown model), ContextLimitError."""
+        """Ask, with retries.
+
+        Raises ProviderError (faults that stayed), UserError (bad key, unknown model), ContextLimitError.
+        """
         ...
 
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:

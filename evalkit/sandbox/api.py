@@ -50,7 +50,7 @@ class Session(Protocol):
     async def run(
         self, code: str, *, timeout_s: float, persistent: bool = False, preload: Sequence[str] = ()
     ) -> Output:
-        """Execute a program. `persistent`: names survive to the next call. `preload`: `numpy` as np, `torch` as torch."""
+        """Execute a program. `persistent`: names survive to the next call. `preload`: `numpy` (as np), `torch`."""
         ...
 
     async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:

@@ -1,0 +1,247 @@
+"""The conversation loop: agent ⇄ model, tools in a sandbox, until the rollout ends in exactly one way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Protocol
+
+from evalkit.errors import ProviderError, SandboxError
+from evalkit.limits import Limits, next_call
+from evalkit.model.api import ContextLimitError, Model, Request
+from evalkit.rollout import Ending, Json, Rollout, Timing, Turn
+from evalkit.sandbox.api import Session
+from evalkit.tool import Tool, ToolContext, ToolResult, definition
+
+
+class Recorder(Protocol):
+    """Is told everything as it happens, before anything is done with it (`evalkit.journal.Journal`)."""
+
+    def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
+    def reply(self, turn: Turn) -> None: ...
+
+
+class DivergedError(Exception):
+    """A tool call that was executed again gave another result than the record says."""
+
+
+@dataclass
+class Agent:
+    """One rollout in progress."""
+
+    start: Rollout
+    """What the model is shown; a resumed rollout has the turns of its record already."""
+    tools: Sequence[Tool]
+    model: Model
+    limits: Limits
+    session: Session
+    recorder: Recorder
+    nudges: int = 0
+    nudge: str = ""
+    canary: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    waited: float = 0.0
+    deadline: asyncio.Timeout = field(init=False)
+
+    async def roll_out(self) -> Rollout:
+        """Run to the end. Provider and sandbox faults become the ending `error`."""
+        began = time.monotonic()
+        detail = ""
+        try:
+            async with asyncio.timeout(self.limits.timeout_s) as self.deadline:
+                await self._repeat(self.start.turns)
+                ending = await self._converse()
+        except TimeoutError:
+            if not self.deadline.expired():
+                raise
+            ending = Ending.TIME_LIMIT
+        except ContextLimitError:
+            ending = Ending.CONTEXT_LIMIT
+        except (ProviderError, SandboxError) as error:
+            ending, detail = Ending.ERROR, str(error)
+        if ending is Ending.REFUSED:
+            detail = _refusal(self.turns[-1])
+        elapsed = time.monotonic() - began - self.waited
+        timing = Timing(self.start.timing.started, elapsed, self.waited, tuple(self.seconds))
+        rollout = replace(self.start, turns=tuple(self.turns), ending=ending, detail=detail, timing=timing)
+        return replace(rollout, leaked=bool(self.canary) and mentions(rollout, self.canary))
+
+    async def _converse(self) -> Ending:
+        while True:
+            ending = self._ending()
+            if ending is not None:
+                return ending
+            allowed = next_call(
+                self.limits,
+                sum(turn.output_tokens for turn in self.turns),
+                len(self.turns),
+                ceiling=self.model.ceiling,
+                floor=self.model.floor,
+            )
+            if isinstance(allowed, Ending):
+                return allowed
+            await self._act(await self._ask(allowed))
+
+    async def _ask(self, max_tokens: int) -> Turn:
+        """One model call."""
+        so_far = replace(self.start, turns=tuple(self.turns))
+        request = Request(
+            run=self.start.run,
+            messages=so_far.messages(),
+            max_tokens=max_tokens,
+            system=self.start.system,
+            tools=self.start.tools,
+            clock=Clock(self.deadline),
+        )
+        response = await self.model.respond(request)
+        turn = Turn(max_tokens=max_tokens, response=response.message)
+        self.recorder.response(turn, response.seconds, response.waited)
+        self.seconds.append(response.seconds)
+        self.waited += response.waited
+        return turn
+
+    async def _act(self, turn: Turn) -> None:
+        """Do what the response asks for and remember what was said back."""
+        done = await self._answer(turn)
+        if done.reply is not None or done.submission:
+            self.recorder.reply(done)
+        self.turns.append(done)
+
+    async def _answer(self, turn: Turn) -> Turn:
+        cut = turn.stop_reason == "max_tokens"
+        # The last block of a cut response may be a torso; whatever stands before it is complete.
+        blocks = turn.content[:-1] if cut else turn.content
+        calls = [block for block in blocks if block.get("type") == "tool_use"]
+        if cut:
+            calls = [call for call in calls if call.get("name") == "submit_answer"]
+        if calls:
+            return await self._call_tools(turn, calls)
+        if cut or turn.stop_reason in ("refusal", "model_context_window_exceeded", "pause_turn"):
+            return turn
+        if self._nudges_given() < self.nudges:
+            return replace(turn, reply=({"type": "text", "text": self.nudge},))
+        return turn
+
+    async def _call_tools(self, turn: Turn, calls: Sequence[Mapping[str, Json]]) -> Turn:
+        """Run the calls in order; a submission ends the turn there."""
+        reply, errors = [], 0
+        for call in calls:
+            result = await self._call(call)
+            if result.submission:
+                return replace(turn, submission=result.submission, tool_errors=errors)
+            errors += result.is_error
+            block = {"type": "tool_result", "tool_use_id": call.get("id"), "content": result.content}
+            reply.append(block | {"is_error": True} if result.is_error else block)
+        return replace(turn, reply=tuple(reply), tool_errors=errors)
+
+    async def _call(self, call: Mapping[str, Json]) -> ToolResult:
+        """One tool call. Whatever is wrong with it is answered to the model, who can go on."""
+        tool = next((tool for tool in self.tools if tool.name == call.get("name")), None)
+        if tool is None:
+            names = ", ".join(tool.name for tool in self.tools)
+            return ToolResult(f"There is no tool {call.get('name')!r}. Available: {names}.", is_error=True)
+        wrong = mismatch(call.get("input"), tool.input_schema)
+        if wrong:
+            return ToolResult(f"{tool.name} was called wrongly: {wrong}", is_error=True)
+        try:
+            return await tool(call["input"], ToolContext(self.session, self.limits.tool_timeout_s))
+        except SandboxError:
+            raise
+        except Exception as error:  # a task's own tool may raise anything: the model is told, and it is counted
+            return ToolResult(f"{tool.name} failed: {type(error).__name__}: {error}", is_error=True)
+
+    def _ending(self) -> Ending | None:
+        """How the rollout ended with its last turn, or None if it goes on."""
+        if not self.turns:
+            return None
+        turn = self.turns[-1]
+        if turn.submission:
+            return Ending.SUBMITTED
+        if turn.stop_reason == "max_tokens":
+            return Ending.TOKEN_LIMIT
+        if turn.stop_reason == "refusal":
+            return Ending.REFUSED
+        if turn.stop_reason == "model_context_window_exceeded":
+            return Ending.CONTEXT_LIMIT
+        if turn.reply is None and turn.stop_reason != "pause_turn":
+            return Ending.GAVE_UP
+        return None
+
+    def _nudges_given(self) -> int:
+        return sum(turn.reply is not None and turn.reply[0].get("type") == "text" for turn in self.turns)
+
+    async def _repeat(self, turns: Sequence[Turn]) -> None:
+        """Execute the tool calls of recorded turns again, so that the sandbox is where it was.
+
+        The last turn may lack its reply: the record ended between response and reply.
+        """
+        for number, turn in enumerate(turns, start=1):
+            bare = replace(turn, reply=None, submission=None, tool_errors=0)
+            done = await self._answer(bare)
+            recorded = turn.reply is not None or turn.submission is not None
+            if recorded and (done.reply, done.submission) != (turn.reply, turn.submission):
+                raise DivergedError(f"the tools gave another result in turn {number} than before")
+            if not recorded and (done.reply is not None or done.submission):
+                self.recorder.reply(done)
+            self.turns.append(done)
+
+
+class Clock:
+    """The wall clock of a rollout, which a model client stops while it waits for a rate limit."""
+
+    def __init__(self, deadline: asyncio.Timeout) -> None:
+        self._deadline = deadline
+        self._left: float | None = None
+
+    def __enter__(self) -> None:
+        when = self._deadline.when()
+        self._left = None if when is None else when - asyncio.get_running_loop().time()
+        self._deadline.reschedule(None)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._left is not None and not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._left)
+
+
+def begin(run: int, spec: Any) -> Rollout:
+    """The rollout before its first turn: what the model of this run is shown."""
+    return Rollout(
+        run=run,
+        prompt=spec.prompt,
+        system=getattr(spec, "system", ""),
+        tools=tuple(definition(tool) for tool in spec.tools),
+        timing=Timing(started=time.time()),
+    )
+
+
+def mismatch(value: Json, schema: Mapping[str, Any]) -> str:
+    """In what way `value` does not fit the JSON Schema, as one sentence; empty if it fits."""
+    error = next(iter(_validator(json.dumps(schema)).iter_errors(value)), None)
+    if error is None:
+        return ""
+    where = "".join(f"[{part!r}]" for part in error.absolute_path)
+    said = error.message if len(error.message) < 300 else error.message[:300] + "…"
+    return f"input{where}: {said}"
+
+
+@cache
+def _validator(schema: str) -> Any:
+    """Compiled once per schema: compiling takes 60 times longer than checking."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema))
+
+
+def mentions(rollout: Rollout, text: str) -> bool:
+    """Whether `text` occurs anywhere in what was said after the prompt."""
+    return any(text in repr(turn.content) or text in repr(turn.reply) for turn in rollout.turns)
+
+
+def _refusal(turn: Turn) -> str:
+    details = turn.response.get("stop_details") or {}
+    return str(details.get("explanation") or details.get("category") or "")

@@ -1,0 +1,239 @@
+"""Rollouts on disk: keys, sets, and claims, so that nothing is bought twice, by one process or by several.
+
+Layout: `<root>/<task>/<key>/<set>/0001.jsonl`. A *key* digests everything that a conversation can depend on.
+A *set* is a key plus the limits it was sampled under (`set.json`); its rollouts are never mixed with another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import UserError
+from evalkit.journal import Journal, Loaded, load
+from evalkit.limits import Limits
+from evalkit.rollout import Rollout
+
+LEASE_S = 60.0
+"""A claim that was not renewed for so long belongs to a dead process."""
+
+
+@dataclass(frozen=True)
+class RolloutSet:
+    """One directory of rollouts that were all sampled under the same limits."""
+
+    folder: Path
+    limits: Limits
+
+    @property
+    def name(self) -> str:
+        """`<key>/<set>`, as manifests name it."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def path(self, run: int) -> Path:
+        """Where the rollout of a run is, or will be."""
+        return self.folder / f"{run:04d}.jsonl"
+
+    def complete(self) -> list[int]:
+        """Runs that look finished (their files are read and checked when they are used)."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.jsonl") if _ends(path))
+
+    def load(self, run: int) -> Loaded | None:
+        """What there is of a run; None if nothing usable."""
+        try:
+            loaded = load(self.path(run))
+        except FileNotFoundError:
+            return None
+        return loaded if loaded.rollout.run == run else None
+
+    def claim(self, run: int) -> Claim:
+        """The right to sample a run. Enter it to hold it."""
+        return Claim(self.folder / f"{run:04d}.claim")
+
+    def journal(self, start: Rollout, known: Loaded | None) -> Journal:
+        """A journal for a run: fresh, or going on after the trusted part of `known`."""
+        path = self.path(start.run)
+        if known is None:
+            path.unlink(missing_ok=True)
+        journal = Journal(path)
+        if known is None:
+            journal.begin(start, started=round(start.timing.started, 3))
+        else:
+            journal.go_on(known)
+        return journal
+
+
+def _ends(path: Path) -> bool:
+    """Whether the file's last line says how the rollout ended: read from the tail, files can be long."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return file.read().rstrip().rpartition(b"\n")[2].startswith(b'{"type":"end"')
+
+
+class Claim:
+    """An exclusive, leased right. Made with O_EXCL and rename only, which hold on network file systems too.
+
+    While it is held, `renew` touches it; one that was not renewed for `LEASE_S` may be taken over.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
+        self._renewing: asyncio.Task[None] | None = None
+
+    def take(self) -> bool:
+        """Whether it is ours now."""
+        try:
+            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:
+            return self._take_over()
+        with os.fdopen(handle, "w") as file:
+            file.write(self._mark)
+        return True
+
+    def _take_over(self) -> bool:
+        """Replace a dead claim. The rename away succeeds for one process only."""
+        try:
+            if not self._abandoned():
+                return False
+            grave = self.path.with_suffix(f".{secrets.token_hex(4)}.dead")
+            self.path.rename(grave)
+            grave.unlink()
+        except FileNotFoundError:
+            return False  # somebody else was faster, or the holder let go: the next try will tell
+        return self.take()
+
+    def _abandoned(self) -> bool:
+        owner = self.path.read_text().split(":")
+        if len(owner) == 3 and owner[0] == socket.gethostname() and not _alive(int(owner[1])):
+            return True
+        return time.time() - self.path.stat().st_mtime > LEASE_S
+
+    async def __aenter__(self) -> Claim:
+        self._renewing = asyncio.create_task(self._renew())
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._renewing:
+            self._renewing.cancel()
+        self.path.unlink(missing_ok=True)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 4)
+            os.utime(self.path)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Store:
+    """All rollout sets under one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, task: str, key: Key, limits: Limits, count: int, reuse: str) -> RolloutSet:
+        """The set to use: the best existing one that serves `limits`, or a new one.
+
+        `reuse`: `never` starts a new set, `exact` takes only one sampled under the same limits, `dominating`
+        also one whose limits dominate. Of several, the one that lacks the fewest runs, then the newest.
+        """
+        if reuse == "never":
+            return self._make(task, key, limits, suffix=f"-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}")
+        fits = [
+            known
+            for known in self.sets(task, key)
+            if known.limits == limits or (reuse == "dominating" and known.limits.dominates(limits))
+        ]
+        if not fits:
+            return self._make(task, key, limits)
+        return max(fits, key=lambda known: (min(len(known.complete()), count), _born(known)))
+
+    def sets(self, task: str, key: Key) -> list[RolloutSet]:
+        """Every set of a key."""
+        found = sorted((self.root / task / key.digest).glob("*/set.json"))
+        return [_read_set(path) for path in found]
+
+    def _make(self, task: str, key: Key, limits: Limits, suffix: str = "") -> RolloutSet:
+        folder = self.root / task / key.digest / (_slug(limits) + suffix)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            about = {"version": "1.0", "limits": asdict(limits), "key": key.parts}
+            write_atomically(folder / "set.json", json.dumps(about, indent=1, sort_keys=True, default=str) + "\n")
+        except OSError as error:
+            raise UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder") from error
+        return RolloutSet(folder, limits)
+
+
+def _read_set(path: Path) -> RolloutSet:
+    about = json.loads(path.read_text())
+    if str(about["version"]).split(".")[0] != "1":
+        raise UserError(f"{path} has format version {about['version']}, this evalkit reads 1: install a newer evalkit")
+    return RolloutSet(path.parent, Limits(**about["limits"]))
+
+
+def _born(known: RolloutSet) -> float:
+    return (known.folder / "set.json").stat().st_mtime
+
+
+def _slug(limits: Limits) -> str:
+    """A readable, unique folder name for the limits that a rollout can feel."""
+    parts = {
+        "t": limits.max_tokens,
+        "p": limits.max_tokens_per_turn,
+        "s": limits.max_steps,
+        "w": limits.timeout_s,
+        "x": limits.tool_timeout_s,
+    }
+    return "_".join(f"{letter}{value:g}" for letter, value in parts.items() if value is not None) or "unlimited"
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a conversation can depend on, and its digest."""
+
+    parts: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits."""
+        return digest(self.parts)[:12]
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of any JSON value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    scratch.write_text(text, encoding="utf-8", errors="surrogatepass")
+    scratch.replace(path)
+
+
+def same_question(known: Rollout, start: Rollout) -> bool:
+    """Whether a recorded rollout was shown exactly what a new one would be shown."""
+    return (known.prompt, known.system, _plain(known.tools)) == (start.prompt, start.system, _plain(start.tools))
+
+
+def _plain(tools: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(list(tools), sort_keys=True)

@@ -1,0 +1,107 @@
+"""The warm-up that every author starts from: one sum, worked out with the Python tool, compared as a number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from evalkit.grading import Fault, Grade, Measurement, as_number, within
+from evalkit.sandbox.api import Sandbox
+from evalkit.scripted import ScriptedAgent, load_agents
+from evalkit.tool import PythonExpression, SubmitAnswer, Tool
+
+
+@dataclass
+class Tolerances:
+    """Largest allowed errors, strictly less."""
+
+    answer: float
+
+
+@dataclass
+class Config:
+    """The knobs of `conf/task/arithmetic.yaml`, where each has its meaning and its value."""
+
+    name: str
+    expression: str
+    tolerances: Tolerances
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The problem: everything that is asked and expected comes from `expression`."""
+
+    expression: str
+
+    @property
+    def prompt(self) -> str:
+        """What the model is asked."""
+        return (
+            f"Calculate {self.expression}, where ^ is exponentiation. Use the python_expression tool to work it out, "
+            "then submit the number with submit_answer. The answer is exact."
+        )
+
+    @property
+    def program(self) -> str:
+        """The expression in Python."""
+        return self.expression.replace("^", "**")
+
+    @property
+    def expected(self) -> float:
+        """The right answer."""
+        return float(eval(self.program, {"__builtins__": {}}))  # the author's own config, no submission
+
+    answer_schema: ClassVar[Mapping[str, Any]] = {"type": "number"}
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """What the model may call."""
+        return PythonExpression(), SubmitAnswer(self.answer_schema)
+
+
+class Task:
+    """Prompt, tools and grader."""
+
+    Config = Config
+    title = "Arithmetic with a Python tool"
+    categories: ClassVar[Mapping[str, str]] = {
+        "wrong_value": "Wrong value",
+        "format_error": "Not a number",
+        "no_submission": "No submission",
+    }
+    judged_by = ("tolerances",)
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def spec(self, seed: int) -> Spec:
+        """The same problem for every run."""
+        return Spec(self.config.expression)
+
+    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+        """How far off the answer is. `8769`, `8769.0`, `"8769"` and `"8,769"` are the same number."""
+        number = as_number(answer)
+        if number is None or number != number or abs(number) == float("inf"):
+            return Measurement(fault=Fault("format_error", f"Got {str(answer)[:80]!r}, which is not a finite number"))
+        return Measurement({"got": number, "expected": spec.expected, "error": abs(number - spec.expected)})
+
+    def judge(self, measurement: Measurement) -> Grade:
+        """Right if the error is below the tolerance."""
+        if measurement.fault:
+            return Grade.failed(measurement.fault)
+        got, expected = measurement.values["got"], measurement.values["expected"]
+        check = within("answer", measurement.values["error"], self.config.tolerances.answer)
+        if check.passed:
+            return Grade(True, f"Got {got:g}", checks=(check,))
+        return Grade(False, f"Got {got:g}, expected {expected:g}", "wrong_value", (check,))
+
+    def oracle(self, spec: Spec) -> ScriptedAgent:
+        """Works it out with the tool and submits what it printed."""
+        return self._agents(spec)[0]
+
+    def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
+        """Simulated agents, from the careful one to the one that forgets to submit."""
+        return self._agents(spec)
+
+    def _agents(self, spec: Spec) -> list[ScriptedAgent]:
+        return load_agents(Path(__file__).with_name("agents.yaml"), {"expression": spec.program})
