@@ -1,0 +1,73 @@
+"""Text that others wrote (models, providers, submitted code), made safe to print, and small number formats."""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, screen modes
+    r"|[\x1b](?:[\]PX^_])[^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
+    r"|\x1b[ -/]*[0-~]"  # every other two-character escape
+)
+# C0 but tab and newline, DEL, C1 (a terminal may read U+009B as CSI), characters that reorder or hide what
+# stands beside them (bidirectional controls, zero width, tags), line separators, and what UTF-8 cannot hold.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "—": "-", "−": "-", "…": "...", "±": "+/-", "·": "|", "≈": "~"})
+
+
+def plain(text: object, *, one_line: bool = False, limit: int | None = None) -> str:
+    """`text` without anything that a terminal obeys: escapes vanish, other control characters become U+FFFD.
+
+    `one_line` turns every run of white space into one space; `limit` cuts to that many characters. What is
+    returned is data: print it where no markup is read (Rich: `Text(plain(x))`, never `print(x)` with markup on).
+    """
+    result = str(text)
+    if limit is not None and len(result) > 20 * limit + 1000:
+        result = result[: 20 * limit + 1000]  # a submission may be 100 MB long
+    result = _ESCAPE.sub("", result.replace("\r\n", "\n"))
+    if one_line:
+        result = " ".join(result.split())
+    result = _UNSAFE.sub("\ufffd", result)
+    return result if limit is None or len(result) <= limit else result[: max(limit - 1, 0)] + "…"
+
+
+def for_encoding(text: str, encoding: str | None) -> str:
+    """`text` as `encoding` can show it: marks get their ASCII form, whatever else is missing becomes `?`."""
+    encoding = encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except LookupError:
+        encoding = "ascii"
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """`1 run`, `2 runs`, `1,200 tokens`."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as `26.7%`."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def dollars(usd: float) -> str:
+    """US dollars with as many digits as matter: `$12.30`, `$0.0042`."""
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}" if usd < 0.01 else f"${usd:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """`0.31 s`, `12.4 s`, `3 min 05 s`, `2 h 07 min`."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
