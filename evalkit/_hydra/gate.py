@@ -1,0 +1,22 @@
+"""Refuses bad input between composing a launch and making its directory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from evalkit import launch
+from evalkit.errors import UserError
+
+
+class Gate(Callback):
+    """Hydra calls it after composing a single launch, before it writes anything. Sweeps: `CheckedSweeper`."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the launch."""
+        try:
+            launch.check_launch(config)
+        except UserError as error:
+            raise launch.Refused from error
