@@ -1,0 +1,41 @@
+"""Models: the official Anthropic client, and what stands behind it. `open_model` is the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from evalkit.config import ModelConfig
+from evalkit.errors import UserError
+from evalkit.model.api import Model
+from evalkit.task import Spec, Task
+
+EMBEDDED = ("simulated", "oracle", "noop", "replay")
+"""Kinds that need no key and no network: an agent inside this process answers."""
+KINDS = ("anthropic", "bedrock", "vertex", *EMBEDDED)
+
+
+def open_model(config: ModelConfig, *, task: Task, specs: Callable[[int], Spec], seed: int) -> Model:
+    """The model that `config` describes; nothing is sent yet (`Model.check` does that).
+
+    `task`, `specs` (run number → that run's problem) and `seed` (`runs.seed`) are what embedded models play by.
+    Raises `UserError` for an unknown kind, a key that is missing and a recording that cannot be read.
+    """
+    if config.kind not in KINDS:
+        raise UserError(f"model.kind={config.kind} is unknown: use one of {', '.join(KINDS)}")
+    if not config.id:
+        raise UserError(f"model.id is empty: name the model that the {config.kind} endpoint shall run")
+    from evalkit.model.client import AnthropicModel, connect
+
+    if config.kind not in EMBEDDED:
+        return AnthropicModel(config, connect(config))
+    from evalkit.model.embedded import connect_embedded
+    from evalkit.model.players import Replay, Scripted
+
+    if config.kind == "replay":
+        if not config.replay_from:
+            raise UserError("model=replay needs model.replay_from=<output directory of an earlier launch>")
+        recording = Replay(Path(config.replay_from))
+        return AnthropicModel(config, connect_embedded(config, recording), recording)
+    script = Scripted.of(config.kind, config.id, task, specs, seed)
+    return AnthropicModel(config, connect_embedded(config, script), script)

@@ -66,6 +66,13 @@ class Model(Protocol):
         """Everything about the model that a conversation can depend on, for the rollout key (JSON, no secrets)."""
         ...
 
+    async def check(self) -> Sequence[str]:
+        """Make sure that the endpoint answers and has the model, without buying a token.
+
+        Returns sentences that the person should see. Raises UserError with the fix, or ProviderError.
+        """
+        ...
+
     async def respond(self, request: Request) -> Response:
         """Ask, with retries.
 

@@ -1,0 +1,20 @@
+"""Which model a launch takes when none is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+
+
+def default_model(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Name of the `conf/model` file, and the sentence that says why."""
+    if named := environ.get("EVALKIT_MODEL"):
+        return named, f"Model: {named}, because EVALKIT_MODEL says so."
+    for key in _KEYS:
+        if environ.get(key):
+            return "claude", f"Model: claude, because {key} is set (model=simulated needs no key and costs nothing)."
+    return "simulated", (
+        "Model: simulated, because there is no API key: its agents are scripted and measure no language model "
+        "(set ANTHROPIC_API_KEY, or name one with model=…)."
+    )

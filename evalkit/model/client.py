@@ -1,0 +1,220 @@
+"""The one client: the official Anthropic SDK, whatever answers behind it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anthropic
+from anthropic.resources.messages import DEPRECATED_MODELS
+
+from evalkit.config import ModelConfig
+from evalkit.errors import UserError
+from evalkit.model import faults
+from evalkit.model.api import Request, Response
+from evalkit.model.attempts import SENT, middleware, read_message
+from evalkit.model.players import Player
+from evalkit.prices import cost_usd
+
+Client = anthropic.AsyncAnthropic
+"""Bedrock's and Vertex's clients have the same methods."""
+
+_OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
+_SECRET_HEADERS = {"authorization", "x-api-key", "proxy-authorization", "cookie"}
+_PLATFORMS = {"bedrock": "AsyncAnthropicBedrock", "vertex": "AsyncAnthropicVertex"}
+_UNSTREAMED_TOKENS = 21_333
+"""The SDK refuses longer answers without streaming: they may take more than ten minutes at 128,000 tokens an hour."""
+
+
+def connect(config: ModelConfig) -> Client:
+    """The SDK's client for `config`. Keys are read by the SDK itself, from the environment, and nowhere else.
+
+    Raises `UserError` where there is no key, or where the extra of a cloud platform is not installed.
+    """
+    _check_config(config)
+    options: dict[str, Any] = {
+        "base_url": config.base_url,
+        "max_retries": config.max_retries,
+        "timeout": config.timeout_s,
+        "middleware": middleware(),
+    }
+    if config.kind in _PLATFORMS:
+        try:
+            platform: Client = getattr(anthropic, _PLATFORMS[config.kind])(**options)
+        except ImportError:
+            raise UserError(
+                f"model.kind={config.kind} needs the SDK's extra: run pip install 'anthropic[{config.kind}]'"
+            ) from None
+        except (ValueError, anthropic.AnthropicError) as error:
+            raise UserError(f"model.kind={config.kind} is not set up: {faults.sentence(str(error))}") from None
+        return platform
+    client = anthropic.AsyncAnthropic(**options)
+    if client.api_key or client.auth_token or client.credentials:
+        return client
+    if config.base_url:  # a server on one's own machine asks for no key, yet the SDK insists on sending one
+        return anthropic.AsyncAnthropic(api_key="none", **options)
+    raise UserError(
+        f"model.id={config.id} needs a key: set ANTHROPIC_API_KEY, or use model=simulated, which needs none"
+    )
+
+
+def _check_config(config: ModelConfig) -> None:
+    for name in config.headers:
+        if name.lower() in _SECRET_HEADERS:
+            raise UserError(
+                f"model.headers.{name} would write a secret to disk: set ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN) "
+                "in the environment instead"
+            )
+    for name in config.params:
+        if name in _OURS:
+            raise UserError(f"model.params.{name} is set by evalkit: take it out (limits.* and model.* decide it)")
+
+
+class AnthropicModel:
+    """A model behind the SDK. Safe for concurrent calls."""
+
+    def __init__(self, config: ModelConfig, client: Client, player: Player | None = None) -> None:
+        """`player` is set for embedded models: who answers inside this process."""
+        self._config, self._client, self._player = config, client, player
+        self._answered = False
+        # Said once, by `check`, instead of once a call.
+        warnings.filterwarnings("ignore", message=r"The model '.*' is deprecated", category=DeprecationWarning)
+
+    @property
+    def id(self) -> str:
+        """The model id that is asked for."""
+        return self._config.id
+
+    @property
+    def simulated(self) -> bool:
+        """True if no language model stands behind it."""
+        return self._player is not None and self._player.simulated
+
+    @property
+    def ceiling(self) -> int:
+        """Output tokens that one response can have at most (`model.max_output_tokens`)."""
+        return self._config.max_output_tokens
+
+    @property
+    def floor(self) -> int:
+        """A fixed thinking budget must fit below `max_tokens`; else one token is enough to ask."""
+        thinking = self._config.params.get("thinking") or {}
+        return int(thinking.get("budget_tokens") or 0) + 1
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that a conversation can depend on. JSON, no secrets."""
+        config = self._config
+        identity: dict[str, Any] = {"kind": config.kind, "id": config.id, "max_output_tokens": config.max_output_tokens}
+        if self._player is not None:
+            return {**identity, "script": self._player.fingerprint}
+        headers = {name.lower(): value for name, value in config.headers.items()}
+        return {**identity, "endpoint": self._client.base_url.host, "params": config.params, "headers": headers}
+
+    async def check(self) -> Sequence[str]:
+        """Make sure that the endpoint answers and has the model, without buying a token.
+
+        Returns sentences that the person should see. Raises `UserError` with the fix, or `ProviderError`.
+        """
+        notes = []
+        if self.id in DEPRECATED_MODELS and self._player is None:
+            notes.append(f"{self.id} is deprecated: its maker stops serving it on {DEPRECATED_MODELS[self.id]}.")
+        if self._config.kind not in _PLATFORMS:  # Bedrock and Vertex list no models under this API
+            try:
+                await self._client.with_options(max_retries=min(1, self._config.max_retries)).models.retrieve(self.id)
+            except anthropic.NotFoundError:
+                await self._check_listed()
+            except Exception as error:
+                raise faults.translate(error, self._where, first=True) from error
+        return notes
+
+    async def _check_listed(self) -> None:
+        """The id was not found. Servers of one's own may have no list, or take any id: their first answer decides."""
+        if not self._config.base_url:
+            raise faults.unknown_model(self.id, self._where, await self._listed())
+
+    async def _listed(self) -> list[str]:
+        try:
+            page = await self._client.models.list(limit=1000)
+            return [model.id for model in page.data or ()]
+        except Exception:  # a server without a list: the message simply names none
+            return []
+
+    async def respond(self, request: Request) -> Response:
+        """Ask, with retries. Raises ProviderError, UserError, ContextLimitError."""
+        started = time.monotonic()
+        first = not any(message["role"] == "assistant" for message in request.messages)
+        try:
+            raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
+        except anthropic.NotFoundError as error:
+            raise faults.unknown_model(self.id, self._where, await self._listed()) from error
+        except (anthropic.AnthropicError, TypeError) as error:
+            raise faults.translate(error, self._where, first=first, reached=self._answered) from error
+        self._answered = True
+        sent = raw.http_response.extensions[SENT]
+        message = read_message(raw.http_response)
+        return Response(message, seconds=time.monotonic() - sent, waited=sent - started)
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        config = self._config
+        stream = config.stream == "always" or (config.stream == "auto" and request.max_tokens > _UNSTREAMED_TOKENS)
+        arguments: dict[str, Any] = {
+            "model": config.id,
+            "max_tokens": request.max_tokens,
+            "messages": list(request.messages),
+            "extra_headers": self._headers(request),
+            "extra_body": dict(config.params),
+            "timeout": config.timeout_s,
+        }
+        if request.system:
+            arguments["system"] = [{"type": "text", "text": request.system}]
+        if request.tools:
+            arguments["tools"] = list(request.tools)
+        if stream:
+            arguments["stream"] = True
+        return mark_cache(arguments) if config.cache_prompt else arguments
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        if self._player is None:
+            return dict(self._config.headers)
+        from evalkit.model.embedded import RUN_HEADER
+
+        return {RUN_HEADER: str(request.run)}
+
+    def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
+        """US dollars for calls with these `usage` objects; None if the price is unknown, or nothing was bought."""
+        return None if self._player is not None else cost_usd(self.id, usages, self._config.kind, self._config.base_url)
+
+    async def close(self) -> None:
+        """Give up the connections."""
+        await self._client.close()
+
+    @property
+    def _where(self) -> str:
+        url = self._client.base_url
+        return f"{url.scheme}://{url.netloc.decode()}"
+
+
+_MARK = {"cache_control": {"type": "ephemeral"}}
+
+
+def mark_cache(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with its unchanging prefix marked for caching.
+
+    Three of the four marks that the API allows: the last tool, the system prompt, and the last block of the last
+    message, which moves along, so that each turn reads what the turn before has written.
+    """
+    marked = dict(arguments)
+    for key in ("tools", "system"):
+        if marked.get(key):
+            *rest, last = marked[key]
+            marked[key] = [*rest, {**last, **_MARK}]
+    *earlier, message = marked["messages"]
+    content = message["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    if blocks:
+        blocks[-1] = {**blocks[-1], **_MARK}
+        marked["messages"] = [*earlier, {**message, "content": blocks}]
+    return marked

@@ -1,0 +1,124 @@
+"""Server-sent events of the Messages API: from a response to its events and back, unknown blocks and keys included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evalkit.rollout import Json
+
+
+class BrokenAnswer(Exception):
+    """The events do not add up to a whole response: the connection was lost, or the provider reported an error."""
+
+
+def read_events(text: str) -> dict[str, Json]:
+    """The response that a stream describes, put together as it came. Raises `BrokenAnswer`."""
+    message: dict[str, Json] | None = None
+    blocks: dict[int, _Block] = {}
+    for event in _events(text):
+        kind = event.get("type")
+        if kind == "error":
+            raise BrokenAnswer(f"the stream reported {json.dumps(event.get('error'))}")
+        if kind == "message_start":
+            message = dict(event["message"])
+        elif kind == "content_block_start":
+            blocks[event["index"]] = _Block(event["content_block"])
+        elif kind == "content_block_delta":
+            blocks[event["index"]].add(event["delta"])
+        elif kind == "message_delta" and message is not None:
+            _finish(message, event)
+        elif kind == "message_stop" and message is not None:
+            return {**message, "content": [blocks[index].content() for index in sorted(blocks)]}
+    raise BrokenAnswer("the stream ended before the response was complete")
+
+
+def _events(text: str) -> Iterator[dict[str, Any]]:
+    """Payloads of the events, in order."""
+    for chunk in text.replace("\r\n", "\n").split("\n\n"):
+        lines = [line[5:].strip() for line in chunk.split("\n") if line.startswith("data:")]
+        if not lines:
+            continue
+        try:
+            event = json.loads("\n".join(lines))
+        except ValueError:
+            raise BrokenAnswer("the stream holds an event that is no JSON") from None
+        if isinstance(event, dict):
+            yield event
+
+
+def _finish(message: dict[str, Json], event: Mapping[str, Any]) -> None:
+    """Merge a `message_delta`: its usage counts are cumulative, everything else replaces what was there."""
+    usage = {**(message.get("usage") or {}), **(event.get("usage") or {})}
+    rest = {key: value for key, value in event.items() if key not in ("type", "delta", "usage")}
+    message.update({**rest, **event.get("delta", {}), "usage": usage})
+
+
+class _Block:
+    """One content block while it grows."""
+
+    def __init__(self, start: Mapping[str, Any]) -> None:
+        self._block = dict(start)
+        self._input = ""
+
+    def add(self, delta: Mapping[str, Any]) -> None:
+        """Append what came. Strings and lists grow, anything else is replaced."""
+        if delta.get("type") == "input_json_delta":
+            self._input += delta.get("partial_json", "")
+        elif delta.get("type") == "citations_delta":
+            self._block["citations"] = [*(self._block.get("citations") or []), delta["citation"]]
+        else:
+            for key, value in delta.items():
+                if key != "type":
+                    old = self._block.get(key)
+                    grows = type(old) is type(value) and isinstance(value, str | list)
+                    self._block[key] = old + value if grows else value
+
+    def content(self) -> dict[str, Json]:
+        """The finished block. Input that is no JSON (cut, or malformed by the model) is kept as its maker advises."""
+        if self._input:
+            try:
+                self._block["input"] = json.loads(self._input)
+            except ValueError:
+                self._block["input"] = {"INVALID_JSON": self._input}
+        return self._block
+
+
+_GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
+
+
+def write_events(message: Mapping[str, Json]) -> bytes:
+    """The stream that a server would send for `message`."""
+    tail = {key: message.get(key) for key in ("stop_reason", "stop_sequence")}
+    usage = message.get("usage") or {}
+    head = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {**usage, "output_tokens": 1},
+    }
+    events: list[dict[str, Json]] = [{"type": "message_start", "message": head}, {"type": "ping"}]
+    for index, block in enumerate(message.get("content") or ()):
+        events.extend({**event, "index": index} for event in _block_events(block))
+    events.append({"type": "message_delta", "delta": tail, "usage": {"output_tokens": usage.get("output_tokens", 0)}})
+    events.append({"type": "message_stop"})
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
+
+
+def _block_events(block: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    kind = block.get("type", "")
+    delta: dict[str, Json] | None = None
+    start = dict(block)
+    if kind in _GROWING:
+        delta_type, key = _GROWING[kind]
+        start[key] = ""
+        delta = {"type": delta_type, key: block.get(key, "")}
+    elif "input" in block:
+        start["input"] = {}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+    yield {"type": "content_block_start", "content_block": start}
+    if delta is not None:
+        yield {"type": "content_block_delta", "delta": delta}
+    yield {"type": "content_block_stop"}
