@@ -83,6 +83,8 @@ class Config:
     runs: RunsConfig = field(default_factory=RunsConfig)
     band: BandConfig = field(default_factory=BandConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    store: str = "outputs/rollouts"
+    reuse: str = "dominating"
     verbose: bool = False
 
 
@@ -111,6 +113,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("limits.timeout_s", limits.timeout_s, *above),
         ("limits.tool_timeout_s", limits.tool_timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
         ("limits.max_cost_usd", limits.max_cost_usd, *above),
+        ("reuse", config.reuse, lambda s: s in ("never", "exact", "dominating"), "use never, exact or dominating"),
         ("runs.count", runs.count, *whole),
         ("runs.concurrency", runs.concurrency, *whole),
         ("runs.seed", runs.seed, lambda n: n >= 0, "use a whole number from 0 up"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,3 +89,12 @@ def as_number(answer: Any) -> float | None:
         return None
     except OverflowError:
         return math.inf if answer > 0 else -math.inf  # type: ignore[operator]
+
+
+_preview = reprlib.Repr()
+_preview.maxlevel, _preview.maxstring, _preview.maxother, _preview.maxlong = 3, 60, 60, 40
+
+
+def preview(answer: Any) -> str:
+    """A short text for any JSON, however large or deep, for messages."""
+    return _preview.repr(answer)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
+from evalkit.config import LimitsConfig
 from evalkit.rollout import Ending, Rollout, Turn
 
 
@@ -39,6 +39,32 @@ class Limits:
             and self.timeout_s == other.timeout_s
             and self.tool_timeout_s == other.tool_timeout_s
         )
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.max_tokens:,} tokens" if self.max_tokens else "",
+            f"{self.max_tokens_per_turn:,} tokens a turn" if self.max_tokens_per_turn else "",
+            f"{self.max_steps} steps" if self.max_steps else "",
+            f"{self.timeout_s:g} s" if self.timeout_s else "",
+        ]
+        return ", ".join(part for part in parts if part) or "none"
+
+
+def join(several: Iterable[Limits]) -> Limits:
+    """The smallest limits that dominate all of `several`, which have the same wall clocks."""
+    first, *rest = several
+    for other in rest:
+        first = replace(
+            first,
+            max_tokens=_larger(first.max_tokens, other.max_tokens),
+            max_tokens_per_turn=_larger(first.max_tokens_per_turn, other.max_tokens_per_turn),
+            max_steps=_larger(first.max_steps, other.max_steps),
+        )
+    return first
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def _covers(large: int | None, small: int | None) -> bool:
@@ -81,6 +107,6 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
     return rollout
 
 
-def from_config(node: Mapping[str, Any]) -> Limits:
-    """The `limits` node of a resolved config as `Limits`."""
-    return Limits(**node)
+def from_config(node: LimitsConfig) -> Limits:
+    """The `limits` node of a config."""
+    return Limits(**vars(node))

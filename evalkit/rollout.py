@@ -58,6 +58,11 @@ class Turn:
         return self.response.get("usage") or {}
 
     @property
+    def charged(self) -> Mapping[str, Json]:
+        """The `usage` that would have been charged: a cut response costs what was inside the budget."""
+        return {**self.usage, "output_tokens": self.output_tokens}
+
+    @property
     def input_tokens(self) -> int:
         """Input tokens of the call: fresh, written to the cache and read from it."""
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalkit.grading import Fault, Grade, Measurement, as_number, within
+from evalkit.grading import Fault, Grade, Measurement, as_number, preview, within
 from evalkit.sandbox.api import Sandbox
 from evalkit.scripted import ScriptedAgent, load_agents
 from evalkit.tool import PythonExpression, SubmitAnswer, Tool
@@ -82,7 +82,7 @@ class Task:
         """How far off the answer is. `8769`, `8769.0`, `"8769"` and `"8,769"` are the same number."""
         number = as_number(answer)
         if number is None or number != number or abs(number) == float("inf"):
-            return Measurement(fault=Fault("format_error", f"Got {str(answer)[:80]!r}, which is not a finite number"))
+            return Measurement(fault=Fault("format_error", f"Got {preview(answer)}, which is not a finite number"))
         return Measurement({"got": number, "expected": spec.expected, "error": abs(number - spec.expected)})
 
     def judge(self, measurement: Measurement) -> Grade:

@@ -1,0 +1,305 @@
+"""Many cells on one event loop: sample each rollout set once, then clip, measure and judge for every cell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evalkit import limits as budgets
+from evalkit import log as logs
+from evalkit.analysis import Summary, summarize
+from evalkit.config import Config
+from evalkit.errors import SandboxError
+from evalkit.keys import code_digest, measurement_key, rollout_key, spec_of
+from evalkit.limits import Limits, clip
+from evalkit.measurements import Measurements
+from evalkit.model import open_model
+from evalkit.model.api import Model
+from evalkit.output import git_commit, versions, write_cell
+from evalkit.registry import load_task
+from evalkit.rollout import Ending, Rollout, Turn
+from evalkit.run import Run, without_submission
+from evalkit.sampling import Purse, Source
+from evalkit.sandbox import open_sandbox
+from evalkit.sandbox.api import Sandbox
+from evalkit.stats.verdict import Band
+from evalkit.store import Key, Store, digest
+from evalkit.task import Task
+from evalkit.view import CellInfo, View
+
+log = logging.getLogger("evalkit")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a sweep, or the only one of a launch: a checked config and where its results go."""
+
+    config: Config
+    folder: Path
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """The swept knobs with this cell's values."""
+    index: int = 0
+
+
+@dataclass
+class CellResult:
+    """A finished cell."""
+
+    cell: Cell
+    task: Task
+    source: Source
+    limits: Limits
+    runs: list[Run] = field(default_factory=list)
+    summary: Summary | None = None
+    open_runs: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that was asked was done: no errors, nothing left out."""
+        asked = self.cell.config.runs.count
+        return len(self.runs) == asked and all(run.grade for run in self.runs)
+
+
+def run_cells(cells: Sequence[Cell], view: View) -> int:
+    """Run all cells to the end and write their directories. Exit status: 0 if everything was done, else 1."""
+    results = asyncio.run(execute(cells, view))
+    return 0 if all(result.done for result in results) else 1
+
+
+def preflight(configs: Sequence[Config]) -> None:
+    """Raise `UserError` for what is wrong with a task, a model or its endpoint, before anything is written."""
+    asyncio.run(_preflight(configs))
+
+
+async def _preflight(configs: Sequence[Config]) -> None:
+    checked = set()
+    for config in configs:
+        task = load_task(config.task)
+        spec_of(task, config, 1)
+        if digest(vars(config.model)) not in checked:
+            checked.add(digest(vars(config.model)))
+            model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
+            try:
+                await model.check()
+            finally:
+                await model.close()
+
+
+async def execute(cells: Sequence[Cell], view: View) -> list[CellResult]:
+    """The same on a running event loop, with the results."""
+    async with AsyncExitStack() as stack:
+        engine = Engine(view, stack)
+        try:
+            return await engine.run(cells)
+        finally:
+            view.end()
+
+
+@dataclass
+class _Group:
+    """Cells that share one rollout set, and what they need of it."""
+
+    source: Source
+    members: list[CellResult]
+    measurements: dict[str, Measurements] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many runs the most demanding cell wants."""
+        return max(member.cell.config.runs.count for member in self.members)
+
+    def measured(self, member: CellResult) -> Measurements:
+        """The measurements that the cell's grader made of this set; shared by cells that only judge differently."""
+        key = measurement_key(member.cell.config, member.task)
+        if key not in self.measurements:
+            self.measurements[key] = Measurements(self.source.known.folder / "measurements" / key)
+        return self.measurements[key]
+
+
+class Engine:
+    """What the cells of one launch share: models, sandboxes, a purse, a view."""
+
+    def __init__(self, view: View, stack: AsyncExitStack) -> None:
+        self.view, self.stack = view, stack
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._models: dict[str, Model] = {}
+
+    async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
+        """Group, sample, grade, write."""
+        purse = Purse(min((c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None))
+        groups = [await self._open(group, purse) for group in await self._grouped(cells)]
+        members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
+        self.view.begin([_info(member) for member in members])
+        for group in groups:
+            self._say_what_is_reused(group)
+        gate = asyncio.Semaphore(max(cell.config.runs.concurrency for cell in cells))
+        async with asyncio.TaskGroup() as tasks:
+            for group in groups:
+                for run in range(1, group.count + 1):
+                    tasks.create_task(self._run(group, run, gate))
+        if purse.empty:
+            self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
+        return members
+
+    async def _grouped(self, cells: Sequence[Cell]) -> list[tuple[Key, list[tuple[Cell, Task, Model]]]]:
+        """Cells by what their conversations depend on."""
+        groups: dict[str, tuple[Key, list[tuple[Cell, Task, Model]]]] = {}
+        for cell in cells:
+            task = load_task(cell.config.task)
+            model = await self._model(cell.config, task)
+            key = rollout_key(cell.config, task, model)
+            groups.setdefault(key.digest, (key, []))[1].append((cell, task, model))
+        return list(groups.values())
+
+    async def _open(self, group: tuple[Key, list[tuple[Cell, Task, Model]]], purse: Purse) -> _Group:
+        """Choose the rollout set of a group: sampled, or to be sampled, at its largest limits."""
+        key, cells = group
+        wanted = budgets.join(budgets.from_config(cell.config.limits) for cell, _, _ in cells)
+        first, task, model = cells[0]
+        count = max(cell.config.runs.count for cell, _, _ in cells)
+        store = Store(Path(first.config.store))
+        known = store.find(first.config.task["name"], key, wanted, count, first.config.reuse)
+        source = Source(first.config, task, model, known.limits, known, await self._sandbox(first.config), purse)
+        members = [
+            CellResult(
+                cell, own_task, source, budgets.from_config(cell.config.limits), open_runs=cell.config.runs.count
+            )
+            for cell, own_task, _ in cells
+        ]
+        opened = _Group(source, members)
+        source.on_turn = partial(self._turn_done, opened)
+        return opened
+
+    async def _model(self, config: Config, task: Task) -> Model:
+        """One client for all cells that ask the same model the same task."""
+        same = digest([config.model.__dict__, config.task, config.runs.seed])
+        if same not in self._models:
+            model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
+            self.stack.push_async_callback(model.close)
+            self._models[same] = model
+        return self._models[same]
+
+    async def _sandbox(self, config: Config) -> Sandbox:
+        """One sandbox for all cells that want the same; it starts while the model's client is imported."""
+        same = digest(config.sandbox.__dict__)
+        if same not in self._sandboxes:
+            self._sandboxes[same] = await self.stack.enter_async_context(open_sandbox(config.sandbox))
+        return self._sandboxes[same]
+
+    def _say_what_is_reused(self, group: _Group) -> None:
+        there = [run for run in group.source.known.complete() if run <= group.count]
+        if there:
+            self.view.note(
+                f"Reuses {len(there)} of {group.count} rollouts of set {group.source.known.name}, sampled earlier; "
+                "reuse=never samples afresh."
+            )
+
+    def _turn_done(self, group: _Group, run: int, step: int, turn: Turn) -> None:
+        for member in group.members:
+            with logs.cell_log(member.cell.folder):
+                logs.turn_done(run, step, turn)
+            self.view.turn_done(member.cell.index, run, turn)
+
+    async def _run(self, group: _Group, run: int, gate: asyncio.Semaphore) -> None:
+        """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
+        wanting = [member for member in group.members if run <= member.cell.config.runs.count]
+        async with gate:
+            for member in wanting:
+                with logs.cell_log(member.cell.folder):
+                    logs.run_started(run)
+                self.view.run_started(member.cell.index, run)
+            rollout = await group.source.rollout(run)
+            for member in wanting:
+                if rollout is not None:
+                    self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
+                member.open_runs -= 1
+                if not member.open_runs:
+                    self._finish(member)
+
+    async def _grade(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
+        """Measure what was submitted, unless that was done before, and judge it by the cell's own thresholds."""
+        task, source = member.task, member.source
+        cost = source.model.cost_usd([turn.charged for turn in rollout.turns])
+        run = Run(rollout.run, rollout, None, cost_usd=cost)
+        if rollout.ending is Ending.ERROR:
+            return replace(run, error=rollout.detail)
+        if rollout.submission is None:
+            return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
+        answer = rollout.submission.answer
+        try:
+            measurement = await group.measured(member).get(
+                rollout.run, answer, lambda: task.measure(answer, source.spec(rollout.run), source.sandbox)
+            )
+            return replace(run, measurement=measurement, grade=task.judge(measurement))
+        except SandboxError as error:
+            return replace(run, error=f"the grader's sandbox failed: {error}")
+        except Exception as error:  # a grader's own fault must not lose the other runs; it is shown with its traceback
+            log.exception("The grader of task %s raised on run %d", member.cell.config.task["name"], rollout.run)
+            return replace(run, error=f"the grader raised {type(error).__name__}: {error}")
+
+    def _take(self, member: CellResult, run: Run) -> None:
+        member.runs.append(run)
+        with logs.cell_log(member.cell.folder):
+            logs.run_done(run)
+        if run.rollout.leaked:
+            self.view.note(f"LEAKED: run {run.number} contains the canary of the grader's process. Do not trust it.")
+        self.view.run_done(member.cell.index, run)
+
+    def _finish(self, member: CellResult) -> None:
+        """Analyse and write a cell of which every run has ended."""
+        config = member.cell.config
+        member.summary = summarize(
+            member.runs,
+            band=Band(config.band.low, config.band.high),
+            confidence=config.band.confidence,
+            categories=member.task.categories,
+            batches=config.runs.batches,
+            seconds={run.number: run.rollout.timing.seconds for run in member.runs},
+        )
+        write_cell(member.cell.folder, member.runs, member.summary, manifest(member))
+        self.view.cell_done(member.cell.index, member.summary)
+
+
+def manifest(member: CellResult) -> dict[str, Any]:
+    """What the numbers of a cell rest on."""
+    config, source = member.cell.config, member.source
+    spec = source.spec(1)
+    return {
+        "task": config.task["name"],
+        "title": member.task.title,
+        "model": {"id": source.model.id, "kind": config.model.kind, "simulated": source.model.simulated},
+        "versions": versions(),
+        "commit": git_commit(Path.cwd()),
+        "digests": {
+            "prompt": digest(spec.prompt)[:16],
+            "tools": digest([dict(tool.input_schema) for tool in spec.tools])[:16],
+            "grader": code_digest(member.task)[:16],
+        },
+        "rollouts": {"set": source.known.name, "limits": asdict(source.limits)},
+        "isolation": source.sandbox.level,
+        "limits": asdict(member.limits),
+        "seed": config.runs.seed,
+    }
+
+
+def _info(member: CellResult) -> CellInfo:
+    config, cell = member.cell.config, member.cell
+    return CellInfo(
+        index=cell.index,
+        task=config.task["name"],
+        title=member.task.title,
+        model=member.source.model.id,
+        simulated=member.source.model.simulated,
+        runs=config.runs.count,
+        concurrency=config.runs.concurrency,
+        limits=str(member.limits),
+        isolation=member.source.sandbox.level,
+        folder=cell.folder,
+        overrides=cell.overrides,
+    )

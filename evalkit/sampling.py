@@ -1,0 +1,151 @@
+"""One rollout set in use: takes from it what is there, samples what is missing, and never buys a run twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from evalkit.agent import Agent, DivergedError, begin
+from evalkit.config import Config
+from evalkit.journal import Journal, Loaded
+from evalkit.keys import run_seed, spec_of
+from evalkit.limits import Limits
+from evalkit.model.api import Model
+from evalkit.rollout import Ending, Rollout, Turn
+from evalkit.sandbox import canary
+from evalkit.sandbox.api import Sandbox
+from evalkit.store import RolloutSet, same_question
+from evalkit.task import Spec, Task
+
+log = logging.getLogger("evalkit")
+
+CLAIM_POLL_S = 0.2
+"""How often to look whether another process has finished a run that we wait for."""
+
+
+@dataclass
+class Purse:
+    """What a launch has spent, and when it has to stop."""
+
+    limit_usd: float | None
+    spent_usd: float = 0.0
+    output_tokens: int = 0
+    """Bought now, not taken from the store."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether no new rollout may start."""
+        return self.limit_usd is not None and self.spent_usd >= self.limit_usd
+
+    def pay(self, bought: Iterable[Turn], model: Model) -> None:
+        """Account for the turns that were really bought."""
+        turns = list(bought)
+        self.output_tokens += sum(turn.output_tokens for turn in turns)
+        self.spent_usd += model.cost_usd([turn.usage for turn in turns]) or 0.0
+
+
+@dataclass
+class Source:
+    """Where the rollouts of a group of cells come from."""
+
+    config: Config
+    task: Task
+    model: Model
+    limits: Limits
+    """Those of the set, at least as large as those of every cell that it serves."""
+    known: RolloutSet
+    sandbox: Sandbox
+    purse: Purse
+    on_turn: Callable[[int, int, Turn], None] | None = None
+    """Called as `on_turn(run, step, turn)` when a turn was bought."""
+    reused: dict[int, float] = field(default_factory=dict)
+    """Runs that were taken from the store → when they were sampled (Unix time)."""
+    notes: list[str] = field(default_factory=list)
+
+    def spec(self, run: int) -> Spec:
+        """The problem of a run."""
+        return spec_of(self.task, self.config, run)
+
+    async def rollout(self, run: int) -> Rollout | None:
+        """The rollout of a run under the set's limits; None if the purse is empty and it was not started."""
+        start = begin(run, self.spec(run))
+        while True:
+            loaded = self._usable(start)
+            if loaded and loaded.complete:
+                self.reused[run] = loaded.rollout.timing.started
+                return loaded.rollout
+            if self.purse.empty:
+                return None
+            claim = self.known.claim(run)
+            if claim.take():
+                async with claim:
+                    return await self._sample(start)
+            await asyncio.sleep(CLAIM_POLL_S)
+
+    def _usable(self, start: Rollout) -> Loaded | None:
+        """What the store has of this run, if it answers the same question."""
+        loaded = self.known.load(start.run)
+        if loaded is None or not same_question(loaded.rollout, start):
+            return None
+        if loaded.damage:
+            log.warning("run %d: its record is damaged (%s), what stands before is kept", start.run, loaded.damage)
+        return replace(loaded, complete=loaded.complete and not loaded.damage)
+
+    async def _sample(self, start: Rollout) -> Rollout:
+        loaded = self._usable(start)
+        if loaded and loaded.complete:  # finished by another process before we had the claim
+            self.reused[start.run] = loaded.rollout.timing.started
+            return loaded.rollout
+        try:
+            return await self._go_on(start, loaded)
+        except DivergedError as error:
+            self.notes.append(f"Run {start.run} starts over: {error}.")
+            return await self._go_on(start, None)
+
+    async def _go_on(self, start: Rollout, loaded: Loaded | None) -> Rollout:
+        """Sample from the start, or from where the record ends."""
+        recorded = loaded.rollout.turns if loaded else ()
+        journal = self.known.journal(start, loaded)
+        recorder = _Recorder(journal, start.run, len(recorded), self.on_turn)
+        spec = self.spec(start.run)
+        files: Mapping[str, bytes] = getattr(spec, "files", {})
+        try:
+            async with self.sandbox.session(seed=run_seed(self.config.runs.seed, start.run), files=files) as session:
+                agent = Agent(
+                    start=replace(start, turns=recorded),
+                    tools=spec.tools,
+                    model=self.model,
+                    limits=self.limits,
+                    session=session,
+                    recorder=recorder,
+                    nudges=self.config.agent.nudges,
+                    nudge=self.config.agent.nudge,
+                    canary=canary(),
+                )
+                rollout = await agent.roll_out()
+            if rollout.ending is not Ending.ERROR:  # an error's record stays open: the next launch goes on from it
+                journal.end(rollout)
+            return rollout
+        finally:
+            self.purse.pay(recorder.bought, self.model)
+            journal.close()
+
+
+class _Recorder:
+    """Writes the journal and tells who watches."""
+
+    def __init__(self, journal: Journal, run: int, step: int, on_turn: Callable[[int, int, Turn], None] | None) -> None:
+        self.journal, self.run, self.step, self.on_turn = journal, run, step, on_turn
+        self.bought: list[Turn] = []
+
+    def response(self, turn: Turn, seconds: float, waited: float) -> None:
+        self.bought.append(turn)
+        self.journal.response(turn, seconds, waited)
+        self.step += 1
+        if self.on_turn:
+            self.on_turn(self.run, self.step, turn)
+
+    def reply(self, turn: Turn) -> None:
+        self.journal.reply(turn)
