@@ -1,0 +1,199 @@
+"""What a person sees of a launch: plain lines anywhere, a live display on a terminal, and the closing block."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TextIO
+
+from evalkit.analysis import Summary
+from evalkit.log import listener
+from evalkit.progress import Progress
+from evalkit.rollout import Turn
+from evalkit.run import Run
+from evalkit.text import counted, duration, for_encoding, plain
+from evalkit.transcript import turn_lines
+from evalkit.view import CellInfo
+from evalkit.wording import cell_line, closing_block, run_line
+
+if TYPE_CHECKING:
+    from evalkit.live import LiveDisplay
+
+__all__ = ["ConsoleView", "closing_block", "run_line"]
+
+HEARTBEAT_S = 60.0
+"""Seconds without a line after which plain output says how far it is, so that a CI job is not thought dead."""
+
+
+class ConsoleView:
+    """Implements `View`. Nothing that a model wrote reaches the terminal raw, whatever the mode."""
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        verbose: bool = False,
+        quiet: bool = False,
+        confidence: float = 0.95,
+        live: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`verbose` adds conversations and the log, `quiet` leaves the closing block alone.
+
+        `live` None: a live display where `wants_live` says that the stream can show one.
+        """
+        self._stream = stream if stream is not None else sys.stdout
+        self._verbose = verbose
+        self._quiet = quiet
+        self._confidence = confidence
+        self._progress = Progress(clock)
+        self._live_wanted = not quiet and (wants_live(self._stream, os.environ) if live is None else live)
+        self._live: LiveDisplay | None = None
+        self._open = ExitStack()
+        self._steps: dict[tuple[int, int], int] = {}
+        self._last_line = 0.0
+
+    def begin(self, cells: list[CellInfo]) -> None:
+        """Say what is about to happen and start the live display."""
+        self._progress.begin(cells)
+        self._last_line = self._progress.clock()
+        if not self._quiet:
+            for line in header(cells):
+                self._print(line)
+        if self._live_wanted:
+            from evalkit.live import LiveDisplay  # Rich is loaded only where it draws
+
+            self._live = LiveDisplay(self._stream, self._progress, self._confidence)
+            self._live.start()
+            self._open.callback(self._stop_live)
+        if self._verbose:
+            self._open.enter_context(listener(_Lines(self._print)))
+
+    def note(self, text: str) -> None:
+        """A sentence that the person must see."""
+        if not self._quiet:
+            self._print(plain(text))
+
+    def run_started(self, cell: int, run: int) -> None:
+        """Count it as running."""
+        self._progress.run_started(cell, run)
+
+    def turn_done(self, cell: int, run: int, turn: Turn) -> None:
+        """Count its tokens; verbose prints the turn."""
+        self._progress.turn_done(cell, run, turn.output_tokens)
+        step = self._steps[cell, run] = self._steps.get((cell, run), 0) + 1
+        if self._verbose:
+            for line in turn_lines(run, step, turn):
+                self._print(line)
+        self._heartbeat()
+
+    def run_done(self, cell: int, run: Run) -> None:
+        """The run line. In a sweep a rollout serves many cells, so there only verbose prints a line for each."""
+        self._progress.run_done(cell, run)
+        if not self._quiet and (len(self._progress.cells) == 1 or self._verbose):
+            self._print(run_line(run))
+        else:
+            self._heartbeat()
+
+    def cell_done(self, cell: int, summary: Summary) -> None:
+        """The closing block; of a sweep, a line for the cell."""
+        self._progress.cell_done(cell, summary)
+        cells = self._progress.cells
+        info = cells[cell].info
+        if len(cells) > 1:
+            self._print(cell_line(info.index, len(cells), _knobs(info.overrides), summary))
+            return
+        self._stop_live()
+        self._print("" if not self._quiet else None)
+        for line in closing_block(summary, info.title, simulated=info.simulated).split("\n"):
+            self._print(line)
+        if not self._quiet:
+            self._print(f"Output: {plain(info.folder, one_line=True)}")
+
+    def end(self) -> None:
+        """Give the terminal back."""
+        self._open.close()
+
+    def _stop_live(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def _heartbeat(self) -> None:
+        progress = self._progress
+        if self._quiet or self._live is not None or progress.clock() - self._last_line < HEARTBEAT_S:
+            return
+        self._print(
+            f"… {progress.done:,} of {counted(progress.total, 'run')} done, {progress.running} running, "
+            f"{counted(progress.tokens_so_far, 'output token')}, {duration(progress.seconds)}"
+        )
+
+    def _print(self, line: str | None) -> None:
+        if line is None:
+            return
+        self._last_line = self._progress.clock()
+        line = for_encoding(line, self._stream.encoding)
+        try:
+            if self._live is not None:
+                self._live.print(line)
+            else:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except BrokenPipeError:
+            self._go_silent()
+
+    def _go_silent(self) -> None:
+        """The reader went away (`| head`). The launch goes on: its results are on disk, not on the screen."""
+        self._live = None
+        try:
+            target = self._stream.fileno()
+        except (OSError, ValueError):
+            target = -1
+        if target >= 0:  # else Python complains once more when it flushes at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), target)
+
+
+class _Lines(logging.Handler):
+    """Prints log records as lines; run results are left out, for the run line says them."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not getattr(record, "run_result", False):
+            self._write(self.format(record))
+
+
+def wants_live(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """A live display belongs on a terminal that can move its cursor, and not into the log of a CI job."""
+    ci = environ.get("CI", "").lower() not in ("", "0", "false", "no")
+    return stream.isatty() and not ci and environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def header(cells: list[CellInfo]) -> list[str]:
+    """What is about to run, a line a fact."""
+    if not cells:
+        return []
+    first = cells[0]
+    once = "one after the other" if first.concurrency == 1 else f"{first.concurrency} at once"
+    rows = [
+        ("model", first.model + (" (simulated: measures no LLM)" if first.simulated else "")),
+        ("runs", f"{first.runs:,}, {once}"),
+        ("limits", first.limits),
+        ("sandbox", first.isolation),
+    ]
+    if len(cells) > 1:
+        models = {cell.model for cell in cells}
+        rows[0] = rows[0] if len(models) == 1 else ("model", f"{len(models)} models")
+        rows[2:3] = [("sweep", f"{counted(len(cells), 'cell')} over {', '.join(first.overrides)}")]
+    title = f"{first.title} ({first.task})" if len({cell.task for cell in cells}) == 1 else "Several tasks"
+    return [plain(title, one_line=True)] + [f"  {name:<9}{plain(text, one_line=True)}" for name, text in rows if text]
+
+
+def _knobs(overrides: Mapping[str, str]) -> str:
+    return plain(" ".join(f"{name}={value}" for name, value in overrides.items()), one_line=True)

@@ -1,0 +1,185 @@
+"""The timestamped log of a cell, `evalkit.log`: what happened when, one line each, and never a secret.
+
+Everything in evalkit logs to the logger `evalkit`. Which file that reaches is a context variable, so cells that
+run side by side on one event loop each fill their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from evalkit.rollout import Turn
+from evalkit.run import Outcome, Run
+from evalkit.text import counted, duration, plain
+from evalkit.wording import run_result
+
+NAME = "evalkit.log"
+FORMAT = "%(asctime)s - %(levelname)s - %(message)s"
+LINE_LIMIT = 4000
+"""Characters of a message that the log keeps."""
+
+logger = logging.getLogger("evalkit")
+_current: ContextVar[logging.Handler | None] = ContextVar("evalkit_log", default=None)
+
+
+class LineFormatter(logging.Formatter):
+    """`time - LEVEL - message`, always on one line, without control characters and without known secrets.
+
+    A traceback keeps its lines, each of them made safe.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        safe = logging.makeLogRecord(record.__dict__)
+        safe.msg, safe.args = plain(redact(record.getMessage()), one_line=True, limit=LINE_LIMIT), None
+        return plain(redact(super().format(safe)))
+
+
+def redact(text: str) -> str:
+    """`text` without API keys: what looks like one, and whatever the environment holds under a name of one."""
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and len(value) >= 8:
+            text = text.replace(value, f"<{name}>")
+    return _SECRET.sub("<secret>", text)
+
+
+_SECRET_NAME = re.compile(r"(API_?KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
+_SECRET = re.compile(r"\bsk-[A-Za-z0-9]+-[A-Za-z0-9_-]{8,}|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}")
+
+
+class _ToCurrentCell(logging.Handler):
+    """Hands a record to the file of the cell in whose context it was logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        handler = _current.get()
+        if handler is not None and record.levelno >= handler.level:
+            handler.handle(record)
+
+
+_router = _ToCurrentCell()
+
+
+@contextmanager
+def cell_log(folder: Path) -> Iterator[None]:
+    """Everything logged inside, and by tasks started inside, is appended to `folder/evalkit.log`."""
+    _listen()
+    handler = logging.FileHandler(folder / NAME, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(LineFormatter())
+    token = _current.set(handler)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        handler.close()
+
+
+def _listen() -> None:
+    if _router not in logger.handlers:
+        logger.addHandler(_router)
+        logger.propagate = False  # Hydra's root handlers would print every line a second time
+    if logger.level in (logging.NOTSET, logging.WARNING):
+        logger.setLevel(logging.INFO)
+
+
+@contextmanager
+def listener(handler: logging.Handler) -> Iterator[None]:
+    """While inside, `handler` receives everything that is logged, whatever the cell."""
+    _listen()
+    handler.setFormatter(LineFormatter())
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def run_started(number: int) -> None:
+    """The first line of a run."""
+    logger.info("Run %d: started", number)
+
+
+def turn_done(number: int, step: int, turn: Turn) -> None:
+    """What one model call did: what it called, how many tokens it took, and whether a tool failed."""
+    called = [str(block.get("name")) for block in turn.content if block.get("type") == "tool_use"]
+    failed = f", {counted(turn.tool_errors, 'tool error')}" if turn.tool_errors else ""
+    logger.info(
+        "Run %d: step %d: %s, stop reason %s, called %s%s",
+        *(number, step, counted(turn.output_tokens, "output token"), turn.stop_reason),
+        *(", ".join(called) or "nothing", failed),
+    )
+
+
+def run_done(run: Run) -> None:
+    """How a run ended, what was submitted, what each check found, and the verdict."""
+    rollout, number = run.rollout, run.number
+    time = f", {duration(rollout.timing.seconds)}" if rollout.timing.seconds else ""
+    spent = f"{counted(rollout.steps, 'step')}, {counted(rollout.output_tokens, 'output token')}{time}"
+    logger.info("Run %d: ended as %s after %s", number, rollout.ending.value, spent)
+    if rollout.submission is not None:
+        logger.info("Run %d: submitted %s", number, shape(rollout.submission.answer))
+    if run.measurement is not None:
+        for name, value in run.measurement.values.items():
+            logger.info("Run %d: measured %s: %s", number, name, shape(value, scalars=True))
+    for check in run.grade.checks if run.grade else ():
+        bound = "" if check.value is None else f" ({check.value:.4g} against {_bound(check.bound)})"
+        required = "" if check.required else ", not required"
+        state = "right" if check.passed else "wrong"
+        logger.info("Run %d: component %s %s%s%s", number, check.name, state, bound, required)
+    level = logging.ERROR if run.outcome is Outcome.ERROR else logging.INFO
+    logger.log(level, "%s", run_result(run), extra={"run_result": True})
+    if rollout.leaked:
+        logger.warning("Run %d: a canary of the grader's process was found in the conversation", number)
+
+
+def _bound(bound: float | None) -> str:
+    return "no bound" if bound is None else f"{bound:g}"
+
+
+def shape(value: Any, *, scalars: bool = False, depth: int = 2) -> str:
+    """What JSON looks like without all its numbers: keys, shapes of nested lists, flags.
+
+    `{"w": [[1, 0], [0, 1]], "mask": true}` is `w 2x2, mask true`.
+    """
+    if isinstance(value, Mapping):
+        if depth == 0:
+            return counted(len(value), "key")
+        shown = [f"{key} {shape(item, scalars=scalars, depth=depth - 1)}" for key, item in list(value.items())[:20]]
+        return ", ".join(shown) + (", …" if len(value) > 20 else "") if shown else "no keys"
+    if isinstance(value, str):
+        return f"{value!r}" if scalars and len(value) <= 80 else f"text of {counted(len(value), 'character')}"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, Sequence):
+        return _list_shape(value)
+    return _number(value) if scalars else "number"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"integer of {value.bit_length():,} bits"  # Python refuses to print really long ones
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _list_shape(value: Sequence[Any]) -> str:
+    """`4x3` for a regular nesting, `list of 4` where rows differ. Looks at no more than 10 levels."""
+    sizes: list[str] = []
+    level: Any = value
+    while isinstance(level, Sequence) and not isinstance(level, str) and len(sizes) < 10:
+        sizes.append(str(len(level)))
+        rows = [len(row) if isinstance(row, Sequence) and not isinstance(row, str) else None for row in level]
+        if len(set(rows)) > 1:
+            return f"list of {len(value)}"
+        if not level:
+            break
+        level = level[0]
+    return "x".join(sizes)

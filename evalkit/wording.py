@@ -1,0 +1,180 @@
+"""How runs and analyses are put into words: the run line, the closing block, one line for a cell of a sweep."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from evalkit.analysis import Summary
+from evalkit.run import Outcome, Run
+from evalkit.stats.intervals import Interval
+from evalkit.stats.verdict import Band
+from evalkit.text import counted, dollars, duration, percent, plain
+
+WIDTH = 80
+MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.ERROR: "!"}
+WORDS = {Outcome.PASSED: "SUCCESS", Outcome.FAILED: "FAILURE", Outcome.ERROR: "ERROR"}
+MESSAGE_LIMIT = 600
+"""Characters of a grader's or provider's message that a line shows; files keep all of it."""
+
+
+def run_line(run: Run) -> str:
+    """`✓ Run 3: SUCCESS - Got VERIFIED`."""
+    return f"{MARKS[run.outcome]} {run_result(run)}"
+
+
+def run_result(run: Run) -> str:
+    """The run line without its mark. A message that starts with the verdict does not say it twice."""
+    word = WORDS[run.outcome]
+    message = plain(run.message, one_line=True, limit=MESSAGE_LIMIT).removeprefix(f"{word}: ")
+    return f"Run {run.number}: {word} - {message}" if message else f"Run {run.number}: {word}"
+
+
+def closing_block(summary: Summary, title: str, *, simulated: bool = False) -> str:
+    """The analysis that ends a launch: the published form, then what evalkit adds, in one block of 80 columns."""
+    rule = "=" * WIDTH
+    lines = [rule, f"TASK ANALYSIS - {plain(title, one_line=True)}", rule, *_counts(summary), ""]
+    if summary.failures:
+        lines += ["Failure Analysis:", *_failure_rows(summary), ""]
+    lines += [band_line(summary), "", *_additions(summary, simulated), rule]
+    return "\n".join(lines)
+
+
+def band_line(summary: Summary) -> str:
+    """Whether the observed pass rate lies in the target range; says nothing about how sure that is."""
+    rate, band = summary.rate.value, summary.band
+    if rate is None:
+        return f"! NO PASS RATE (target range {band}): " + (
+            "every run ended in an error" if summary.total else "there are no runs"
+        )
+    if rate in band:
+        return f"✓ PASS RATE IN TARGET RANGE ({band})"
+    return f"✗ PASS RATE {'ABOVE' if rate > band.high else 'BELOW'} TARGET RANGE ({band})"
+
+
+def range_text(interval: Interval) -> str:
+    """`10.9-52.0%`."""
+    return f"{100 * interval.low:.1f}-{100 * interval.high:.1f}%"
+
+
+def level(confidence: float) -> str:
+    """`95%`."""
+    return f"{100 * confidence:g}%"
+
+
+def rate_text(summary: Summary) -> str:
+    """`26.7% (10.9-52.0%)`, or a dash where nothing was observed."""
+    rate = summary.rate.value
+    return "–" if rate is None else f"{percent(rate)} ({range_text(summary.rate.interval)})"
+
+
+def _counts(summary: Summary) -> Iterator[str]:
+    yield f"Total Runs: {summary.total}"
+    yield f"Successful: {summary.passed}"
+    yield f"Failed: {summary.failed}"
+    if summary.errors:
+        yield f"Errors: {summary.errors}"
+    rate = summary.rate.value
+    yield f"Pass Rate: {'unknown' if rate is None else percent(rate)}"
+
+
+def _failure_rows(summary: Summary) -> Iterator[str]:
+    for row in summary.failures:
+        yield f"  {plain(row.label, one_line=True)}: {counted(row.count, 'run')} ({percent(row.share)})"
+
+
+def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
+    rows = [
+        (f"{level(summary.confidence)} interval", _interval(summary)),
+        ("Verdict", _verdict(summary)),
+        ("Errors", _errors(summary)),
+        ("pass@k", _pass_k(summary)),
+        ("Stability", _stability(summary)),
+        ("Run time", _run_time(summary)),
+        ("Tokens", _tokens(summary)),
+        ("Cost", _cost(summary, simulated)),
+        ("Model", "simulated: these figures measure no LLM" if simulated else None),
+        *(("Warning", plain(warning, one_line=True)) for warning in summary.warnings),
+    ]
+    shown = [(name, text) for name, text in rows if text]
+    indent = max(len(name) for name, _ in shown) + 2
+    for name, text in shown:
+        yield from textwrap.wrap(
+            f"{name + ':':<{indent}}{text}",
+            WIDTH,
+            subsequent_indent=" " * indent,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+
+
+def _interval(summary: Summary) -> str | None:
+    return f"{range_text(summary.rate.interval)} (Wilson)" if summary.rate.runs else None
+
+
+def _verdict(summary: Summary) -> str:
+    return f"{summary.verdict} at {level(summary.confidence)} confidence"
+
+
+def _errors(summary: Summary) -> str | None:
+    if not summary.errors:
+        return None
+    cover, whole = summary.coverage or 0.0, summary.rate_with_errors
+    runs = ", ".join(map(str, summary.error_runs[:10])) + (", …" if summary.errors > 10 else "")
+    return (
+        f"{counted(summary.errors, 'run')} ended by a fault that is not the model's ({runs}); "
+        f"the rate covers {percent(cover)} of the runs; with errors counted as failures it is "
+        f"{percent(whole.value or 0.0)} ({range_text(whole.interval)})"
+    )
+
+
+def _pass_k(summary: Summary) -> str | None:
+    if summary.passed == 0 or summary.failed == 0 or len(summary.pass_at_k) < 2:
+        return None
+    shown = [k for k in summary.pass_at_k if k > 1]
+    some = ", ".join(f"{percent(summary.pass_at_k[k])} of {k}" for k in shown)
+    every = ", ".join(f"{percent(summary.pass_hat_k[k])} of {k}" for k in shown)
+    return f"at least one passes: {some}; all pass: {every}"
+
+
+def _stability(summary: Summary) -> str | None:
+    found = summary.stability
+    if found is None:
+        return None
+    rates = ", ".join(percent(rate) for rate in found.rates[:8]) + (", …" if len(found.rates) > 8 else "")
+    return (
+        f"standard deviation {100 * found.std:.1f} points over {counted(len(found.rates), 'batch', 'batches')} "
+        f"({rates}); chance alone gives {100 * found.expected:.1f}"
+    )
+
+
+def _run_time(summary: Summary) -> str | None:
+    times = summary.times()
+    if times["mean_s"] is None:
+        return None
+    return f"mean {duration(times['mean_s'])}, 95th percentile {duration(times['p95_s'])}"
+
+
+def _tokens(summary: Summary) -> str | None:
+    if summary.mean_tokens is None or summary.mean_steps is None:
+        return None
+    steps = f"{summary.mean_steps:.1f} step" + ("" if f"{summary.mean_steps:.1f}" == "1.0" else "s")
+    return f"mean {summary.mean_tokens:,.0f} output tokens and {steps} a run, {summary.total_tokens:,} in all"
+
+
+def _cost(summary: Summary, simulated: bool) -> str | None:
+    if simulated:
+        return None
+    return "unknown price" if summary.cost_usd is None else dollars(summary.cost_usd)
+
+
+def cell_line(index: int, cells: int, knobs: str, summary: Summary) -> str:
+    """One cell of a sweep: `✓ [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED (about 53 more runs)`."""
+    mark = band_line(summary)[0]
+    errors = f", {counted(summary.errors, 'error')}" if summary.errors else ""
+    return f"{mark} [{index + 1}/{cells}] {knobs}: {rate_text(summary)}, {summary.verdict}{errors}"
+
+
+def band_text(band: Band) -> str:
+    """`target 10-40%`."""
+    return f"target {band}"
