@@ -105,7 +105,8 @@ class ConsoleView:
         cells = self._progress.cells
         info = cells[cell].info
         if len(cells) > 1:
-            self._print(cell_line(info.index, len(cells), _knobs(info.overrides), summary))
+            if self._live is None:  # a live display has a row for it
+                self._print(cell_line(info.index, len(cells), _knobs(info.overrides), summary))
             return
         self._stop_live()
         self._print("" if not self._quiet else None)

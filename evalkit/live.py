@@ -20,12 +20,17 @@ from evalkit.wording import range_text
 STYLES = {"✓": "green", "✗": "red", "!": "yellow", "+": "green", "x": "red"}
 """Colour of a line by its first character, in Unicode and in ASCII."""
 
+LAST_ROWS = 200
+"""Cells in the table that a sweep leaves on the screen; its landscape files have all of them."""
+
 
 class LiveDisplay:
     """Owns the terminal between `start` and `stop`; lines printed meanwhile appear above the display."""
 
     def __init__(self, stream: TextIO, progress: Progress, confidence: float) -> None:
         self.console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._progress = progress
+        self._confidence = confidence
         self._live = Live(
             _Screen(progress, confidence), console=self.console, refresh_per_second=4, transient=True, screen=False
         )
@@ -35,8 +40,10 @@ class LiveDisplay:
         self._live.start(refresh=True)
 
     def stop(self) -> None:
-        """Erase the display and give the terminal back."""
+        """Erase the display and give the terminal back; of a sweep, leave the table of its cells."""
         self._live.stop()
+        if len(self._progress.cells) > 1:
+            self.console.print(cell_table(self._progress, self._confidence, LAST_ROWS, self.console.encoding))
 
     def print(self, line: str) -> None:
         """One line above the display; nothing in it is read as markup."""
@@ -55,21 +62,21 @@ class _Screen:
         if len(self.progress.cells) > 1:
             room = max(3, options.size.height - 8)
             yield cell_table(self.progress, self.confidence, room, console.encoding)
-        yield status(self.progress, self.confidence, console.encoding)
+        yield status(self.progress, self.confidence, options.max_width, console.encoding)
 
 
-def status(progress: Progress, confidence: float, encoding: str) -> RenderableType:
+def status(progress: Progress, confidence: float, width: int, encoding: str) -> RenderableType:
     """Two lines: a bar with runs and time left; the rate with its interval, tokens and cost."""
-    head = Table.grid(padding=(0, 1), expand=True)
-    head.add_column(ratio=1, min_width=10)
-    head.add_column(no_wrap=True)
-    bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, complete_style="green")
     left = progress.seconds_left
     parts = [f"{progress.done:,}/{counted(progress.total, 'run')}"]
     if progress.running:
         parts.append(f"{progress.running} running")
     parts.append(duration(progress.seconds) + (f", about {duration(left)} left" if left else ""))
-    head.add_row(bar, Text(for_encoding(" · ".join(parts), encoding)))
+    text = Text(for_encoding(" · ".join(parts), encoding))
+    room = max(10, min(60, width - text.cell_len - 1))
+    bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=room, complete_style="green")
+    head = Table.grid(padding=(0, 1))
+    head.add_row(bar, text)
     return Group(head, Text(for_encoding(figures(progress, confidence), encoding), style="dim"))
 
 
@@ -91,21 +98,36 @@ def cell_table(progress: Progress, confidence: float, room: int, encoding: str) 
     """One row a cell; of more cells than `room` rows, those under way and then those not begun come first."""
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     knobs = list(progress.cells[0].info.overrides)
-    for name in knobs:
-        table.add_column(plain(name.removeprefix("task."), one_line=True), overflow="fold")
-    table.add_column("runs", justify="right", no_wrap=True)
-    table.add_column("passed", justify="right", no_wrap=True)
-    table.add_column("verdict")
+    for name in short_names(knobs):
+        table.add_column(plain(name, one_line=True), overflow="fold")
+    for name in ("runs", "passed", "verdict", "more runs"):
+        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
     shown = _visible(progress.cells, room)
     for cell in shown:
         values = [plain(cell.info.overrides.get(name, ""), one_line=True, limit=40) for name in knobs]
-        verdict = str(cell.summary.verdict) if cell.summary else "running" if cell.running else ""
-        row = [*values, f"{cell.done}/{cell.total}", _rate(cell, confidence), verdict]
+        row = [*values, f"{cell.done}/{cell.total}", _rate(cell, confidence), *_verdict(cell)]
         table.add_row(*(Text(for_encoding(item, encoding)) for item in row), style=_style(cell))
     hidden = len(progress.cells) - len(shown)
     if hidden:
         table.add_row(Text(for_encoding(f"… {counted(hidden, 'cell')} more", encoding), style="dim"))
     return table
+
+
+def short_names(knobs: Sequence[str]) -> list[str]:
+    """Last parts of dotted names, as many as keep them apart: `max_tokens`, `tolerances.output`."""
+    parts = [name.split(".") for name in knobs]
+    for length in range(1, max(map(len, parts), default=1)):
+        short = [".".join(name[-length:]) for name in parts]
+        if len(set(short)) == len(short):
+            return short
+    return list(knobs)
+
+
+def _verdict(cell: CellProgress) -> tuple[str, str]:
+    if cell.summary is None:
+        return ("running" if cell.running else ""), ""
+    more = cell.summary.verdict.more_runs
+    return cell.summary.verdict.decision.value, "" if more is None else f"≈{more:,}"
 
 
 def _visible(cells: Sequence[CellProgress], room: int) -> list[CellProgress]:

@@ -26,6 +26,7 @@ LINE_LIMIT = 4000
 """Characters of a message that the log keeps."""
 
 logger = logging.getLogger("evalkit")
+logger.addHandler(logging.NullHandler())  # outside of a launch, errors are returned and not also printed
 _current: ContextVar[logging.Handler | None] = ContextVar("evalkit_log", default=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _ESCAPE = re.compile(
@@ -59,8 +60,9 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def dollars(usd: float) -> str:
-    """US dollars with as many digits as matter: `$12.30`, `$0.0042`."""
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}" if usd < 0.01 else f"${usd:.3f}"
+    """US dollars with at least two digits that matter: `$12.30`, `$0.15`, `$0.0042`."""
+    digits = 2 if usd <= 0 or usd >= 0.1 else 1 - math.floor(math.log10(usd))
+    return f"${usd:,.{digits}f}"
 
 
 def duration(seconds: float) -> str:

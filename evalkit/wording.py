@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from evalkit.analysis import Summary
 from evalkit.run import Outcome, Run
 from evalkit.stats.intervals import Interval
-from evalkit.stats.verdict import Band
 from evalkit.text import counted, dollars, duration, percent, plain
 
 WIDTH = 80
@@ -88,7 +87,7 @@ def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
         (f"{level(summary.confidence)} interval", _interval(summary)),
         ("Verdict", _verdict(summary)),
         ("Errors", _errors(summary)),
-        ("pass@k", _pass_k(summary)),
+        ("Of k tries", _pass_k(summary)),
         ("Stability", _stability(summary)),
         ("Run time", _run_time(summary)),
         ("Tokens", _tokens(summary)),
@@ -131,10 +130,10 @@ def _errors(summary: Summary) -> str | None:
 def _pass_k(summary: Summary) -> str | None:
     if summary.passed == 0 or summary.failed == 0 or len(summary.pass_at_k) < 2:
         return None
-    shown = [k for k in summary.pass_at_k if k > 1]
-    some = ", ".join(f"{percent(summary.pass_at_k[k])} of {k}" for k in shown)
-    every = ", ".join(f"{percent(summary.pass_hat_k[k])} of {k}" for k in shown)
-    return f"at least one passes: {some}; all pass: {every}"
+    shown = [k for k in summary.pass_at_k if 1 < k <= 8]
+    some = ", ".join(f"pass@{k} {percent(summary.pass_at_k[k])}" for k in shown)
+    every = ", ".join(f"pass^{k} {percent(summary.pass_hat_k[k])}" for k in shown)
+    return f"{some}; {every}"
 
 
 def _stability(summary: Summary) -> str | None:
@@ -173,8 +172,3 @@ def cell_line(index: int, cells: int, knobs: str, summary: Summary) -> str:
     mark = band_line(summary)[0]
     errors = f", {counted(summary.errors, 'error')}" if summary.errors else ""
     return f"{mark} [{index + 1}/{cells}] {knobs}: {rate_text(summary)}, {summary.verdict}{errors}"
-
-
-def band_text(band: Band) -> str:
-    """`target 10-40%`."""
-    return f"target {band}"
