@@ -224,13 +224,13 @@ def _read_reply(turn: Turn, line: dict[str, Any]) -> Turn:
 
 
 def _seal(line: Mapping[str, Any], before: str) -> tuple[bytes, str]:
-    body = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps(line, separators=(",", ":"))  # ASCII: no line separator or lone surrogate can break a line
     digest = _digest(body, before)
-    return f'{body[:-1]},"digest":"{digest}"}}\n'.encode("utf-8", "surrogatepass"), digest
+    return f'{body[:-1]},"digest":"{digest}"}}\n'.encode("ascii"), digest
 
 
 def _open(raw: bytes, before: str) -> tuple[dict[str, Any] | None, str]:
-    text = raw.decode("utf-8", "surrogatepass") if raw.endswith(b"}\n") else ""
+    text = raw.decode("ascii", "replace") if raw.endswith(b"}\n") else ""
     body, mark, tail = text.rpartition(',"digest":"')
     if not mark or tail[:-3] != _digest(body + "}", before):
         return None, ""
@@ -239,4 +239,4 @@ def _open(raw: bytes, before: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _digest(body: str, before: str) -> str:
-    return hashlib.sha256((before + body).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256((before + body).encode()).hexdigest()[:16]

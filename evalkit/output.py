@@ -91,7 +91,7 @@ def git_commit(folder: Path) -> str | None:
 
 
 def _lines(items: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+    return "".join(json.dumps(item) + "\n" for item in items)
 
 
 def _pretty(value: Any) -> str:

@@ -1,0 +1,278 @@
+"""The conversation loop: every way a rollout can end, and everything a model can do in a turn."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from evalkit.agent import Agent, DivergedError, begin
+from evalkit.errors import ProviderError, SandboxError
+from evalkit.limits import Limits
+from evalkit.model.api import ContextLimitError, Response
+from evalkit.rollout import Ending
+from evalkit.tool import SubmitAnswer, ToolResult
+from tests.builders import ScriptedModel, call, message, text
+
+SUBMIT = call("submit_answer", {"answer": 42}, "toolu_s")
+
+
+@dataclass
+class Look:
+    """A tool that counts its calls; can be told to raise."""
+
+    raises: Exception | None = None
+    name: str = "look"
+    description: str = "look"
+    input_schema: Any = field(
+        default_factory=lambda: {
+            "type": "object",
+            "properties": {"at": {"type": "integer"}},
+            "additionalProperties": False,
+        }
+    )
+    calls: int = 0
+
+    async def __call__(self, input, context):
+        self.calls += 1
+        if self.raises:
+            raise self.raises
+        return ToolResult(f"seen {input.get('at', 'nothing')}")
+
+
+@dataclass
+class Asked:
+    prompt: str = "What is it?"
+    tools: Any = ()
+
+
+class Recorded:
+    def __init__(self):
+        self.lines = []
+
+    def response(self, turn, seconds, waited):
+        self.lines.append("response")
+
+    def reply(self, turn):
+        self.lines.append("reply")
+
+
+def agent(*script, limits=Limits(), look=None, nudges=0, past=(), **model) -> Agent:
+    spec = Asked(tools=(look or Look(), SubmitAnswer({"type": "integer"})))
+    start = begin(1, spec)
+    if past:
+        start = start.__class__(**{**vars(start), "turns": tuple(past)})
+    return Agent(
+        start=start,
+        tools=spec.tools,
+        model=ScriptedModel(script, **model),
+        limits=limits,
+        session=None,
+        recorder=Recorded(),
+        nudges=nudges,
+        nudge="Please submit.",
+        canary="c4n4ry",
+    )
+
+
+async def test_a_submission_ends_the_rollout():
+    rollout = await agent(message(call("look", {"at": 3})), message(SUBMIT)).roll_out()
+    assert rollout.ending is Ending.SUBMITTED
+    assert rollout.submission.answer == 42
+    assert rollout.turns[0].reply == ({"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen 3"},)
+
+
+async def test_requests_are_clamped_to_what_is_left():
+    playing = agent(
+        message(call("look", {}), tokens=700),
+        message(call("look", {}), tokens=250),
+        message(text("…"), stop="max_tokens", tokens=50),
+        limits=Limits(max_tokens=1000, max_tokens_per_turn=800),
+    )
+    rollout = await playing.roll_out()
+    assert [request.max_tokens for request in playing.model.requests] == [800, 300, 50]
+    assert rollout.ending is Ending.TOKEN_LIMIT
+    assert rollout.output_tokens == 1000
+
+
+async def test_no_call_is_bought_when_nothing_is_left():
+    playing = agent(message(call("look", {}), tokens=1000), limits=Limits(max_tokens=1000))
+    assert (await playing.roll_out()).ending is Ending.TOKEN_LIMIT
+    assert len(playing.model.requests) == 1
+
+
+async def test_steps_run_out():
+    playing = agent(*[message(call("look", {}))] * 3, limits=Limits(max_steps=3))
+    assert (await playing.roll_out()).ending is Ending.STEP_LIMIT
+
+
+async def test_a_cut_response_ends_the_rollout_even_with_a_call_in_its_torso():
+    rollout = await agent(message(text("hm"), SUBMIT, stop="max_tokens")).roll_out()
+    assert rollout.ending is Ending.TOKEN_LIMIT
+    assert rollout.submission is None
+
+
+async def test_a_complete_submission_before_the_cut_counts():
+    rollout = await agent(message(SUBMIT, text("and also"), stop="max_tokens")).roll_out()
+    assert rollout.ending is Ending.SUBMITTED
+
+
+async def test_a_model_that_ends_its_turn_is_reminded_then_given_up():
+    playing = agent(message(text("It is 42.")), message(text("42!")), nudges=1)
+    rollout = await playing.roll_out()
+    assert rollout.ending is Ending.GAVE_UP
+    assert playing.model.requests[1].messages[-1]["content"] == [{"type": "text", "text": "Please submit."}]
+
+
+async def test_a_reminder_can_help():
+    assert (await agent(message(text("42.")), message(SUBMIT), nudges=1).roll_out()).ending is Ending.SUBMITTED
+
+
+async def test_an_empty_response_is_not_sent_back():
+    playing = agent(message(), message(SUBMIT), nudges=1)
+    assert (await playing.roll_out()).ending is Ending.SUBMITTED
+    assert [m["role"] for m in playing.model.requests[1].messages] == ["user", "user"]
+
+
+async def test_parallel_calls_are_answered_in_order_beside_text_and_thinking():
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "sig"}
+    first = message(thinking, text("Looking."), call("look", {"at": 1}, "a"), call("look", {"at": 2}, "b"))
+    playing = agent(first, message(SUBMIT))
+    rollout = await playing.roll_out()
+    assert [block["tool_use_id"] for block in rollout.turns[0].reply] == ["a", "b"]
+    assert playing.model.requests[1].messages[1]["content"] == first["content"]  # thinking goes back unchanged
+
+
+async def test_calls_after_a_submission_are_not_executed():
+    look = Look()
+    rollout = await agent(message(call("look", {}, "a"), SUBMIT, call("look", {}, "b")), look=look).roll_out()
+    assert rollout.ending is Ending.SUBMITTED
+    assert look.calls == 1
+
+
+async def test_unknown_blocks_and_keys_are_recorded_as_they_came():
+    odd = message({"type": "hologram", "beam": 7}, SUBMIT, future_key=1)
+    rollout = await agent(odd).roll_out()
+    assert rollout.turns[0].response == odd
+
+
+async def test_a_paused_turn_goes_on_without_a_word_from_us():
+    playing = agent(message(text("searching"), stop="pause_turn"), message(SUBMIT))
+    assert (await playing.roll_out()).ending is Ending.SUBMITTED
+    assert [m["role"] for m in playing.model.requests[1].messages] == ["user", "assistant"]
+
+
+async def test_a_refusal_says_why():
+    refusal = message(stop="refusal", stop_details={"explanation": "not allowed"})
+    rollout = await agent(refusal).roll_out()
+    assert (rollout.ending, rollout.detail) == (Ending.REFUSED, "not allowed")
+
+
+async def test_a_full_context_is_its_own_ending():
+    assert (await agent(message(stop="model_context_window_exceeded")).roll_out()).ending is Ending.CONTEXT_LIMIT
+    assert (await agent(ContextLimitError("too long")).roll_out()).ending is Ending.CONTEXT_LIMIT
+
+
+@pytest.mark.parametrize("fault", [ProviderError("529 overloaded"), SandboxError("the zygote died")])
+async def test_faults_of_others_are_errors_and_keep_what_was_paid_for(fault):
+    rollout = await agent(message(call("look", {})), fault).roll_out()
+    assert (rollout.ending, rollout.detail, rollout.steps) == (Ending.ERROR, str(fault), 1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (call("lok", {}), "no tool 'lok'. Available: look, submit_answer"),
+        (call("look", {"at": "x"}), "look was called wrongly: input['at']: 'x' is not of type 'integer'"),
+        (call("look", ["at"]), "is not of type 'object'"),
+        (call("look", None), "is not of type 'object'"),
+        (call("submit_answer", {}), "'answer' is a required property"),
+        ({"type": "tool_use", "id": "x"}, "no tool None"),
+    ],
+)
+async def test_a_malformed_call_is_answered_and_counted(bad, said):
+    rollout = await agent(message(bad), message(SUBMIT)).roll_out()
+    answer = rollout.turns[0].reply[0]
+    assert answer["is_error"]
+    assert said in answer["content"]
+    assert (rollout.ending, rollout.tool_errors) == (Ending.SUBMITTED, 1)
+
+
+async def test_a_tool_that_raises_is_answered():
+    rollout = await agent(message(call("look", {})), message(SUBMIT), look=Look(ValueError("broken"))).roll_out()
+    assert "look failed: ValueError: broken" in rollout.turns[0].reply[0]["content"]
+    assert rollout.ending is Ending.SUBMITTED
+
+
+async def test_an_answer_of_any_form_is_taken():
+    for answer in (None, "x", [1, {"a": float("nan")}], 10**400):
+        rollout = await agent(message(call("submit_answer", {"answer": answer}))).roll_out()
+        assert rollout.ending is Ending.SUBMITTED
+
+
+async def test_time_runs_out():
+    async def slow(request):
+        await asyncio.sleep(30)
+
+    rollout = await agent(slow, limits=Limits(timeout_s=0.05)).roll_out()
+    assert rollout.ending is Ending.TIME_LIMIT
+
+
+async def test_waiting_for_a_rate_limit_does_not_count():
+    async def throttled(request):
+        with request.clock:
+            await asyncio.sleep(0.3)
+        return message(SUBMIT)
+
+    rollout = await agent(throttled, limits=Limits(timeout_s=0.15)).roll_out()
+    assert rollout.ending is Ending.SUBMITTED
+
+
+async def test_a_canary_in_the_conversation_is_flagged():
+    clean = await agent(message(text("hm"), SUBMIT)).roll_out()
+    leaky = await agent(message(call("look", {"at": 1})), message(text("I found c4n4ry"), SUBMIT)).roll_out()
+    assert (clean.leaked, leaky.leaked) == (False, True)
+
+
+async def test_a_resumed_rollout_repeats_its_tool_calls_and_goes_on():
+    whole = await agent(message(call("look", {"at": 1})), message(call("look", {"at": 2})), message(SUBMIT)).roll_out()
+    look = Look()
+    torso = [whole.turns[0], whole.turns[1].__class__(whole.turns[1].max_tokens, whole.turns[1].response)]
+    resumed = agent(message(SUBMIT), look=look, past=torso)
+    rollout = await resumed.roll_out()
+    assert rollout.turns == whole.turns
+    assert look.calls == 2
+    assert resumed.recorder.lines == ["reply", "response", "reply"]  # the missing reply, then the new turn
+
+
+async def test_a_tool_that_answers_differently_is_noticed():
+    whole = await agent(message(call("look", {"at": 1})), message(SUBMIT)).roll_out()
+    with pytest.raises(DivergedError, match="turn 1"):
+        await agent(message(SUBMIT), look=Look(ValueError("gone")), past=whole.turns[:1]).roll_out()
+
+
+async def test_seconds_are_kept_apart_from_facts():
+    async def timed(request):
+        return message(SUBMIT)
+
+    playing = agent(timed)
+    playing.model.respond = lambda request: _respond()
+
+    async def _respond():
+        return Response(message(SUBMIT), seconds=1.5, waited=0.5)
+
+    rollout = await playing.roll_out()
+    assert rollout.timing.turns == (1.5,)
+    assert rollout.timing.waited == 0.5
+
+
+async def test_an_answer_nested_beyond_all_sense_is_kept_with_a_note():
+    deep: list = []
+    for _ in range(50_000):
+        deep = [deep]
+    rollout = await agent(message(call("submit_answer", {"answer": deep}))).roll_out()
+    assert rollout.ending is Ending.SUBMITTED
+    assert "nested too deep" in json.dumps(rollout.submission.answer)
+    while deep:  # taken apart by hand: freeing it in one go would recurse
+        deep = deep[0]

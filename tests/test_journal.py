@@ -1,0 +1,108 @@
+"""Rollout files: nothing that was paid for is lost, and nothing damaged is trusted."""
+
+import json
+
+import pytest
+
+from evalkit.errors import UserError
+from evalkit.journal import Journal, load, read_rollout, write_rollout
+from evalkit.rollout import Ending
+from tests.builders import message, rollout, text, turn
+
+
+@pytest.fixture
+def whole():
+    return rollout(turn(100), turn(200), turn(50, answer={"x": [1, 2.5, None, "ü\u2028"]}))
+
+
+def test_what_is_written_is_read(tmp_path, whole):
+    write_rollout(tmp_path / "1.jsonl", whole)
+    assert read_rollout(tmp_path / "1.jsonl") == whole
+
+
+def test_equal_rollouts_are_equal_bytes(tmp_path, whole):
+    write_rollout(tmp_path / "a", whole)
+    write_rollout(tmp_path / "b", read_rollout(tmp_path / "a"))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_response_is_on_disk_before_anything_is_done_with_it(tmp_path, whole):
+    journal = Journal(tmp_path / "1.jsonl")
+    journal.begin(whole)
+    journal.response(whole.turns[0], 1.0, 0.0)
+    loaded = load(tmp_path / "1.jsonl")  # read while the writer still has it open
+    assert [t.response for t in loaded.rollout.turns] == [whole.turns[0].response]
+    assert not loaded.complete
+    journal.close()
+
+
+def test_a_half_written_line_loses_that_line_alone(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for cut in (1, len(lines[3]) // 2, len(lines[3]) - 1):
+        path.write_bytes(b"".join(lines[:3]) + lines[3][:cut])
+        loaded = load(path)
+        assert loaded.damage
+        assert loaded.rollout.turns == whole.turns[:1]
+
+
+def test_a_changed_line_is_noticed_and_what_follows_is_not_trusted(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    path.write_bytes(path.read_bytes().replace(b'"output_tokens":200', b'"output_tokens":201'))
+    loaded = load(path)
+    assert "line 4" in loaded.damage
+    assert len(loaded.rollout.turns) == 1
+    with pytest.raises(UserError, match="damaged"):
+        read_rollout(path)
+
+
+def test_a_removed_line_is_noticed(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:1] + lines[3:]))
+    assert load(path).damage
+
+
+def test_an_unfinished_record_goes_on_where_it_stopped(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3]) + b'{"type":"resp')
+    journal = Journal(path)
+    journal.go_on(load(path))
+    for later in whole.turns[1:]:
+        journal.response(later, 0.0, 0.0)
+        journal.reply(later)
+    journal.end(whole)
+    assert read_rollout(path) == whole
+
+
+def test_an_empty_file_holds_nothing(tmp_path):
+    (tmp_path / "1.jsonl").touch()
+    assert load(tmp_path / "1.jsonl").damage == "it is empty"
+
+
+def test_a_newer_major_version_is_refused(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("evalkit.journal.VERSION", "2.0")
+    write_rollout(tmp_path / "1.jsonl", whole)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"2\.0.*newer evalkit"):
+        read_rollout(tmp_path / "1.jsonl")
+
+
+def test_every_line_is_json_with_a_digest(tmp_path, whole):
+    write_rollout(tmp_path / "1.jsonl", whole)
+    lines = [json.loads(line) for line in (tmp_path / "1.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["rollout", *["response", "reply"] * 3, "end"]
+    assert all(len(line["digest"]) == 16 for line in lines)
+
+
+def test_lone_surrogates_and_unknown_blocks_survive(tmp_path):
+    odd = rollout(turn(5, reply=None), ending=Ending.GAVE_UP)
+    response = message(text("\ud800"), {"type": "brand_new", "payload": [1]}, brand_new_key=True)
+    odd = odd.__class__(**{**vars(odd), "turns": (odd.turns[0].__class__(100, response),)})
+    write_rollout(tmp_path / "1.jsonl", odd)
+    assert read_rollout(tmp_path / "1.jsonl") == odd

@@ -1,0 +1,106 @@
+"""Budgets: what the next call may ask for, and what a rollout would have been under smaller limits."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.limits import Limits, clip, join, next_call
+from evalkit.rollout import Ending
+from tests.builders import rollout, turn
+
+
+def test_a_call_asks_for_at_most_what_is_left():
+    assert next_call(Limits(max_tokens=2900), 2000, 3, ceiling=8000) == 900
+    assert next_call(Limits(max_tokens=2900, max_tokens_per_turn=500), 2000, 3, ceiling=8000) == 500
+    assert next_call(Limits(), 10**9, 10**6, ceiling=8000) == 8000
+
+
+def test_a_call_that_could_only_be_thrown_away_is_not_bought():
+    assert next_call(Limits(max_tokens=2900), 2900, 3, ceiling=8000) is Ending.TOKEN_LIMIT
+    assert next_call(Limits(max_steps=3), 100, 3, ceiling=8000) is Ending.STEP_LIMIT
+    # a thinking budget of 1,024 needs max_tokens above it, so 1,000 left buy nothing
+    assert next_call(Limits(max_tokens=2900), 1900, 1, ceiling=8000, floor=1025) is Ending.TOKEN_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("limits", "ending", "steps", "tokens"),
+    [
+        (Limits(), Ending.SUBMITTED, 3, 350),
+        (Limits(max_tokens=350), Ending.SUBMITTED, 3, 350),  # a submission that ends exactly at the limit counts
+        (Limits(max_tokens=349), Ending.TOKEN_LIMIT, 3, 349),  # one token less cuts it
+        (Limits(max_tokens=300), Ending.TOKEN_LIMIT, 2, 300),  # nothing left: the third call is not bought
+        (Limits(max_tokens=301), Ending.TOKEN_LIMIT, 3, 301),
+        (Limits(max_tokens=150), Ending.TOKEN_LIMIT, 2, 150),
+        (Limits(max_tokens=1), Ending.TOKEN_LIMIT, 1, 1),
+        (Limits(max_steps=2), Ending.STEP_LIMIT, 2, 300),
+        (Limits(max_steps=3), Ending.SUBMITTED, 3, 350),
+        (Limits(max_steps=2, max_tokens=300), Ending.TOKEN_LIMIT, 2, 300),  # both at once: the token limit names it
+        (Limits(max_steps=2, max_tokens=299), Ending.TOKEN_LIMIT, 2, 299),
+        (Limits(max_tokens_per_turn=199), Ending.TOKEN_LIMIT, 2, 299),
+        (Limits(max_tokens_per_turn=200), Ending.SUBMITTED, 3, 350),
+    ],
+)
+def test_clipping_gives_what_would_have_happened(limits, ending, steps, tokens):
+    whole = rollout(turn(100), turn(200), turn(50, answer=1))
+    clipped = clip(whole, limits)
+    assert (clipped.ending, clipped.steps, clipped.output_tokens) == (ending, steps, tokens)
+    assert (clipped.submission is not None) == (ending is Ending.SUBMITTED)
+
+
+def test_a_cut_turn_did_nothing():
+    clipped = clip(rollout(turn(100), turn(200), turn(50, answer=1)), Limits(max_tokens=349))
+    assert clipped.turns[-1].submission is None
+    assert clipped.turns[-1].charged["output_tokens"] == 49
+
+
+def test_an_error_beyond_the_smaller_limits_did_not_happen():
+    broken = rollout(turn(100), turn(200), ending=Ending.ERROR, detail="overloaded")
+    assert clip(broken, Limits(max_tokens=250)).ending is Ending.TOKEN_LIMIT
+    assert clip(broken, Limits(max_tokens=301)).ending is Ending.ERROR
+
+
+def test_giving_up_at_the_last_step_stays_giving_up():
+    gave_up = rollout(turn(100), turn(50, reply=None), ending=Ending.GAVE_UP)
+    assert clip(gave_up, Limits(max_steps=2)).ending is Ending.GAVE_UP
+    assert clip(gave_up, Limits(max_tokens=150)).ending is Ending.GAVE_UP
+    assert clip(gave_up, Limits(max_steps=1)).ending is Ending.STEP_LIMIT
+
+
+budget = st.one_of(st.none(), st.integers(1, 900))
+some_limits = st.builds(
+    Limits, max_tokens=budget, max_tokens_per_turn=budget, max_steps=st.one_of(st.none(), st.integers(1, 6))
+)
+some_rollout = st.lists(st.integers(1, 300), min_size=1, max_size=5).map(
+    lambda sizes: rollout(*(turn(n) for n in sizes[:-1]), turn(sizes[-1], answer=1))
+)
+
+
+@given(some_rollout, some_limits, some_limits)
+def test_clipping_twice_is_clipping_once(whole, first, second):
+    both = replace(
+        first,
+        **{
+            name: min((n for n in (getattr(first, name), getattr(second, name)) if n is not None), default=None)
+            for name in ("max_tokens", "max_tokens_per_turn", "max_steps")
+        },
+    )
+    # Only where the first clip keeps what the second needs: `both` is dominated by `first`.
+    assert first.dominates(both)
+    again, once = clip(clip(whole, first), both), clip(whole, both)
+    assert (again.ending, again.output_tokens, again.submission) == (once.ending, once.output_tokens, once.submission)
+
+
+@given(some_limits, some_limits)
+def test_joined_limits_dominate_each(one, other):
+    joined = join([one, other])
+    assert joined.dominates(one)
+    assert joined.dominates(other)
+
+
+def test_wall_clocks_are_never_clipped():
+    for one, other in itertools.permutations([Limits(timeout_s=60), Limits(timeout_s=600), Limits()], 2):
+        assert not one.dominates(other)
+    assert not Limits(tool_timeout_s=30).dominates(Limits(tool_timeout_s=10))

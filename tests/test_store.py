@@ -1,0 +1,138 @@
+"""The store: one rollout per run and set, whoever asks; sets are chosen by what their limits dominate."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from evalkit.errors import UserError
+from evalkit.journal import load, write_rollout
+from evalkit.limits import Limits
+from evalkit.store import LEASE_S, Claim, Key, Store
+from tests.builders import rollout, turn
+
+KEY = Key({"prompt": "?"})
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "rollouts")
+
+
+def fill(known, *runs):
+    for run in runs:
+        write_rollout(known.path(run), rollout(turn(10, answer=1), run=run))
+
+
+def test_the_same_limits_find_the_same_set(store):
+    first = store.find("t", KEY, Limits(max_tokens=100), 10, "exact")
+    assert store.find("t", KEY, Limits(max_tokens=100), 10, "exact") == first
+    assert store.find("t", KEY, Limits(max_tokens=200), 10, "exact") != first
+    assert store.find("t", Key({"prompt": "!"}), Limits(max_tokens=100), 10, "exact") != first
+
+
+def test_a_dominating_set_serves_smaller_limits(store):
+    large = store.find("t", KEY, Limits(max_tokens=4000), 10, "dominating")
+    fill(large, 1, 2)
+    assert store.find("t", KEY, Limits(max_tokens=1000, max_steps=5), 10, "dominating") == large
+    assert store.find("t", KEY, Limits(max_tokens=1000), 10, "exact") != large
+    assert store.find("t", KEY, Limits(max_tokens=5000), 10, "dominating") != large
+    assert store.find("t", KEY, Limits(max_tokens=1000, tool_timeout_s=1), 10, "dominating") != large
+
+
+def test_of_several_sets_the_fullest_is_taken(store):
+    small, large = (store.find("t", KEY, Limits(max_tokens=n), 3, "exact") for n in (2000, 4000))
+    fill(small, 1)
+    fill(large, 1, 2, 3)
+    assert store.find("t", KEY, Limits(max_tokens=1000), 3, "dominating") == large
+    fill(small, 2, 3)
+    os.utime(small.folder / "set.json", (time.time() + 5, time.time() + 5))
+    assert store.find("t", KEY, Limits(max_tokens=1000), 3, "dominating") == small
+
+
+def test_never_starts_a_new_set_each_time(store):
+    names = {store.find("t", KEY, Limits(), 1, "never").name for _ in range(3)}
+    assert len(names) == 3
+
+
+def test_unfinished_rollouts_do_not_count_as_complete(store):
+    known = store.find("t", KEY, Limits(), 3, "exact")
+    fill(known, 1, 2)
+    torso = known.path(2).read_bytes().splitlines(keepends=True)[:-1]
+    known.path(2).write_bytes(b"".join(torso))
+    assert known.complete() == [1]
+
+
+def test_a_newer_set_is_refused(store):
+    known = store.find("t", KEY, Limits(), 3, "exact")
+    about = known.folder / "set.json"
+    about.write_text(about.read_text().replace('"version": "1.0"', '"version": "2.0"'))
+    with pytest.raises(UserError, match="newer evalkit"):
+        store.sets("t", KEY)
+
+
+def test_a_store_that_cannot_be_written_is_a_users_mistake(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        Store(tmp_path / "file" / "x").find("t", KEY, Limits(), 1, "exact")
+
+
+async def test_a_claim_is_exclusive_until_let_go(tmp_path):
+    one, two = Claim(tmp_path / "1.claim"), Claim(tmp_path / "1.claim")
+    assert one.take()
+    assert not two.take()
+    async with one:
+        assert not two.take()
+    assert two.take()
+
+
+def test_the_claim_of_a_dead_process_is_taken_over(tmp_path):
+    claim = tmp_path / "1.claim"
+    code = f"from pathlib import Path; from evalkit.store import Claim; assert Claim(Path({str(claim)!r})).take()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert claim.exists()
+    assert Claim(claim).take()
+
+
+def test_a_claim_of_another_host_is_taken_over_only_when_its_lease_ran_out(tmp_path):
+    claim = tmp_path / "1.claim"
+    claim.write_text("another-host:1:abc")
+    assert not Claim(claim).take()
+    os.utime(claim, (time.time() - LEASE_S - 5,) * 2)
+    assert Claim(claim).take()
+
+
+def test_many_processes_get_one_claim_once(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from evalkit.store import Claim\n"
+        "time.sleep(max(0, float(sys.argv[2]) - time.time()))\n"
+        "print(sum(Claim(Path(sys.argv[1]) / f'{n}.claim').take() for n in range(50)), flush=True); sys.stdin.read()"
+    )
+    start = str(time.time() + 1.0)
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    counts = [int(worker.stdout.readline()) for worker in workers]  # all alive until every count is in
+    for worker in workers:
+        worker.communicate("")
+    assert sum(counts) == 50
+
+
+async def test_a_journal_of_the_store_is_a_complete_rollout_in_the_end(store):
+    known = store.find("t", KEY, Limits(), 1, "exact")
+    whole = rollout(turn(10), turn(5, answer=3), run=1)
+    journal = known.journal(whole, None)
+    for each in whole.turns:
+        journal.response(each, 0.1, 0.0)
+        journal.reply(each)
+    journal.end(whole)
+    assert known.load(1).rollout == whole
+    assert known.complete() == [1]
+    assert load(known.path(1)).complete
+    await asyncio.sleep(0)
