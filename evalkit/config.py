@@ -47,17 +47,31 @@ class AgentConfig:
 
 @dataclass
 class ModelConfig:
+    """Which model, and how it is asked. Keys are never config: the SDK reads ANTHROPIC_API_KEY by itself."""
+
     kind: str = "anthropic"
+    """`anthropic` (any server that speaks the Messages API), `bedrock`, `vertex`; or, inside this process and without
+    a key, `simulated`, `oracle`, `noop`, `replay`."""
     id: str = ""
+    """Model id, as the endpoint calls it."""
     base_url: Optional[str] = None
+    """Another server than the maker's. One under `http://` is never sent the key."""
     max_retries: int = 4
+    """How often a failed attempt is repeated: 429, 5xx, dropped connections, answers that are not whole."""
     timeout_s: float = 600.0
+    """Seconds of silence after which an attempt has failed."""
     max_output_tokens: int = 32000
+    """The most that the model can write in one response; asking for more is refused by its endpoint."""
     cache_prompt: bool = True
+    """Mark the unchanging part of the conversation for the provider's prompt cache. Changes the price only."""
     stream: str = "auto"
+    """`auto` streams answers that may take more than ten minutes, `always`, `never`. Changes nothing in the record."""
     params: dict[str, Any] = field(default_factory=dict)
+    """Sent with every request as they are: `thinking`, `output_config`, `temperature`, `tool_choice`, …"""
     headers: dict[str, str] = field(default_factory=dict)
+    """HTTP headers of every request, such as `anthropic-beta`."""
     replay_from: Optional[str] = None
+    """For `replay`: the output directory whose rollouts are played back."""
 
 
 @dataclass

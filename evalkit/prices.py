@@ -8,15 +8,11 @@ from typing import Any
 _PROVIDERS = {"anthropic": "anthropic", "bedrock": "aws", "vertex": "google"}
 
 
-def cost_usd(
-    model: str, usages: Sequence[Mapping[str, Any]], kind: str = "anthropic", base_url: str | None = None
-) -> float | None:
+def cost_usd(model: str, usages: Sequence[Mapping[str, Any]], kind: str = "anthropic") -> float | None:
     """US dollars for Messages API calls with these `usage` objects, at today's list price; None if it is unknown.
 
-    A server under `base_url` has its own prices, so none is known.
+    `kind` is the platform that sells them: anthropic, bedrock or vertex.
     """
-    if base_url is not None or kind not in _PROVIDERS:
-        return None
     from genai_prices import Usage, calc_price
 
     total = 0.0

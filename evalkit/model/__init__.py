@@ -24,7 +24,7 @@ def open_model(config: ModelConfig, *, task: Task, specs: Callable[[int], Spec],
     if config.kind not in KINDS:
         raise UserError(f"model.kind={config.kind} is unknown: use one of {', '.join(KINDS)}")
     if not config.id:
-        raise UserError(f"model.id is empty: name the model that the {config.kind} endpoint shall run")
+        raise UserError("model.id is empty: name the model, such as model.id=claude-sonnet-5-5")
     from evalkit.model.client import AnthropicModel, connect
 
     if config.kind not in EMBEDDED:

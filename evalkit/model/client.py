@@ -8,19 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anthropic
+import httpx2
 from anthropic.resources.messages import DEPRECATED_MODELS
 
 from evalkit.config import ModelConfig
 from evalkit.errors import UserError
 from evalkit.model import faults
+from evalkit.model.answers import SENT, WholeAnswer, read_message
 from evalkit.model.api import Request, Response
-from evalkit.model.attempts import SENT, middleware, read_message
 from evalkit.model.players import Player
+from evalkit.model.throttle import paused_while_waiting, throttle_for
 from evalkit.prices import cost_usd
 
 Client = anthropic.AsyncAnthropic
 """Bedrock's and Vertex's clients have the same methods."""
 
+MAKER = "api.anthropic.com"
 _OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
 _SECRET_HEADERS = {"authorization", "x-api-key", "proxy-authorization", "cookie"}
 _PLATFORMS = {"bedrock": "AsyncAnthropicBedrock", "vertex": "AsyncAnthropicVertex"}
@@ -37,9 +40,12 @@ def connect(config: ModelConfig) -> Client:
     options: dict[str, Any] = {
         "base_url": config.base_url,
         "max_retries": config.max_retries,
-        "timeout": config.timeout_s,
-        "middleware": middleware(),
+        "timeout": _timeout(config),
+        "middleware": [throttle_for(str(config.base_url or config.kind), config.id), WholeAnswer()],
     }
+    if config.kind == "anthropic" and (config.base_url or "").startswith("http://"):
+        # A server of one's own. It gets no key: the real one must not travel unencrypted, yet the SDK wants one.
+        return anthropic.AsyncAnthropic(api_key="none", **options)
     if config.kind in _PLATFORMS:
         try:
             platform: Client = getattr(anthropic, _PLATFORMS[config.kind])(**options)
@@ -53,11 +59,13 @@ def connect(config: ModelConfig) -> Client:
     client = anthropic.AsyncAnthropic(**options)
     if client.api_key or client.auth_token or client.credentials:
         return client
-    if config.base_url:  # a server on one's own machine asks for no key, yet the SDK insists on sending one
-        return anthropic.AsyncAnthropic(api_key="none", **options)
     raise UserError(
         f"model.id={config.id} needs a key: set ANTHROPIC_API_KEY, or use model=simulated, which needs none"
     )
+
+
+def _timeout(config: ModelConfig) -> httpx2.Timeout:
+    return httpx2.Timeout(config.timeout_s, connect=min(10.0, config.timeout_s))
 
 
 def _check_config(config: ModelConfig) -> None:
@@ -111,35 +119,46 @@ class AnthropicModel:
         if self._player is not None:
             return {**identity, "script": self._player.fingerprint}
         headers = {name.lower(): value for name, value in config.headers.items()}
-        return {**identity, "endpoint": self._client.base_url.host, "params": config.params, "headers": headers}
+        return {**identity, "endpoint": self._endpoint, "params": config.params, "headers": headers}
 
     async def check(self) -> Sequence[str]:
         """Make sure that the endpoint answers and has the model, without buying a token.
 
-        Returns sentences that the person should see. Raises `UserError` with the fix, or `ProviderError`.
+        Returns sentences that the person should see. Raises `UserError` with the fix. A provider that is merely
+        overloaded passes: the runs retry.
         """
         notes = []
         if self.id in DEPRECATED_MODELS and self._player is None:
             notes.append(f"{self.id} is deprecated: its maker stops serving it on {DEPRECATED_MODELS[self.id]}.")
-        if self._config.kind not in _PLATFORMS:  # Bedrock and Vertex list no models under this API
-            try:
-                await self._client.with_options(max_retries=min(1, self._config.max_retries)).models.retrieve(self.id)
-            except anthropic.NotFoundError:
-                await self._check_listed()
-            except Exception as error:
-                raise faults.translate(error, self._where, first=True) from error
+        if self._config.kind in _PLATFORMS:  # Bedrock and Vertex list no models under this API
+            return notes
+        once = self._client.with_options(max_retries=min(1, self._config.max_retries), timeout=30.0)
+        try:
+            await once.models.with_raw_response.retrieve(self.id)
+        except anthropic.NotFoundError:
+            notes.extend(await self._check_listed())
+        except (anthropic.AuthenticationError, anthropic.APIConnectionError, anthropic.CredentialsError) as error:
+            fault = faults.translate(error, self._where, first=True)
+            if isinstance(fault, UserError):
+                raise fault from error
+        except anthropic.APIStatusError:
+            pass  # it answers, and says no more about models
         return notes
 
-    async def _check_listed(self) -> None:
-        """The id was not found. Servers of one's own may have no list, or take any id: their first answer decides."""
-        if not self._config.base_url:
-            raise faults.unknown_model(self.id, self._where, await self._listed())
+    async def _check_listed(self) -> list[str]:
+        """The id was not found. The maker's own list decides; another server may take any id."""
+        listed = await self._listed()
+        if self._endpoint == MAKER:
+            raise faults.unknown_model(self.id, self._where, listed)
+        if not listed or self.id in listed:
+            return []
+        return [f"{self._where} lists {', '.join(listed)} and not model.id={self.id}: it may refuse it."]
 
     async def _listed(self) -> list[str]:
         try:
             page = await self._client.models.list(limit=1000)
             return [model.id for model in page.data or ()]
-        except Exception:  # a server without a list: the message simply names none
+        except (anthropic.AnthropicError, TypeError, ValueError):  # a server without a list: the message names none
             return []
 
     async def respond(self, request: Request) -> Response:
@@ -147,7 +166,8 @@ class AnthropicModel:
         started = time.monotonic()
         first = not any(message["role"] == "assistant" for message in request.messages)
         try:
-            raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
+            with paused_while_waiting(request.clock):
+                raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
         except anthropic.NotFoundError as error:
             raise faults.unknown_model(self.id, self._where, await self._listed()) from error
         except (anthropic.AnthropicError, TypeError) as error:
@@ -163,10 +183,10 @@ class AnthropicModel:
         arguments: dict[str, Any] = {
             "model": config.id,
             "max_tokens": request.max_tokens,
-            "messages": list(request.messages),
+            "messages": [_as_blocks(message) for message in request.messages],
             "extra_headers": self._headers(request),
             "extra_body": dict(config.params),
-            "timeout": config.timeout_s,
+            "timeout": _timeout(config),
         }
         if request.system:
             arguments["system"] = [{"type": "text", "text": request.system}]
@@ -185,11 +205,18 @@ class AnthropicModel:
 
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         """US dollars for calls with these `usage` objects; None if the price is unknown, or nothing was bought."""
-        return None if self._player is not None else cost_usd(self.id, usages, self._config.kind, self._config.base_url)
+        kind = self._config.kind
+        if self._player is not None or (kind not in _PLATFORMS and self._endpoint != MAKER):
+            return None  # another server has prices of its own
+        return cost_usd(self.id, usages, kind)
 
     async def close(self) -> None:
         """Give up the connections."""
         await self._client.close()
+
+    @property
+    def _endpoint(self) -> str:
+        return str(self._client.base_url.host)
 
     @property
     def _where(self) -> str:
@@ -212,9 +239,13 @@ def mark_cache(arguments: Mapping[str, Any]) -> dict[str, Any]:
             *rest, last = marked[key]
             marked[key] = [*rest, {**last, **_MARK}]
     *earlier, message = marked["messages"]
-    content = message["content"]
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-    if blocks:
-        blocks[-1] = {**blocks[-1], **_MARK}
-        marked["messages"] = [*earlier, {**message, "content": blocks}]
+    *rest, last = message["content"]
+    marked["messages"] = [*earlier, {**message, "content": [*rest, {**last, **_MARK}]}]
     return marked
+
+
+def _as_blocks(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Text in the long form, always: what a message looks like must not depend on where the cache mark is."""
+    if not isinstance(message["content"], str):
+        return message
+    return {**message, "content": [{"type": "text", "text": message["content"]}]}

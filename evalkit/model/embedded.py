@@ -13,9 +13,10 @@ import anthropic
 import httpx2
 
 from evalkit.config import ModelConfig
-from evalkit.model.attempts import middleware
+from evalkit.model.answers import WholeAnswer
 from evalkit.model.players import Player, Refusal
 from evalkit.model.sse import write_events
+from evalkit.model.throttle import Throttle
 
 RUN_HEADER = "x-evalkit-run"
 """Tells the embedded API which run is asking. No other endpoint ever gets it."""
@@ -28,7 +29,7 @@ def connect_embedded(config: ModelConfig, player: Player) -> anthropic.AsyncAnth
         base_url="http://embedded.invalid",
         max_retries=config.max_retries,
         http_client=httpx2.AsyncClient(transport=_Transport(player, config.id)),
-        middleware=middleware(),
+        middleware=[Throttle(), WholeAnswer()],
     )
 
 

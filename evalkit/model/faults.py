@@ -49,6 +49,8 @@ def translate(error: Exception, where: str, *, first: bool, reached: bool = Fals
 
 def unknown_model(model: str, where: str, listed: Sequence[str]) -> UserError:
     """The error for an id that the endpoint does not know, with the names that it does."""
+    if model in listed:
+        return UserError(f"{where} has {model} but no Messages API (404 at /v1/messages): use a server that speaks it")
     if not listed:
         return UserError(f"{where} does not know the model {model}: set model.id to one that it serves")
     near = difflib.get_close_matches(model, listed, n=1, cutoff=0.4)

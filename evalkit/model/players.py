@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,7 +88,8 @@ class Scripted:
     """What an agent says after its last turn."""
 
     def __init__(self, model: str, agents: Callable[[int], Sequence[ScriptedAgent]], seed: int) -> None:
-        self._model, self._agents, self._seed = model, agents, seed
+        self._model, self._seed = model, seed
+        self._agents = lru_cache(maxsize=1024)(agents)  # every turn of a run asks again
 
     @classmethod
     def of(cls, kind: str, model: str, task: Task, specs: Callable[[int], Spec], seed: int) -> Scripted:
@@ -217,9 +219,8 @@ class Replay:
     def answer(self, run: int, body: Body) -> Message:
         """The recorded response. Raises `Refusal` for a run or a turn that was not recorded."""
         if run not in self._rollouts:
-            raise Refusal(
-                f"{self._folder} has no rollout of run {run}: set runs.count to at most {max(self._rollouts)}"
-            )
+            recorded = ", ".join(map(str, self._rollouts))
+            raise Refusal(f"{self._folder} has no rollout of run {run}, only of {recorded}: lower runs.count")
         turns = self._rollouts[run].turns
         number = sum(message["role"] == "assistant" for message in body["messages"])
         if number >= len(turns):
