@@ -10,84 +10,174 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit import _hydra
 from evalkit.config import Config, check
 from evalkit.errors import UserError
-from evalkit.plugins import bundled
+from evalkit.model.choice import default_model
+from evalkit.plugins import bundled, reject_duplicates
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell
 
-_statuses: list[int] = []
-"""Exit statuses of what this launch ran: `hydra.main` returns nothing."""
+
+@dataclass
+class _Launch:
+    """What Hydra's entry point cannot pass on: it takes nothing but `sys.argv` and returns nothing."""
+
+    announcement: str = ""
+    """Which model plays and why, where nobody chose one."""
+    statuses: list[int] = field(default_factory=list)
+    """Exit statuses of what ran."""
+
+
+_current = _Launch()
 
 
 class Refused(BaseException):
-    """Carries a `UserError` out of a Hydra callback, where every `Exception` is turned into a mere warning."""
+    """Carries an error out of a Hydra callback, where every `Exception` is turned into a mere warning."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Do what Hydra's command line says; the exit status. Raises `UserError` before anything is written."""
-    from evalkit._hydra.explain import explain
-    from evalkit.model.choice import default_model
-
-    _hydra.install(default_model())
-    _statuses.clear()
+    global _current
+    reject_duplicates()
+    model, why = default_model(os.environ)
+    _hydra.install(model)
+    _current = _Launch("" if any(arg.startswith("model=") for arg in argv) else why)
     try:
         with _raw_errors(argv):
             _start()
     except Refused as refused:
-        raise refused.__cause__ or refused from None
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(error, argv)) from error
-    return max(_statuses, default=0)
+        raise (refused.__cause__ or refused) from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        if isinstance(error, ValueError) and not str(error).startswith("Config group override must be"):
+            raise
+        raise UserError(_explained(error, argv)) from error
+    return max(_current.statuses, default=0)
 
 
 @hydra.main(version_base="1.3", config_path=str(bundled("conf")), config_name="config")
 def _start(node: DictConfig) -> int:
-    return run(node)
-
-
-def run(node: DictConfig) -> int:
-    """Hydra's task function: one cell, run here and now. The exit status."""
     return run_cells([cell(node)])
 
 
-def run_cells(cells: Sequence[Cell]) -> int:
-    """Run cells on one event loop and remember the exit status."""
-    from evalkit.engine import run_cells as engine_run_cells
+def check_launch(config: DictConfig) -> None:
+    """Raise `UserError` for anything that is wrong with a single launch; make its directory if nothing is."""
+    HydraConfig.instance().set_config(config)
+    _check([typed(config)])
+    _make(Path(config.hydra.run.dir), "hydra.run.dir")
 
-    status = engine_run_cells(list(cells), view)
+
+def check_sweep(master: DictConfig, cells: Iterable[DictConfig]) -> None:
+    """The same for all cells of a sweep."""
+    HydraConfig.instance().set_config(master)
+    _check([typed(config) for config in cells])
+    _make(Path(master.hydra.sweep.dir), "hydra.sweep.dir")
+
+
+def _check(configs: Sequence[Config]) -> None:
+    from evalkit.engine import preflight
+    from evalkit.keys import run_seed
+    from evalkit.registry import check_specs, load_task
+
+    for config in configs:
+        check(config)
+    for config in configs:
+        check_specs(load_task(config.task), run_seed(config.runs.seed, 1))
+    preflight(configs)
+
+
+def _make(folder: Path, key: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The output directory {folder} cannot be written ({error.strerror}): "
+            f"change to another directory, or set {key}=<folder>"
+        ) from error
+
+
+def typed(node: DictConfig) -> Config:
+    """A composed config as dataclasses; `UserError` for a foreign key and a value that cannot be resolved."""
+    own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.to_container(own, resolve=True))
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(_explained(error, [])) from error
+    assert isinstance(config, Config)
+    return config
+
+
+def cell(node: DictConfig) -> Cell:
+    """The cell that Hydra has just made a directory for."""
+    from evalkit.engine import Cell
+
+    own = HydraConfig.get()
+    folder = Path(own.runtime.output_dir)
+    config = typed(node)
+    check(config)
+    return Cell(config, folder, _swept(own), own.job.num if own.mode is RunMode.MULTIRUN else 0)
+
+
+def _swept(own: Any) -> dict[str, str]:
+    """The overrides that make this cell differ from the others; the sweeper listed the rest as excluded."""
+    if own.mode is not RunMode.MULTIRUN:
+        return {}
+    excluded = set(own.job.config.override_dirname.exclude_keys)
+    pairs = (override.lstrip("+~").partition("=") for override in own.overrides.task)
+    return {key: value for key, _, value in pairs if key not in excluded}
+
+
+def run_cells(cells: Sequence[Cell]) -> int:
+    """Run cells on one event loop and count their exit status into that of the launch."""
+    from evalkit.console import ConsoleView
+    from evalkit.engine import run_cells as run_on_one_loop
+
+    config = cells[0].config
+    view = ConsoleView(verbose=config.verbose, confidence=config.band.confidence)
+    if _current.announcement:
+        view.note(_current.announcement)
+    status = run_on_one_loop(cells, view)
     note_status([status])
     return status
 
 
 def note_status(statuses: Iterable[Any]) -> None:
-    """Count these exit statuses (of jobs that ran elsewhere) into that of the launch."""
-    _statuses.extend(status for status in statuses if isinstance(status, int))
+    """Count the exit statuses of jobs, which may have run elsewhere, into that of the launch."""
+    _current.statuses.extend(status for status in statuses if isinstance(status, int))
 
 
 @contextmanager
 def _raw_errors(argv: Sequence[str]) -> Iterator[None]:
-    """Hydra reads `sys.argv`, and raises its errors instead of printing them when HYDRA_FULL_ERROR is set."""
-    before, sys.argv = sys.argv, [sys.argv[0], *argv]
-    wanted, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"
+    """Hydra reads `sys.argv`, and raises its errors instead of printing them only where HYDRA_FULL_ERROR is 1."""
+    arguments, wanted = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [arguments[0], *argv]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
     finally:
-        sys.argv = before
-        if wanted is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
+        sys.argv = arguments
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if wanted is not None:
             os.environ["HYDRA_FULL_ERROR"] = wanted
+
+
+def _explained(error: Exception, argv: Sequence[str]) -> str:
+    from evalkit._hydra.explain import explain
+
+    return explain(error, argv)

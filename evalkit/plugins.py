@@ -10,6 +10,8 @@ import types
 from functools import cache
 from pathlib import Path
 
+from evalkit.errors import UserError
+
 NAMESPACE = "evalkit_tasks"
 """Task plugins are imported as `evalkit_tasks.<name>`, wherever their folder lies."""
 
@@ -42,6 +44,40 @@ def task_folders() -> dict[str, list[Path]]:
             if (path / "__init__.py").is_file():
                 found.setdefault(path.name, []).append(path)
     return found
+
+
+def reject_duplicates() -> None:
+    """Raise `UserError` where one name means two different things: Hydra and Python would each pick another one."""
+    for paths in (*task_folders().values(), *_config_files().values()):
+        for other in paths[1:]:
+            if not _same(paths[0], other):
+                raise UserError(
+                    f"Two different files or folders have the same name, rename yours: {paths[0]} and {other}"
+                )
+
+
+def _config_files() -> dict[str, list[Path]]:
+    """`task/arithmetic.yaml` → the files of that name."""
+    found: dict[str, list[Path]] = {}
+    for folder in folders("conf"):
+        for path in folder.rglob("*.yaml"):
+            found.setdefault(path.relative_to(folder).as_posix(), []).append(path)
+    return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two files, or two plugin folders, are equal, as when an installed copy meets its checkout."""
+    if one.is_file() and other.is_file():
+        return one.read_bytes() == other.read_bytes()
+    parts = [
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if _is_source(path)}
+        for folder in (one, other)
+    ]
+    return parts[0] == parts[1]
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts
 
 
 def expose() -> None:

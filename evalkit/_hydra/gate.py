@@ -8,7 +8,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from evalkit import launch
-from evalkit.errors import UserError
 
 
 class Gate(Callback):
@@ -18,5 +17,5 @@ class Gate(Callback):
         """Check the launch."""
         try:
             launch.check_launch(config)
-        except UserError as error:
+        except Exception as error:
             raise launch.Refused from error

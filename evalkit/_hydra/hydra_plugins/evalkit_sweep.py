@@ -15,7 +15,6 @@ from omegaconf import DictConfig, open_dict
 
 from evalkit import launch
 
-
 _SWEEPER = {"_target_": f"{__name__}.CheckedSweeper", "max_batch_size": None, "params": None}
 _LAUNCHER = {"_target_": f"{__name__}.OneLoopLauncher"}
 ConfigStore.instance().store(group="hydra/sweeper", name="evalkit", node=_SWEEPER, provider="evalkit")

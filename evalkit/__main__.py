@@ -1,0 +1,135 @@
+"""The front door: `python -m evalkit <overrides>` launches, `python -m evalkit <verb> …` does the rest.
+
+A bare first word is a verb, an override contains `=`. Nothing is imported before it is clear what is wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from evalkit.errors import ProviderError, SandboxError, UserError
+
+
+class Verb(NamedTuple):
+    """What a bare first word does."""
+
+    target: str
+    """`module:function`; the function takes the words after the verb and returns the exit status."""
+    summary: str
+    """One line for the help."""
+
+
+VERBS: dict[str, Verb] = {}
+
+FLAGS = {
+    **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--shell-completion", "-sc"), 0),
+    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"), 1),
+    **dict.fromkeys(("--config-dir", "-cd", "--experimental-rerun"), 1),
+    **dict.fromkeys(("--info", "-i"), 0),
+}
+"""Hydra's own flags and how many values follow each. `--info` takes one too, after an equals sign."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Exit status: 0 done, 1 runs could not be completed, 2 bad input, 130 interrupted."""
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nevalkit: interrupted; the same command goes on where it stopped\n")
+        return 130
+    except BrokenPipeError:  # whoever read the output has left: nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        for status, kind in ((2, UserError), (1, ProviderError), (1, SandboxError)):
+            if fault := next((one for one in _leaves(error) if isinstance(one, kind)), None):
+                if os.environ.get("HYDRA_FULL_ERROR") == "1":
+                    raise
+                sys.stderr.write(f"evalkit: {fault}\n")
+                return status
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The error itself, or those of a group: tasks on one event loop fail together."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        from evalkit.usage import usage
+
+        sys.stdout.write(usage(VERBS))
+        return 0
+    if argv[0] == "--version":
+        from evalkit import __version__
+
+        sys.stdout.write(f"evalkit {__version__}\n")
+        return 0
+    first = argv[0]
+    if first in VERBS:
+        module, _, function = VERBS[first].target.partition(":")
+        command: Callable[[list[str]], int] = getattr(import_module(module), function)
+        return command(argv[1:])
+    if "=" not in first and first[0] not in "-~+":
+        raise UserError(_unknown_word(first))
+    from evalkit.launch import main as launch
+
+    return launch(arranged(argv))
+
+
+def _unknown_word(word: str) -> str:
+    from evalkit.nearest import nearest
+    from evalkit.usage import choices
+
+    tasks = [name for name, _ in choices("task")]
+    if word in tasks:
+        return f"{word!r} is a task: write task={word}"
+    if verb := nearest(word, VERBS):
+        return f"There is no command {word!r}: did you mean `python -m evalkit {verb}`?"
+    if task := nearest(word, tasks):
+        return f"There is no command {word!r}: did you mean task={task}?"
+    known = f"there are {', '.join(VERBS)}, and " if VERBS else ""
+    return f"There is no command {word!r}: {known}a launch is written with `=`, such as task=arithmetic"
+
+
+def arranged(argv: Sequence[str]) -> list[str]:
+    """Flags first, overrides after them: Hydra does not understand `task=arithmetic -m runs.count=1,2`.
+
+    Raises `UserError` for a flag that Hydra does not have.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = iter(argv)
+    for word in rest:
+        name, _, value = word.partition("=")
+        if not word.startswith("-"):
+            overrides.append(word)
+        elif name not in FLAGS:
+            from evalkit.nearest import suggestion
+
+            raise UserError(f"There is no flag {name}{suggestion(name, [flag for flag in FLAGS if flag[:2] == '--'])}")
+        else:
+            flags.append(word)
+            if FLAGS[name] and not value:
+                flags.append(_value_of(name, rest))
+    return [*flags, *overrides]
+
+
+def _value_of(flag: str, rest: Iterator[str]) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise UserError(f"{flag} needs a value: write {flag}=<value>")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
