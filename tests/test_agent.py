@@ -15,6 +15,7 @@ from evalkit.rollout import Ending
 from evalkit.tool import SubmitAnswer, ToolResult
 from tests.builders import ScriptedModel, call, message, text
 
+UNLIMITED = Limits()
 SUBMIT = call("submit_answer", {"answer": 42}, "toolu_s")
 
 
@@ -58,7 +59,7 @@ class Recorded:
         self.lines.append("reply")
 
 
-def agent(*script, limits=Limits(), look=None, nudges=0, past=(), **model) -> Agent:
+def agent(*script, limits=UNLIMITED, look=None, nudges=0, past=(), **model) -> Agent:
     spec = Asked(tools=(look or Look(), SubmitAnswer({"type": "integer"})))
     start = begin(1, spec)
     if past:

@@ -1,0 +1,63 @@
+"""The grader of `arithmetic`: a right answer is right in every reasonable form, and nothing else is."""
+
+import pytest
+from evalkit_tasks.arithmetic import Config, Task, Tolerances
+
+from evalkit.scripted import load_agents
+
+
+@pytest.fixture
+def task():
+    return Task(Config("arithmetic", "(2^10 + 3^5) * 7 - 100", Tolerances(0.5)))
+
+
+async def grade(task, answer):
+    return task.judge(await task.measure(answer, task.spec(0), sandbox=None))
+
+
+@pytest.mark.parametrize(
+    "answer", [8769, 8769.0, "8769", " 8769 ", "8,769", "8_769", "8.769e3", 8769.4999, 8768.5001]
+)
+async def test_a_right_answer_is_right_in_every_form(task, answer):
+    got = await grade(task, answer)
+    assert got.passed
+    assert got.message == "Got 8769" or abs(float(answer) - 8769) > 0
+
+
+@pytest.mark.parametrize("answer", [8769.5, 8768.5, 0, -8769, "8768", 10**15, 1e300])
+async def test_the_tolerance_is_strict(task, answer):
+    assert (await grade(task, answer)).category == "wrong_value"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, True, "", "eight", "8769 apples", [8769], {"answer": 8769}, float("nan"), float("inf"), 10**400, "1" * 10**6],
+)
+async def test_what_is_no_finite_number_has_a_category(task, answer):
+    got = await grade(task, answer)
+    assert got.category == "format_error"
+    assert len(got.message) < 200
+
+
+async def test_the_failure_message_says_both_values(task):
+    assert (await grade(task, 6901)).message == "Got 6901, expected 8769"
+
+
+def test_prompt_and_reference_come_from_the_same_expression():
+    spec = Task(Config("arithmetic", "2^3 + 1", Tolerances(0.5))).spec(0)
+    assert "2^3 + 1" in spec.prompt
+    assert spec.expected == 9
+
+
+def test_the_agents_load_and_their_weights_are_a_distribution(task):
+    agents = task.agents(task.spec(0))
+    assert sum(agent.weight for agent in agents) == pytest.approx(1)
+    assert task.oracle(task.spec(0)).turns[-1].submit_output
+
+
+def test_a_turn_with_two_actions_is_refused(tmp_path):
+    from evalkit.errors import UserError
+
+    (tmp_path / "a.yaml").write_text("- {name: x, turns: [{tokens: {median: 1}, submit: 1, python: print(1)}]}")
+    with pytest.raises(UserError, match="at most one of"):
+        load_agents(tmp_path / "a.yaml")
