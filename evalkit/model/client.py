@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,8 @@ Client = anthropic.AsyncAnthropic
 MAKER = "api.anthropic.com"
 _OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
 _SECRET_HEADERS = {"authorization", "x-api-key", "proxy-authorization", "cookie"}
-_PLATFORMS = {"bedrock": "AsyncAnthropicBedrock", "vertex": "AsyncAnthropicVertex"}
+_PLATFORMS = {"bedrock": ("AsyncAnthropicBedrockMantle", "boto3"), "vertex": ("AsyncAnthropicVertex", "google.auth")}
+"""Kind → the SDK's client, and the library that signs its requests."""
 _UNSTREAMED_TOKENS = 21_333
 """The SDK refuses longer answers without streaming: they may take more than ten minutes at 128,000 tokens an hour."""
 
@@ -47,21 +49,26 @@ def connect(config: ModelConfig) -> Client:
         # A server of one's own. It gets no key: the real one must not travel unencrypted, yet the SDK wants one.
         return anthropic.AsyncAnthropic(api_key="none", **options)
     if config.kind in _PLATFORMS:
-        try:
-            platform: Client = getattr(anthropic, _PLATFORMS[config.kind])(**options)
-        except ImportError:
-            raise UserError(
-                f"model.kind={config.kind} needs the SDK's extra: run pip install 'anthropic[{config.kind}]'"
-            ) from None
-        except (ValueError, anthropic.AnthropicError) as error:
-            raise UserError(f"model.kind={config.kind} is not set up: {faults.sentence(str(error))}") from None
-        return platform
+        return _connect_platform(config.kind, options)
     client = anthropic.AsyncAnthropic(**options)
     if client.api_key or client.auth_token or client.credentials:
         return client
     raise UserError(
         f"model.id={config.id} needs a key: set ANTHROPIC_API_KEY, or use model=simulated, which needs none"
     )
+
+
+def _connect_platform(kind: str, options: Mapping[str, Any]) -> Client:
+    name, library = _PLATFORMS[kind]
+    try:
+        client: Client = getattr(anthropic, name)(**options)
+        if getattr(client, "api_key", None) is None:  # requests are signed with the platform's own library
+            importlib.import_module(library)
+    except ImportError:
+        raise UserError(f"model.kind={kind} needs the SDK's extra: run pip install 'anthropic[{kind}]'") from None
+    except (ValueError, anthropic.AnthropicError) as error:
+        raise UserError(f"model.kind={kind} is not set up: {faults.sentence(str(error))}") from None
+    return client
 
 
 def _timeout(config: ModelConfig) -> httpx2.Timeout:
