@@ -23,7 +23,10 @@ class Output:
     error: str | None = None
     """One readable text: the traceback, "timed out after 30 s", "your program ended the interpreter: …"."""
     kind: Literal["ok", "raised", "timeout", "died"] = "ok"
-    """`raised`: an exception. `timeout`: interrupted. `died`: the child is gone; the next call gets a fresh one."""
+    """`raised`: an exception. `timeout`: interrupted, or killed when it ignored that. `died`: the child ended.
+
+    Whenever the child is gone, the next call gets a fresh one with the files of the old one.
+    """
     dropped_bytes: int = 0
     """Printed bytes that were cut."""
 
@@ -78,7 +81,14 @@ class Sandbox(Protocol):
 
     @property
     def level(self) -> str:
-        """The isolation in force, by name (`namespaces+landlock+seccomp`, `landlock+seccomp`, `weak`)."""
+        """The isolation in force, by name (`namespaces+landlock+seccomp`, `landlock+seccomp`, `weak`).
+
+        Known once `ready` has returned, or a session has answered; RuntimeError before.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Wait until sessions can be had. Raises UserError if no acceptable isolation holds here."""
         ...
 
     def session(

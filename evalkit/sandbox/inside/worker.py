@@ -1,0 +1,167 @@
+"""Serves one session inside a confined child. From the host's point of view all of this is untrusted."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import frames, program, tensors
+
+CHANNEL = 3
+"""The descriptor of the channel to the host."""
+OUTPUT = 4
+"""A spare of the output pipe, in case the program closes 1 and 2."""
+Reply = tuple[dict[str, Any], bytes]
+
+
+def serve() -> NoReturn:
+    """Answer one request after the other until the host hangs up."""
+    worker = Worker()
+    signal.signal(signal.SIGINT, worker.on_interrupt)
+    frames.write(CHANNEL, frames.pack({"up": True}))
+    while True:
+        try:
+            header, payload = frames.read(CHANNEL)
+        except (EOFError, OSError):
+            os._exit(0)
+        reply, data = worker.answer(header, payload)
+        frames.write(CHANNEL, frames.pack({**reply, "nonce": header["nonce"]}, data))
+
+
+class Worker:
+    """The state of a session: names that persist, the function that was defined, the seed."""
+
+    def __init__(self) -> None:
+        self.home = Path.cwd()
+        self.names: dict[str, Any] | None = None
+        self.programs = 0
+        self.function: Any = None
+        self.seed = 0
+        self.unseeded = {"random", "numpy", "torch"}
+        self.interruptible = False
+
+    def on_interrupt(self, *_: object) -> None:
+        """Only the program is interrupted, never the worker around it."""
+        if self.interruptible:
+            raise KeyboardInterrupt
+
+    def answer(self, header: dict[str, Any], payload: bytes) -> Reply:
+        """Do what one request asks for; whatever the program does becomes a reply."""
+        self._restore_interpreter()
+        operation = getattr(self, f"do_{header['op']}")
+        reply: Reply = {}, b""
+        try:
+            self.interruptible = True
+            try:
+                reply = operation(header, payload)
+            except BaseException as error:
+                reply = _failure(error), b""
+            self.interruptible = False
+        except BaseException as error:  # interrupted while an error was being worded
+            self.interruptible = False
+            reply = {"kind": "raised", "error": type(error).__name__}, b""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        return reply
+
+    def _restore_interpreter(self) -> None:
+        """Undo what an earlier program may have done to the parts that every call relies on."""
+        signal.signal(signal.SIGINT, self.on_interrupt)
+        sys.settrace(None)
+        sys.setprofile(None)
+        for descriptor in (1, 2):
+            os.dup2(OUTPUT, descriptor)
+        sys.stdout, sys.stderr = _stream(1), _stream(2)
+
+    def do_begin(self, header: dict[str, Any], payload: bytes) -> Reply:
+        """Seed the generators and put files into the working directory, before any program runs."""
+        self.seed = header["seed"]
+        self._seed_generators()
+        start = 0
+        for name, size in header["files"]:
+            path = self.home / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(payload[start : start + size])
+            start += size
+        return {"kind": "ok"}, b""
+
+    def do_run(self, header: dict[str, Any], _: bytes) -> Reply:
+        """Execute a program."""
+        if not header["persistent"]:
+            os.chdir(self.home)
+            names, number = self._namespace(header), 1
+        else:
+            if self.names is None:
+                self.names = self._namespace(header)
+            self.programs += 1
+            names, number = self.names, self.programs
+        program.execute(header["code"], names, number)
+        return {"kind": "ok"}, b""
+
+    def do_define(self, header: dict[str, Any], _: bytes) -> Reply:
+        """Execute the source of a function and keep the function."""
+        self.function = None
+        names = self._namespace(header)
+        program.execute(header["code"], names)
+        function = names.get(header["name"])
+        if not callable(function):
+            return {"kind": "raised", "error": f"the program defines no function named {header['name']}"}, b""
+        self.function = function
+        return {"kind": "ok"}, b""
+
+    def do_call(self, header: dict[str, Any], payload: bytes) -> Reply:
+        """Call the kept function with tensors."""
+        arguments = tensors.load(header["tensors"], payload)
+        reply: dict[str, Any] = {"kind": "ok"}
+        if header["count"]:
+            from .counting import WorkCounter
+
+            with WorkCounter() as counter:
+                value = self.function(*arguments)
+            reply["work"] = {"python": counter.python, "tensor": counter.tensor}
+        else:
+            value = self.function(*arguments)
+        reply["tensors"], buffers = tensors.dump(value)
+        reply["arguments"] = []
+        if header["return_arguments"]:
+            reply["arguments"], more = tensors.dump(arguments, "the call's arguments as")
+            buffers += more
+        return reply, b"".join(buffers)
+
+    def _namespace(self, header: dict[str, Any]) -> dict[str, Any]:
+        names = program.namespace(header["preload"])
+        self._seed_generators()
+        return names
+
+    def _seed_generators(self) -> None:
+        """Seed what is loaded and was not seeded yet, so that a repeated rollout is repeatable."""
+        for name in sorted(self.unseeded & set(sys.modules)):
+            self.unseeded.discard(name)
+            if name == "random":
+                random.seed(self.seed)
+            elif name == "numpy":
+                sys.modules[name].random.seed(self.seed % 2**32)
+            else:
+                sys.modules[name].manual_seed(self.seed % 2**63)
+
+
+def _stream(descriptor: int) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, SystemExit):
+        if error.code in (None, 0):
+            return {"kind": "ok"}
+        return {"kind": "raised", "error": f"the program exited with status {error.code!r}"[: program.MAX_ERROR]}
+    if isinstance(error, tensors.BadReply):
+        return {"kind": "bad_reply", "error": str(error)}
+    return {"kind": "raised", "error": program.describe(error)}

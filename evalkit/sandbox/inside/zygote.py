@@ -1,0 +1,164 @@
+"""The zygote: imports what sessions need once, then forks one confined child per request. Never runs a program itself.
+
+It is started with an empty environment and not forked from the evaluator, so that no key, grader or reference
+is ever in its memory. It obeys the control socket and reports how every child ended.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import Any, NoReturn
+
+from . import frames, worker
+from .confine import Confinement, Plan
+
+STDLIB = (
+    "array", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal",
+    "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io", "itertools", "json", "math", "operator",
+    "pprint", "random", "re", "statistics", "string", "struct", "tempfile", "textwrap", "threading", "time",
+    "timeit", "typing", "unittest", "uuid",
+)  # fmt: skip
+"""What programs import most: in memory before the first of them starts."""
+
+
+def main() -> NoReturn:
+    """Serve the control socket whose descriptor is the only argument."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    header, _ = frames.read(control.fileno())
+    zygote = Zygote(control, Plan(**header))
+    zygote.report({"event": "hello", "python": sys.version.split()[0]})
+    zygote.serve()
+
+
+class Zygote:
+    """One process, one thread, a loop over requests and deaths."""
+
+    def __init__(self, control: socket.socket, plan: Plan) -> None:
+        self.control = control
+        self.children: dict[int, int] = {}
+        """Process → number of the child."""
+        self.confinement = Confinement(plan)
+        self.confinement.prepare()
+        self.woken, wake = os.pipe()
+        for end in (self.woken, wake):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake)
+
+    def serve(self) -> NoReturn:
+        """Obey until the evaluator is gone, then take every child along."""
+        while True:
+            ready, _, _ = select.select([self.control, self.woken], [], [])
+            if self.woken in ready:
+                os.read(self.woken, 4096)
+                self._reap()
+            if self.control in ready:
+                try:
+                    self._obey(*_receive(self.control))
+                except (EOFError, ConnectionError):
+                    for process in self.children:
+                        _kill(process)
+                    os._exit(0)
+
+    def report(self, event: dict[str, Any]) -> None:
+        """Tell the evaluator."""
+        self.control.sendall(frames.pack(event))
+
+    def _obey(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        try:
+            if request["do"] == "spawn":
+                self._spawn(request, *descriptors)
+            elif request["do"] == "kill":
+                for process, number in self.children.items():
+                    if number == request["child"]:
+                        _kill(process)
+            else:
+                self.report({"event": "loaded", **load(request["modules"])})
+        except Exception as error:
+            self.report({"event": "failed", "what": request, "error": f"{type(error).__name__}: {error}"})
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _spawn(self, request: dict[str, Any], channel: int, output: int) -> None:
+        process = self.confinement.fork(lambda: self._become_worker(channel, output, request))
+        self.children[process] = request["child"]
+
+    def _become_worker(self, channel: int, output: int, request: dict[str, Any]) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        try:
+            self.confinement.enter(channel, output, request)
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"
+            frames.write(channel, b"F" + frames.pack({"up": False, "error": text}))
+            os._exit(1)
+        worker.serve()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                process, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not process:
+                return
+            number = self.children.pop(process, None)
+            if number is not None:
+                cpu_s = usage.ru_utime + usage.ru_stime
+                self.report({"event": "exit", "child": number, "status": status, "cpu_s": round(cpu_s, 3)})
+
+
+def load(modules: list[str]) -> dict[str, Any]:
+    """Import `modules`, single-threaded: forking with a second thread around hangs the children."""
+    started = time.perf_counter()
+    versions = {}
+    for name in (*STDLIB, *modules):
+        module = importlib.import_module(name)
+        if name in modules:
+            versions[name] = str(getattr(module, "__version__", ""))
+    if "torch" in modules:
+        _warm_torch()
+    gc.collect()
+    gc.freeze()  # a collection in a child would otherwise copy every page that holds an object
+    return {"versions": versions, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def _warm_torch() -> None:
+    """Touch what torch sets up on first use. No backward(): it would start threads."""
+    import torch
+
+    from .counting import WorkCounter
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    with WorkCounter():
+        (torch.ones(8, 8) @ torch.ones(8, 8)).softmax(-1)
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One request; its descriptors travel with its first bytes."""
+    start, descriptors, _, _ = socket.recv_fds(control, 4, 2)
+    if not start:
+        raise EOFError
+    start += control.recv(4 - len(start), socket.MSG_WAITALL) if len(start) < 4 else b""
+    (size,) = struct.unpack(">I", start)
+    header, _ = frames.unpack(control.recv(size, socket.MSG_WAITALL))
+    return header, list(descriptors)
+
+
+def _kill(process: int) -> None:
+    try:
+        os.killpg(process, signal.SIGKILL)
+    except ProcessLookupError:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            return

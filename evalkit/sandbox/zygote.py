@@ -1,0 +1,186 @@
+"""Starts a zygote and asks it for children. The far side is `inside/zygote.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import subprocess
+import tempfile
+from typing import Any
+
+from evalkit.config import SandboxConfig
+from evalkit.errors import SandboxError
+from evalkit.sandbox.channel import Channel, ChannelClosed
+from evalkit.sandbox.child import Child, Exit
+from evalkit.sandbox.inside import frames
+from evalkit.sandbox.launch import Launch
+
+START_S = 60.0
+"""Importing torch on a loaded machine takes a while."""
+
+
+class Zygote:
+    """A running zygote."""
+
+    def __init__(self, launch: Launch, config: SandboxConfig) -> None:
+        self.level = launch.level
+        self.versions: dict[str, str] = {}
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self._numbers = itertools.count(1)
+        self._exits: dict[int, asyncio.Future[Exit]] = {}
+        self._failures: dict[int, str] = {}
+        self._loaded: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
+        mine, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                launch.command(theirs.fileno()),
+                env=launch.environment,
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,
+                stderr=self._stderr,
+                start_new_session=True,
+            )
+        self._control = Channel(mine)
+        self._listener = asyncio.create_task(self._listen(), name="zygote events")
+
+    async def start(self, plan: dict[str, Any]) -> None:
+        """Hand over the plan and wait until it answers. Raises SandboxError with what it said."""
+        try:
+            await self._control.send(frames.pack(plan))
+        except ChannelClosed:
+            raise SandboxError(self.complaint()) from None
+        await self._expect(self._hello)
+
+    async def load(self, modules: list[str]) -> None:
+        """Import `modules` into the zygote. Raises SandboxError."""
+        await self._control.send(frames.pack({"do": "load", "modules": modules}))
+        self.versions = dict((await self._expect(self._loaded))["versions"])
+
+    async def _expect(self, event: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(START_S):
+                return await asyncio.shield(event)
+        except TimeoutError:
+            raise SandboxError(f"the sandbox did not start within {START_S:g} s") from None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still fork."""
+        return not self._control.closed
+
+    def complaint(self) -> str:
+        """What the zygote, or the program that wraps it, wrote before it ended."""
+        self._stderr.seek(0)
+        lines = self._stderr.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        return f"the sandbox ended: {lines[-1] if lines else 'without a word'}"
+
+    async def spawn(self, home: str) -> Child:
+        """A fresh confined child, working in `home`. Raises SandboxError."""
+        number = next(self._numbers)
+        self._exits[number] = self._loop.create_future()
+        mine, theirs = socket.socketpair()
+        read, write = os.pipe()
+        mine.setblocking(False)
+        try:
+            request = frames.pack({"do": "spawn", "child": number, "home": home})
+            await self._send_with_descriptors(request, [theirs.fileno(), write])
+        finally:
+            theirs.close()
+            os.close(write)
+        handles = await self._first_word(mine, number)
+        child = Child(
+            mine,
+            read,
+            keep_bytes=self._config.output_kb << 10,
+            cpu_limit_s=self._config.cpu_s,
+            exited=self._exits[number],
+            kill_by_zygote=lambda: self._kill(number),
+        )
+        child.adopt(handles)
+        try:
+            up, _ = await child.channel.frame()
+        except ChannelClosed:
+            up = {"error": "the child ended at once"}
+        if up.get("up") is not True:
+            child.close()
+            raise SandboxError(f"a sandboxed child could not be set up: {up.get('error')}")
+        return child
+
+    async def _first_word(self, sock: socket.socket, number: int) -> list[int]:
+        """The byte with which a child sends its handles."""
+        readable = self._loop.create_future()
+        self._loop.add_reader(sock, lambda: readable.done() or readable.set_result(None))
+        try:
+            async with asyncio.timeout(START_S):
+                await readable
+            data, handles, _, _ = socket.recv_fds(sock, 1, 2)
+        except TimeoutError:
+            raise SandboxError(f"no sandboxed child came up within {START_S:g} s") from None
+        finally:
+            self._loop.remove_reader(sock)
+        if not data:
+            raise SandboxError(self._failures.pop(number, "") or self.complaint())
+        return list(handles)
+
+    async def _send_with_descriptors(self, request: bytes, descriptors: list[int]) -> None:
+        while True:
+            try:
+                sent = socket.send_fds(self._control.sock, [request], descriptors)
+                break
+            except BlockingIOError:  # the zygote is importing, and others are waiting for children too
+                await asyncio.sleep(0.01)
+            except OSError:
+                raise SandboxError(self.complaint()) from None
+        if sent < len(request):
+            await self._control.send(request[sent:])
+
+    def _kill(self, number: int) -> None:
+        if not self._control.closed:
+            self._control.sock.send(frames.pack({"do": "kill", "child": number}))
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                event, _ = await self._control.frame()
+                self._on_event(event)
+        except ChannelClosed:
+            gone = SandboxError(self.complaint())
+            for waiting in (self._hello, self._loaded):
+                if not waiting.done():
+                    waiting.set_exception(gone)
+                    waiting.exception()  # nobody may be waiting
+            for exited in self._exits.values():
+                if not exited.done():
+                    exited.set_result(Exit(9, 0.0))
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "hello":
+                self._hello.set_result(event)
+            case "loaded":
+                self._loaded.set_result(event)
+            case "exit":
+                self._exits.pop(event["child"]).set_result(Exit(event["status"], event["cpu_s"]))
+            case _:
+                if event["what"]["do"] == "load":
+                    self._loaded.set_exception(SandboxError(event["error"]))
+                else:
+                    self._failures[event["what"].get("child", 0)] = event["error"]
+
+    def close(self) -> None:
+        """Hang up: the zygote takes every child along."""
+        self._control.close()
+        self._listener.cancel()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._stderr.close()
