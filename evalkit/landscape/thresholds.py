@@ -1,0 +1,229 @@
+"""What each rollout needs to pass: the smallest limits it fits into, and the smallest tolerances it satisfies. Pure."""
+
+from __future__ import annotations
+
+import copy
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, product
+from typing import Any
+
+from evalkit.errors import UserError
+from evalkit.grading import Grade, Measurement
+from evalkit.registry import build_config, load_plugin
+from evalkit.rollout import Ending, Rollout
+from evalkit.run import Run
+from evalkit.task import Task
+
+LARGEST = float(2**1023)
+SMALLEST = 5e-324
+"""Tolerances are positive and finite: the ends of the line that is searched."""
+
+Box = tuple[tuple[int, int], ...]
+"""A half-open range of indices for every axis."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The smallest limits under which `clip` keeps a rollout up to its end. Infinite: no limit is enough."""
+
+    max_tokens: float
+    max_tokens_per_turn: float
+    max_steps: float
+
+    def of(self, knob: str) -> float:
+        """By the knob's name: `limits.max_tokens` or `max_tokens`."""
+        found: float = getattr(self, knob.removeprefix("limits."))
+        return found
+
+
+def reach(rollout: Rollout) -> Reach:
+    """What `clip` needs to get past every turn, up to the submission if there is one."""
+    tokens, spent, widest, steps = 0, 0, 1, 0
+    for turn in rollout.turns:
+        written = turn.output_tokens
+        if written > turn.max_tokens:  # more than was allowed: `clip` cuts it under any limits
+            return Reach(math.inf, math.inf, math.inf)
+        tokens = max(tokens, spent + max(written, 1))  # a call needs at least one token left
+        widest = max(widest, written)
+        spent, steps = spent + written, steps + 1
+        if turn.submission:
+            break
+    return Reach(tokens, widest, steps)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the landscape depends on, of one run under the largest limits.
+
+    Below `reach` a run is a failure: its rollout was cut. From there on it is what it was under the largest limits:
+    judged by its measurement, an error that is left out of the rate, or a failure without a submission.
+    """
+
+    run: int
+    reach: Reach
+    measurement: Measurement | None = None
+    error: bool = False
+
+    @classmethod
+    def of(cls, run: Run) -> Trial:
+        """A run that was graded under limits which dominate those of every cell in question."""
+        submitted = run.rollout.submission is not None
+        error = run.grade is None and (submitted or run.rollout.ending is Ending.ERROR)
+        return cls(run.number, reach(run.rollout), run.measurement if submitted and not error else None, error)
+
+
+class Judge:
+    """Judges measurements under any values of some tolerance knobs; every other knob is as in `node`."""
+
+    def __init__(self, node: Mapping[str, Any], knobs: Sequence[str] = ()) -> None:
+        """`node`: the `task` node of a config. `knobs`: full names such as `task.tolerances.output`."""
+        self.knobs = tuple(knobs)
+        self._plugin = load_plugin(node["name"])
+        self._config = build_config(self._plugin, node)
+        self._paths = [knob.removeprefix("task.").split(".") for knob in knobs]
+        self._task = lru_cache(maxsize=4096)(self._build)
+
+    def __call__(self, values: Sequence[float], measurement: Measurement) -> Grade:
+        """The grade under these values of the knobs, in their order. Raises `UserError` where the task refuses one."""
+        return self._task(tuple(values)).judge(measurement)
+
+    def whole(self, index: int) -> bool:
+        """Whether the knob takes whole numbers only."""
+        value = self.value(index)
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    def value(self, index: int) -> Any:
+        """What the config says for a knob."""
+        found = self._config
+        for part in self._paths[index]:
+            found = found[part] if isinstance(found, dict) else getattr(found, part)
+        return found
+
+    def _build(self, values: tuple[float, ...]) -> Task:
+        config = copy.deepcopy(self._config)
+        for (*path, last), value in zip(self._paths, values, strict=True):
+            holder = config
+            for part in path:
+                holder = holder[part] if isinstance(holder, dict) else getattr(holder, part)
+            if isinstance(holder, dict):
+                holder[last] = value
+            else:
+                setattr(holder, last, value)
+        return self._plugin(config)
+
+
+class NotMonotoneError(Exception):
+    """A looser tolerance turned a pass into a failure: the task's `judge` breaks its contract."""
+
+
+def breakpoints(grades: Iterable[Grade]) -> list[float]:
+    """Tolerances at which a verdict may change, ascending: each checked value, and the next number above it.
+
+    Only a hint that makes searching fast: whatever is found is verified by judging.
+    """
+    values = {float(check.value) for grade in grades for check in grade.checks if check.value is not None}
+    fine = [value for value in values if 0 <= value < LARGEST]
+    return sorted(
+        {max(SMALLEST, candidate) for value in fine for candidate in (value, math.nextafter(value, math.inf))}
+    )
+
+
+def critical(passes: Callable[[float], bool], hints: Iterable[float] = ()) -> float:
+    """The smallest positive float that passes, exactly; infinite if none does.
+
+    `passes` must be monotone: false below some point, true from there on. Bisects over the hints first, then over
+    the representable numbers between the two that remain, so at most 63 calls more.
+    """
+    if not passes(LARGEST):
+        return math.inf
+    if passes(SMALLEST):
+        return SMALLEST
+    failing, passing = SMALLEST, LARGEST
+    points = sorted(point for point in set(hints) if SMALLEST < point < LARGEST)
+    while points:
+        middle = len(points) // 2
+        if passes(points[middle]):
+            passing, points = points[middle], points[:middle]
+        else:
+            failing, points = points[middle], points[middle + 1 :]
+    below = math.nextafter(passing, 0.0)
+    if failing < below and not passes(below):
+        return passing
+    low, high = _ordinal(failing), _ordinal(passing)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if passes(_float(middle)):
+            high = middle
+        else:
+            low = middle
+    return _float(high)
+
+
+def passing_boxes(passes: Callable[[tuple[int, ...]], bool], cuts: Sequence[Sequence[int]]) -> list[Box]:
+    """Where a monotone verdict passes on a grid: disjoint boxes, exactly, with as few calls as its shape allows.
+
+    `cuts`: for every axis the ascending indices 0 … size at which the grid is divided first. In a box whose lowest
+    corner passes everything passes, and where the highest fails everything fails; only mixed boxes are divided
+    further. With cuts at the true breakpoints no box is mixed.
+    """
+    found: list[Box] = []
+    open_boxes: list[Box] = list(product(*(tuple(pairwise(axis)) for axis in cuts)))
+    while open_boxes:
+        box = open_boxes.pop()
+        lowest, highest = tuple(low for low, _ in box), tuple(high - 1 for _, high in box)
+        if passes(lowest):
+            if lowest != highest and not passes(highest):
+                raise NotMonotoneError
+            found.append(box)
+        elif lowest != highest and passes(highest):
+            open_boxes.extend(_halves(box))
+    return found
+
+
+def _halves(box: Box) -> list[Box]:
+    axis = max(range(len(box)), key=lambda n: box[n][1] - box[n][0])
+    low, high = box[axis]
+    middle = (low + high) // 2
+    return [(*box[:axis], half, *box[axis + 1 :]) for half in ((low, middle), (middle, high))]
+
+
+def _ordinal(value: float) -> int:
+    """Positive floats in order of size are their bit patterns in order of size."""
+    number: int = struct.unpack("<q", struct.pack("<d", value))[0]
+    return number
+
+
+def _float(ordinal: int) -> float:
+    value: float = struct.unpack("<d", struct.pack("<q", ordinal))[0]
+    return value
+
+
+def allowed(judge: Judge, index: int, values: Sequence[float]) -> tuple[float, float]:
+    """The smallest and largest value of one knob that the task's constructor accepts, the other knobs at `values`."""
+
+    def builds(value: float) -> bool:
+        try:
+            judge._build((*values[:index], value, *values[index + 1 :]))
+        except UserError:
+            return False
+        return True
+
+    here = float(values[index])
+    low = SMALLEST if builds(SMALLEST) else _edge(builds, here, SMALLEST)
+    high = LARGEST if builds(LARGEST) else _edge(builds, here, LARGEST)
+    return low, high
+
+
+def _edge(builds: Callable[[float], bool], good: float, bad: float) -> float:
+    inside, outside = _ordinal(good), _ordinal(bad)
+    while abs(outside - inside) > 1:
+        middle = (inside + outside) // 2
+        if builds(_float(middle)):
+            inside = middle
+        else:
+            outside = middle
+    return _float(inside)
