@@ -30,7 +30,7 @@ from evalkit.sandbox import open_sandbox
 from evalkit.sandbox.api import Sandbox
 from evalkit.stats.verdict import Band
 from evalkit.store import Key, Store, digest
-from evalkit.task import Task
+from evalkit.task import Spec, Task
 from evalkit.view import CellInfo, View
 
 log = logging.getLogger("evalkit")
@@ -134,6 +134,8 @@ class Engine:
         """Group, sample, grade, write."""
         purse = Purse(min((c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None))
         groups = [await self._open(group, purse) for group in await self._grouped(cells)]
+        for sandbox in self._sandboxes.values():
+            await sandbox.ready()
         members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
         self.view.begin([_info(member) for member in members])
         for group in groups:
@@ -165,7 +167,8 @@ class Engine:
         count = max(cell.config.runs.count for cell, _, _ in cells)
         store = Store(Path(first.config.store))
         known = store.find(first.config.task["name"], key, wanted, count, first.config.reuse)
-        source = Source(first.config, task, model, known.limits, known, await self._sandbox(first.config), purse)
+        sandbox = await self._sandbox(first.config, preloads(task.spec(0)))
+        source = Source(first.config, task, model, known.limits, known, sandbox, purse)
         members = [
             CellResult(
                 cell, own_task, source, budgets.from_config(cell.config.limits), open_runs=cell.config.runs.count
@@ -185,11 +188,12 @@ class Engine:
             self._models[same] = model
         return self._models[same]
 
-    async def _sandbox(self, config: Config) -> Sandbox:
+    async def _sandbox(self, config: Config, preload: Sequence[str]) -> Sandbox:
         """One sandbox for all cells that want the same; it starts while the model's client is imported."""
-        same = digest(config.sandbox.__dict__)
+        same = digest([vars(config.sandbox), preload])
         if same not in self._sandboxes:
-            self._sandboxes[same] = await self.stack.enter_async_context(open_sandbox(config.sandbox))
+            opening = open_sandbox(config.sandbox, preload=preload)
+            self._sandboxes[same] = await self.stack.enter_async_context(opening)
         return self._sandboxes[same]
 
     def _say_what_is_reused(self, group: _Group) -> None:
@@ -286,6 +290,11 @@ def manifest(member: CellResult) -> dict[str, Any]:
         "limits": asdict(member.limits),
         "seed": config.runs.seed,
     }
+
+
+def preloads(spec: Spec) -> list[str]:
+    """Modules that the task's tools hand to programs: imported once, for all children."""
+    return sorted({name for tool in spec.tools for name in getattr(tool, "preload", ())})
 
 
 def _info(member: CellResult) -> CellInfo:
