@@ -31,7 +31,13 @@ FLAGS = {
     **dict.fromkeys(("--config-dir", "-cd", "--experimental-rerun"), 1),
     **dict.fromkeys(("--info", "-i"), 0),
 }
-"""Hydra's own flags and how many values follow each. `--info` takes one too, after an equals sign."""
+"""Hydra's own flags and how many values follow each. `--info` may have one too, after an equals sign."""
+
+VALUES = {
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
+}
+"""What may follow a flag."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,15 +126,24 @@ def arranged(argv: Sequence[str]) -> list[str]:
         else:
             flags.append(word)
             if FLAGS[name] and not value:
-                flags.append(_value_of(name, rest))
+                value = _value_of(name, rest)
+                flags.append(value)
+            if value:
+                _check_value(name, value)
     return [*flags, *overrides]
 
 
 def _value_of(flag: str, rest: Iterator[str]) -> str:
     value = next(rest, None)
     if value is None:
-        raise UserError(f"{flag} needs a value: write {flag}=<value>")
+        raise UserError(f"{flag} needs a value: write {flag} <value>")
     return value
+
+
+def _check_value(flag: str, value: str) -> None:
+    known = VALUES.get(flag)
+    if known and value not in known:
+        raise UserError(f"{flag} {value} is unknown: write {flag} followed by one of {', '.join(known)}")
 
 
 if __name__ == "__main__":

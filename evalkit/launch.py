@@ -61,10 +61,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         with _raw_errors(argv):
             _start()
-    except Refused as refused:
-        raise (refused.__cause__ or refused) from None
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
-        if isinstance(error, ValueError) and not str(error).startswith("Config group override must be"):
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(_explained(error, argv)) from error
+    except ValueError as error:  # Hydra's own, for `task=null` and `limits=3`
+        if not str(error).startswith("Config group override must be"):
             raise
         raise UserError(_explained(error, argv)) from error
     return max(_current.statuses, default=0)
@@ -118,7 +118,7 @@ def typed(node: DictConfig) -> Config:
         merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.to_container(own, resolve=True))
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        raise UserError(_explained(error, [])) from error
+        raise UserError(_explained(error, HydraConfig.get().overrides.task)) from error
     assert isinstance(config, Config)
     return config
 
@@ -170,6 +170,8 @@ def _raw_errors(argv: Sequence[str]) -> Iterator[None]:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
+    except Refused as refused:
+        raise (refused.__cause__ or refused) from None
     finally:
         sys.argv = arguments
         os.environ.pop("HYDRA_FULL_ERROR")

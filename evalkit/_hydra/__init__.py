@@ -39,6 +39,11 @@ def folder_name(*parts: object) -> str:
     return f"{name[: FOLDER_LENGTH - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
+def cell_name(number: int, overrides: str) -> str:
+    """`003_limits.max_tokens=2900`: the folder of one cell of a sweep, in an order that `ls` keeps."""
+    return folder_name(f"{number:03d}", overrides)
+
+
 def install(default_model: str) -> None:
     """Tell Hydra everything. Safe to call again: the last default model counts."""
     store = ConfigStore.instance()
@@ -46,6 +51,7 @@ def install(default_model: str) -> None:
     store.store(name="default_model", node={"defaults": [{"model": default_model}]}, provider="evalkit")
     OmegaConf.register_new_resolver("evalkit.unique", lambda: secrets.token_hex(2), use_cache=True, replace=True)
     OmegaConf.register_new_resolver("evalkit.folder", folder_name, replace=True)
+    OmegaConf.register_new_resolver("evalkit.cell", cell_name, replace=True)
     here = str(Path(__file__).parent)
     if here not in sys.path:
         sys.path.append(here)  # the scan for plugins finds hydra_plugins/ only there

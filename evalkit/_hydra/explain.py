@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from evalkit.config import Config
 from evalkit.nearest import nearest, suggestion
 from evalkit.plugins import bundled
 
-_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+_KINDS = {
+    "Integer": ("a whole number", "10"),
+    "Float": ("a number", "0.5"),
+    "Boolean": ("true or false", "true"),
+    "bool": ("true or false", "true"),
+}
+"""What OmegaConf calls a type → what people call it, and an example."""
 _GROUP = re.compile(r"^(task|model|limits|sandbox)=[\w-]+$")
+
+
+_GROUP_OF_KNOBS = object()
 
 
 def explain(error: Exception, argv: Sequence[str]) -> str:
@@ -38,15 +49,31 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
         key, _, value = several[1].partition("=")
         return f"{several[1]} names several values: add -m to sweep over them, or write {key}=[{value}] for a list"
     if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override!r} cannot be read: write key=value without spaces, and put quotes around a value with "
-            f"special characters, such as 'key=\"a,b\"'"
-        )
+        return _unreadable(error.override)
     if merging := re.match(r"Error merging override (.+)", text):
         return _bad_value(merging[1], error.__cause__, argv)
     if text.startswith("Config group override must be a string"):
         return "task, model, limits and sandbox are chosen by name, such as task=arithmetic, model=simulated"
-    return _flat(f"{text}: {error.__cause__}" if isinstance(error.__cause__, OmegaConfBaseException) else text)
+    if re.match(r"Key '.+' (not in|is not in struct)", text) and getattr(error, "full_key", None):
+        return _unknown_key(str(getattr(error, "full_key", "")), argv)
+    if isinstance(error, InterpolationResolutionError | InterpolationKeyError):
+        return f"{error.full_key or 'The config'} cannot be resolved: {_flat(text).rpartition('interpolation: ')[2]}"
+    if folder := re.match(r"Additional config directory '(.+)' not found", text):
+        return f"There is no directory {folder[1]}: give --config-dir one that holds task/, model/ or limits/"
+    cause = error.__cause__
+    return _flat(
+        f"{text}: {cause}" if isinstance(cause, OmegaConfBaseException) else text.split("Config search path")[0]
+    )
+
+
+def _unreadable(override: object) -> str:
+    text = str(override)
+    if "=" not in text:
+        return f"{text!r} is no override: write key=value, such as runs.count=30"
+    return (
+        f"{text!r} cannot be read: put quotes around a value with special characters, once for the shell and once "
+        f"for Hydra, such as 'key=\"a=b, c\"'"
+    )
 
 
 def _unknown_key(key: str, argv: Sequence[str]) -> str:
@@ -54,7 +81,8 @@ def _unknown_key(key: str, argv: Sequence[str]) -> str:
     known = dict(_knobs(argv))
     leaf = key.rpartition(".")[2]
     same_leaf = [name for name in known if name.rpartition(".")[2] == leaf]
-    match = same_leaf[0] if same_leaf else nearest(key, known)
+    alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
+    match = same_leaf[0] if same_leaf else nearest(key, alike)
     if match:
         return f"There is no knob {key}: did you mean {match}={value or '<value>'}?"
     return f"There is no knob {key}: `python -m evalkit --cfg job task=<name>` lists them all"
@@ -64,13 +92,16 @@ def _bad_value(override: str, cause: BaseException | None, argv: Sequence[str]) 
     key = override.lstrip("+~").partition("=")[0]
     said = str(cause).split("\n")[0]
     now = dict(_knobs(argv)).get(key)
-    example = f", for example {key}={_written(now)}" if now is not None else ""
-    if kind := re.search(r"could not be converted to (\w+)", said):
-        return f"{override} is not {_KINDS.get(kind[1], kind[1])}: write {key}=<value>{example}"
+    if kind := re.search(r"could not be converted to (\w+)|is not a valid (bool)", said):
+        name, example = _KINDS.get(kind[1] or kind[2], (f"of type {kind[1] or kind[2]}", "<value>"))
+        return f"{override} is not {name}: write for example {key}={example if now is None else _written(now)}"
+    example = "<value>" if now is None else _written(now)
     if "is not Optional" in said:
-        return f"{override} leaves {key} without a value, which it needs: write {key}=<value>{example}"
+        return f"{override} leaves {key} without a value, which it needs: write for example {key}={example}"
     if "does not support deletion" in said:
-        return f"{override} would delete {key}, which can only be changed: write {key}=<value>{example}"
+        return f"{override} would delete {key}, which can only be changed: write for example {key}={example}"
+    if now is _GROUP_OF_KNOBS:
+        return f"{override} does not fit, because {key} holds knobs of its own: write {key}.<knob>=<value>"
     return f"{override} does not fit: {_flat(said)}"
 
 
@@ -82,7 +113,8 @@ def _knobs(argv: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Every dotted key with its value, as the groups that were chosen on the command line have it."""
     chosen = [arg for arg in argv if _GROUP.match(arg)]
     try:
-        with initialize_config_dir(str(bundled("conf")), version_base="1.3"):
+        running = GlobalHydra.instance().is_initialized()
+        with nullcontext() if running else initialize_config_dir(str(bundled("conf")), version_base="1.3"):
             node: Any = compose("config", overrides=chosen)
     except (HydraException, OmegaConfBaseException):
         node = OmegaConf.structured(Config)
@@ -94,11 +126,12 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, node
         return
     if prefix:
-        yield prefix, None
+        yield prefix, _GROUP_OF_KNOBS
     for key, value in node.items():
         yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
 
 
 def _flat(text: str) -> str:
-    """Several lines as one sentence."""
-    return "; ".join(line.strip() for line in text.split("\n") if line.strip())
+    """Several lines as one sentence, without what only OmegaConf's authors need."""
+    lines = (line.strip() for line in text.split("\n"))
+    return "; ".join(line for line in lines if line and not re.match(r"(full_key|reference_type|object_type)\b", line))
