@@ -18,10 +18,13 @@ from .reference import Array, compute, removed_positions
 from .spec import Spec
 
 RIGHT = "reference"
+MASK_CATEGORIES = ("missing_mask", "wrong_mask_direction")
 NEAR = 0.15
 """Farther than this from every hypothesis (root mean square), values are nobody's."""
 EQUIVALENT = 1e-9
 """A mistake that changes no entry by more is none under these knobs."""
+ROUGH = 0.1
+"""Values nearest to the right answer but off by more than this somewhere are no rounding of it."""
 LEAK = 0.01
 """Weight on a masked position that is more than rounding."""
 
@@ -66,16 +69,31 @@ def diagnose(answer: Mapping[str, Array], spec: Spec) -> dict[str, Any]:
     entries = np.clip(flat(answer), -1e6, 1e6)
     distances = np.sqrt(np.mean((known.vectors - entries) ** 2, axis=1))
     nearest = int(np.argmin(distances))
-    category = known.categories[nearest] if distances[nearest] < NEAR else _by_shape(answer, spec)
+    largest = float(np.abs(entries - known.vectors[nearest]).max())
+    category = known.categories[nearest]
+    if distances[nearest] >= NEAR or (known.names[nearest] == RIGHT and largest >= ROUGH):
+        category = _by_shape(answer, spec)
+    leak = _mask_category(answer, spec)
+    if leak and category not in MASK_CATEGORIES:
+        category = leak
     return {"nearest": known.names[nearest], "distance": float(distances[nearest]), "category": category}
 
 
-def _by_shape(answer: Mapping[str, Array], spec: Spec) -> str:
-    """For values that no known mistake gives."""
+def _mask_category(answer: Mapping[str, Array], spec: Spec) -> str | None:
+    """What the weights on masked positions tell: nothing, no mask, or the mask of the other side."""
     weights = [answer[f"head{h}_attention_weights"] for h, _ in enumerate(spec.heads, 1)]
     removed = removed_positions(spec.mask, spec.length)
-    if any(np.abs(w[removed]).max() > LEAK for w in weights):
-        return "wrong_mask_direction" if all(np.abs(w[removed.T]).max() <= LEAK for w in weights) else "missing_mask"
-    if any(np.abs(w.sum(axis=1) - 1).max() > LEAK for w in weights):
+    if all(np.abs(w[removed]).max() <= LEAK for w in weights):
+        return None
+    return "wrong_mask_direction" if all(np.abs(w[removed.T]).max() <= LEAK for w in weights) else "missing_mask"
+
+
+def _by_shape(answer: Mapping[str, Array], spec: Spec) -> str:
+    """For values that no known mistake gives: weights that were computed but are no distribution are numerical."""
+    first = next(iter(spec.shapes))
+    if first == "position_encoded_queries" and np.abs(answer[first] - spec.exact[first]).max() > LEAK:
+        return "logic"
+    sums = [answer[f"head{h}_attention_weights"].sum(axis=1) for h, _ in enumerate(spec.heads, 1)]
+    if all(np.abs(rows).max() > LEAK for rows in sums) and any(np.abs(rows - 1).max() > LEAK for rows in sums):
         return "numerical"
     return "logic"

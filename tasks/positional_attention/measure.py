@@ -71,7 +71,9 @@ def _wrong_keys(answer: Mapping[str, Any], spec: Spec) -> Fault | None:
     known = [*spec.shapes, FLAG]
     missing = [key for key in known if key not in answer]
     unknown = [preview(key) for key in answer if key not in known]
-    parts = [f"{text} {_listed(names)}" for text, names in (("missing keys", missing), ("unknown keys", unknown)) if names]
+    parts = [
+        f"{text} {_listed(names)}" for text, names in (("missing keys", missing), ("unknown keys", unknown)) if names
+    ]
     return Fault("format_error", f"FORMAT ERROR: {'; '.join(parts)}") if parts else None
 
 

@@ -64,9 +64,7 @@ def known_mistakes(spec: Spec) -> list[Mistake]:
         for other in ("values_from_the_other_matrix", "no_scale", "encoding_not_added"):
             if other in singles:
                 category, change = singles[mask]
-                mistakes.append(
-                    Mistake(f"{mask}+{other}", category, replace(right, **{**change, **singles[other][1]}))
-                )
+                mistakes.append(Mistake(f"{mask}+{other}", category, replace(right, **{**change, **singles[other][1]})))
     return mistakes
 
 
@@ -87,7 +85,8 @@ def _singles(spec: Spec) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "scale_by_model_width", "numerical", {"scale": lambda qk, width: width**-0.5}
     yield "scale_multiplied", "numerical", {"scale": lambda qk, width: qk**0.5}
     yield "scores_transposed", "logic", {"transposed": True}
-    yield "heads_not_split", "logic", {"whole_width": True}
+    yield "heads_not_split", "logic", {"columns": "all"}
+    yield "same_columns_for_every_head", "logic", {"columns": "first"}
     yield "heads_exchanged", "logic", {"exchanged": True}
     yield "values_from_the_other_matrix", "logic", {"values_from": other_values}
     yield "values_from_keys", "logic", {"values_from": "keys"}

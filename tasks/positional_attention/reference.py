@@ -49,8 +49,8 @@ class Recipe:
     """Scores and removed positions → weights."""
     transposed: bool = False
     """Scores of keys against queries."""
-    whole_width: bool = False
-    """Every head's scores over all columns."""
+    columns: str = "own"
+    """Whose columns a head's scores are made of: `own`, `all`, or `first` (every head starts at column 0)."""
     exchanged: bool = False
     """Weights reported, and used, for the wrong head."""
     norm_axis: int = 1
@@ -100,7 +100,7 @@ def _weights(spec: Spec, recipe: Recipe, q: Array, k: Array) -> list[Array]:
     removed = removed_positions(recipe.removed, len(q))
     weights = []
     for (qk, _), part in zip(spec.heads, columns([qk for qk, _ in spec.heads]), strict=True):
-        span, width = (slice(None), spec.width) if recipe.whole_width else (part, qk)
+        span, width = {"own": (part, qk), "all": (slice(None), spec.width), "first": (slice(qk), qk)}[recipe.columns]
         scores = q[:, span] @ k[:, span].T * recipe.scale(width, spec.width)
         weights.append(recipe.attend(scores.T if recipe.transposed else scores, removed))
     return weights[::-1] if recipe.exchanged else weights

@@ -10,6 +10,7 @@ from evalkit.grading import Check, Grade, Measurement
 from .knobs import Config
 
 MASK_CATEGORIES = ("missing_mask", "wrong_mask_direction")
+FLAG = "causal_mask_applied"
 
 
 class Rule:
@@ -20,104 +21,97 @@ class Rule:
     """
 
     def __init__(self, config: Config) -> None:
-        self._tolerances, self._config = config.tolerances, config
-        self._full = config.success == "full"
-        self._encoded = config.position_encoding != "none"
         heads = range(1, len(config.heads) + 1)
-        self._weights = [(f"head{h}_weights", f"head{h}_attention_weights") for h in heads]
-        self._head_outputs = [f"head{h}_output" for h in heads]
-        self._finals = ["final_output"] + ["layer_normalized_output"] * config.layer_norm
+        self._weights = [f"head{h}_weights" for h in heads]
+        self._outputs = [f"head{h}_output" for h in heads]
+        finals = ["final_output"] + ["layer_normalized_output"] * config.layer_norm
+        every_output = config.require_all_head_outputs
+        self._complete = {*self._weights, *finals, *(self._outputs if every_output else ["better_head_output"])}
+        self._encoded = config.position_encoding != "none"
+        required = {"position_encoding", "better_head_weights", FLAG}
+        required |= self._complete if config.success == "full" else set()
+        required |= {"mask_respected"} if config.require_mask_evidence else set()
+        self._named = self._messages(required)
+        bounds = config.tolerances
+        plan: list[tuple[str, float | None]] = [("position_encoding", bounds.position_encoding)] * self._encoded
+        plan += [(name, bounds.attention_weights) for name in (*self._weights, "better_head_weights")]
+        plan += [(FLAG, None), ("mask_respected", bounds.masked_weight)]
+        plan += [(name, bounds.output) for name in (*self._outputs, "better_head_output", *finals)]
+        self._plan = [(name, bound, name in required) for name, bound in plan]
 
     def __call__(self, measurement: Measurement) -> Grade:
         """The grade. A pass is exactly: every required check passed."""
         if measurement.fault:
             return Grade.failed(measurement.fault)
         values = measurement.values
-        checks = self._checks(values)
-        by_name = {check.name: check for check in checks}
-        passed = all(check.passed for check in checks if check.required)
-        if passed and all(by_name[name].passed for name in self._complete()):
-            return Grade(True, self._success(values), None, checks)
-        if passed:
-            return Grade(True, self._partial(values), None, checks)
-        encoded = not self._encoded or by_name["position_encoding"].passed
-        if encoded and not values["flag"]:
-            return Grade(False, self._no_mask(values), "missing_mask", checks)
-        return Grade(False, self._failure(checks), self._category(values, by_name), checks)
+        found, flag = self._errors(values), values["flag"]
+        checks = tuple(
+            [
+                Check(name, flag) if bound is None else Check(name, found[name] < bound, found[name], bound, required)
+                for name, bound, required in self._plan
+            ]
+        )
+        missed = {check.name for check in checks if not check.passed}
+        if not any(check.required and not check.passed for check in checks):
+            message = self._partial(found) if missed & self._complete else self._success(found)
+            return Grade(True, message, None, checks)
+        if "position_encoding" not in missed and not flag:
+            return Grade(False, self._no_mask(found), "missing_mask", checks)
+        return Grade(False, self._failure(checks), self._category(values, missed), checks)
 
-    def _checks(self, values: Mapping[str, Any]) -> tuple[Check, ...]:
-        config, bounds, errors, full = self._config, self._tolerances, values["errors"], self._full
-        weights, outputs = bounds.attention_weights, bounds.output
-        checks = []
+    def _errors(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """What each check compares, by its name."""
+        found = dict(values["errors"])
+        for h, name in enumerate(self._weights, 1):
+            found[name] = found[f"head{h}_attention_weights"]
         if self._encoded:
-            error = errors["position_encoded_queries"]
-            checks.append(_check("position_encoding", error, bounds.position_encoding, True))
-        checks += [_check(name, errors[key], weights, full) for name, key in self._weights]
-        best = min(errors[key] for _, key in self._weights)
-        checks.append(_check("better_head_weights", best, weights, True))
-        checks.append(Check("causal_mask_applied", values["flag"]))
-        leak = values["masked_weight"]
-        checks.append(_check("mask_respected", leak, bounds.masked_weight, config.require_mask_evidence))
-        every = full and config.require_all_head_outputs
-        checks += [_check(name, errors[name], outputs, every) for name in self._head_outputs]
-        best = min(errors[name] for name in self._head_outputs)
-        checks.append(_check("better_head_output", best, outputs, full))
-        checks += [_check(name, errors[name], outputs, full) for name in self._finals]
-        return tuple(checks)
+            found["position_encoding"] = found["position_encoded_queries"]
+        found["better_head_weights"] = min([found[name] for name in self._weights])
+        found["better_head_output"] = min([found[name] for name in self._outputs])
+        found["mask_respected"] = values["masked_weight"]
+        return found
 
-    def _complete(self) -> Sequence[str]:
-        """Names of the checks that make a pass complete, whatever `success` asks for."""
-        outputs = self._head_outputs if self._config.require_all_head_outputs else ["better_head_output"]
-        return [*(name for name, _ in self._weights), *outputs, *self._finals]
+    def _messages(self, required: set[str]) -> dict[str, str]:
+        """Checks that a failure names, and as what: those the verdict looks at, and every head instead of the best."""
+        named = {name: name for name in (required - {"better_head_weights"}) | set(self._weights)}
+        return (
+            named
+            | {FLAG: "causal_mask_missing"}
+            | ({"mask_respected": "mask_not_respected"} if "mask_respected" in named else {})
+        )
 
-    def _position(self, errors: Mapping[str, float], form: str) -> list[str]:
-        return [form.format(number(errors["position_encoded_queries"]))] if self._encoded else []
-
-    def _success(self, values: Mapping[str, Any]) -> str:
-        errors = values["errors"]
-        parts = self._position(errors, "pos={}")
-        parts += [f"w{h}={number(errors[key])}" for h, (_, key) in enumerate(self._weights, 1)]
-        parts.append(f"final={number(errors['final_output'])}")
+    def _success(self, found: Mapping[str, float]) -> str:
+        parts = [f"pos={number(found['position_encoding'])}"] if self._encoded else []
+        parts += [f"w{h}={number(found[name])}" for h, name in enumerate(self._weights, 1)]
+        parts.append(f"final={number(found['final_output'])}")
         return f"SUCCESS: Complete multi-head attention. Errors: {', '.join(parts)}"
 
-    def _partial(self, values: Mapping[str, Any]) -> str:
-        errors = values["errors"]
-        best = min(errors[key] for _, key in self._weights)
-        parts = [*self._position(errors, "pos={}"), f"better_head={number(best)}"]
+    def _partial(self, found: Mapping[str, float]) -> str:
+        parts = [f"pos={number(found['position_encoding'])}"] if self._encoded else []
+        parts.append(f"better_head={number(found['better_head_weights'])}")
         return f"SUCCESS: Core concepts correct, one head working. Errors: {', '.join(parts)}"
 
-    def _no_mask(self, values: Mapping[str, Any]) -> str:
+    def _no_mask(self, found: Mapping[str, float]) -> str:
         if not self._encoded:
             return "PARTIAL: Missing causal mask."
-        error = number(values["errors"]["position_encoded_queries"])
+        error = number(found["position_encoding"])
         return f"PARTIAL: Good position encoding but missing causal mask. Pos_err: {error}"
 
     def _failure(self, checks: Sequence[Check]) -> str:
-        """Names what is wrong, of what this config's verdict looks at."""
-        flags = {"causal_mask_applied": "causal_mask_missing", "mask_respected": "mask_not_respected"}
-        heads = [name for name, _ in self._weights]
-        parts = []
-        for check in checks:
-            looked_at = check.required or check.name in heads
-            if check.passed or not looked_at or check.name == "better_head_weights":
-                continue
-            if check.name == "better_head_output" and self._config.require_all_head_outputs:
-                continue
-            detail = "" if check.value is None else f" (err: {number(check.value)})"
-            parts.append(flags.get(check.name) or f"{check.name}{detail}")
+        parts = [
+            self._named[check.name] + ("" if check.value is None else f" (err: {number(check.value)})")
+            for check in checks
+            if not check.passed and check.name in self._named
+        ]
         return f"FAILURE: Incorrect {', '.join(parts)}"
 
-    def _category(self, values: Mapping[str, Any], checks: Mapping[str, Check]) -> str:
-        """The diagnosis, unless it blames nothing and the mask is what failed."""
-        category = values["diagnosis"]["category"]
-        mask = [checks["causal_mask_applied"], checks["mask_respected"]]
-        mask_failed = any(not check.passed for check in mask if check.required)
-        blameless = values["diagnosis"]["nearest"] == "reference"
-        return "missing_mask" if mask_failed and blameless and category not in MASK_CATEGORIES else category
-
-
-def _check(name: str, error: float, tolerance: float, required: bool) -> Check:
-    return Check(name, error < tolerance, error, tolerance, required)
+    def _category(self, values: Mapping[str, Any], missed: set[str]) -> str:
+        """The diagnosis, unless it finds nothing wrong with the numbers and the mask is what was missed."""
+        diagnosis = values["diagnosis"]
+        mask_missed = FLAG in missed or ("mask_respected" in missed and "mask_respected" in self._named)
+        if diagnosis["nearest"] == "reference" and mask_missed and diagnosis["category"] not in MASK_CATEGORIES:
+            return "missing_mask"
+        return str(diagnosis["category"])
 
 
 def number(error: float) -> str:
