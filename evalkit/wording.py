@@ -82,7 +82,8 @@ def _failure_rows(summary: Summary) -> Iterator[str]:
         yield f"  {plain(row.label, one_line=True)}: {counted(row.count, 'run')} ({percent(row.share)})"
 
 
-def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
+def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str]]:
+    """Name and text of everything that evalkit says beside counts and pass rate; what does not apply is left out."""
     rows = [
         (f"{level(summary.confidence)} interval", _interval(summary)),
         ("Verdict", _verdict(summary)),
@@ -95,7 +96,11 @@ def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
         ("Model", "simulated: these figures measure no LLM" if simulated else None),
         *(("Warning", plain(warning, one_line=True)) for warning in summary.warnings),
     ]
-    shown = [(name, text) for name, text in rows if text]
+    return [(name, text) for name, text in rows if text]
+
+
+def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
+    shown = figures(summary, simulated=simulated)
     indent = max(len(name) for name, _ in shown) + 2
     for name, text in shown:
         yield from textwrap.wrap(
