@@ -1,5 +1,8 @@
-"""Shared by all tests: task plugins are importable as `evalkit_tasks.<name>`."""
+"""Shared by all tests: task plugins are importable as `evalkit_tasks.<name>`, and a Messages API server is at hand."""
 
 from evalkit import plugins
+from tests.servers.fixtures import messages_api, messages_server
+
+__all__ = ["messages_api", "messages_server"]
 
 plugins.expose()

@@ -50,7 +50,10 @@ def connect(config: ModelConfig) -> Client:
         return anthropic.AsyncAnthropic(api_key="none", **options)
     if config.kind in _PLATFORMS:
         return _connect_platform(config.kind, options)
-    client = anthropic.AsyncAnthropic(**options)
+    try:
+        client = anthropic.AsyncAnthropic(**options)
+    except anthropic.CredentialsError as error:
+        raise UserError(f"{faults.sentence(str(error))}; or set ANTHROPIC_API_KEY") from None
     if client.api_key or client.auth_token or client.credentials:
         return client
     raise UserError(

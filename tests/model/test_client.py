@@ -1,0 +1,277 @@
+"""The real SDK against a server on loopback: what is sent, what is recorded, what faults do and do not change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from evalkit.errors import ProviderError, UserError
+from evalkit.model.api import ContextLimitError
+from tests.model.conftest import Opener, ask, then
+from tests.servers.fixtures import MessagesServer
+
+SOON = {"retry-after-ms": "20"}
+AGENTS = [
+    {
+        "name": "calculates",
+        "turns": [
+            {"text": "Let me see.", "calls": [{"name": "python_expression", "input": {"expression": "print(42)"}}],
+             "tokens": {"median": 120, "spread": 0.3}},
+            {"submit_output": True, "tokens": {"median": 40}},
+        ],
+    }
+]  # fmt: skip
+FAULTS: dict[str, dict[str, Any]] = {
+    "429 with retry-after": {"kind": "status", "status": 429, "headers": SOON},
+    "529": {"kind": "status", "status": 529, "headers": SOON},
+    "500": {"kind": "status", "status": 500, "headers": SOON},
+    "408": {"kind": "status", "status": 408, "headers": SOON},
+    "a dropped connection": {"kind": "drop"},
+    "an answer that breaks off": {"kind": "cut"},
+    "a malformed body": {"kind": "malformed"},
+    "a slow response": {"kind": "slow", "seconds": 0.3},
+}
+
+
+async def conversation(model: Any) -> list[Any]:
+    """The answers of a whole conversation."""
+    request = ask()
+    first = (await model.respond(request)).message
+    second = (await model.respond(then(request, first, '{"result": "42\\n", "error": null}'))).message
+    return [first, second]
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without a `retry-after` wait as long as the SDK says: here, hardly."""
+    monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.01)
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_that_passes_changes_nothing(
+    fault: str, stream: str, opened: Opener, messages_api: MessagesServer
+) -> None:
+    model = opened(base_url=messages_api.url, stream=stream)
+    messages_api.set_up(agents=AGENTS)
+    undisturbed = await conversation(model)
+    messages_api.set_up(agents=AGENTS, plan=[FAULTS[fault], None, FAULTS[fault], FAULTS[fault]])
+    assert await conversation(model) == undisturbed
+    assert messages_api.counts[FAULTS[fault]["kind"]] == (1 if fault == "a slow response" else 3)
+    assert undisturbed[1]["content"][-1]["input"] == {"answer": 42}
+
+
+async def test_streaming_changes_nothing_in_the_record(opened: Opener, messages_api: MessagesServer) -> None:
+    answers = []
+    for stream in ("never", "always"):
+        messages_api.set_up(agents=AGENTS)
+        answers.append(await conversation(opened(base_url=messages_api.url, stream=stream)))
+        assert bool(messages_api.requests[0]["body"].get("stream")) is (stream == "always")
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault["kind"] != "slow"])
+async def test_a_fault_that_stays_is_the_providers(fault: str, opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(plan=[None, FAULTS[fault]], repeat=True)
+    model = opened(base_url=messages_api.url, max_retries=0)
+    await model.respond(ask())
+    with pytest.raises(ProviderError, match="failed and kept failing") as raised:
+        await model.respond(ask())
+    assert "\n" not in str(raised.value)
+
+
+async def test_attempts_are_counted_against_one_budget(opened: Opener, messages_api: MessagesServer) -> None:
+    kinds = ["malformed", "cut", "drop"]
+    messages_api.set_up(plan=[{"kind": kind} for kind in kinds])
+    with pytest.raises((ProviderError, UserError)):
+        await opened(base_url=messages_api.url, max_retries=2).respond(ask())
+    assert messages_api.counts["asked"] == 3
+    messages_api.set_up(plan=[{"kind": kind} for kind in kinds])
+    await opened(base_url=messages_api.url, max_retries=3).respond(ask())
+    assert messages_api.counts["asked"] == 4
+
+
+async def test_a_silent_server_is_the_providers_fault(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(plan=[{"kind": "slow", "seconds": 0.6}], repeat=True)
+    with pytest.raises(ProviderError):
+        await opened(base_url=messages_api.url, timeout_s=0.1, max_retries=1).respond(ask())
+
+
+async def test_time_lost_to_faults_is_told_apart(opened: Opener, messages_api: MessagesServer) -> None:
+    slow_down = {"kind": "status", "status": 429, "headers": {"retry-after-ms": "200"}}
+    messages_api.set_up(plan=[slow_down, {"kind": "slow", "seconds": 0.1}])
+    response = await opened(base_url=messages_api.url).respond(ask())
+    assert response.waited >= 0.2
+    assert 0.1 <= response.seconds < response.waited + 0.1
+
+
+async def test_the_clock_of_a_run_stands_still_while_it_waits(opened: Opener, messages_api: MessagesServer) -> None:
+    class Pause:
+        entered = left = 0
+
+        def __enter__(self) -> None:
+            self.entered += 1
+
+        def __exit__(self, *exception: object) -> None:
+            self.left += 1
+
+    model, pause = opened(base_url=messages_api.url), Pause()
+    await model.respond(ask(clock=pause))
+    assert (pause.entered, pause.left) == (0, 0)
+    messages_api.set_up(
+        plan=[{"kind": "status", "status": 529, "headers": SOON}, {"kind": "drop"}, {"kind": "malformed"}]
+    )
+    await model.respond(ask(clock=pause))
+    assert (pause.entered, pause.left) == (3, 3)
+
+
+async def test_one_rate_limit_holds_all_concurrent_calls_back(opened: Opener, messages_api: MessagesServer) -> None:
+    slow_down = {"kind": "status", "status": 429, "headers": {"retry-after-ms": "900"}}
+    messages_api.set_up(plan=[slow_down])
+    model = opened(base_url=messages_api.url, id="rate-limited")
+    first = asyncio.create_task(model.respond(ask(run=1)))
+    while not messages_api.counts:  # noqa: ASYNC110 - the server is another process
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    others = [asyncio.create_task(model.respond(ask(run=run))) for run in range(2, 6)]
+    await asyncio.sleep(0.1)
+    assert messages_api.counts["asked"] == 1
+    responses = await asyncio.gather(first, *others)
+    assert messages_api.counts["asked"] == 6
+    assert all(response.waited >= 0.05 for response in responses)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "fix"),
+    [
+        ({"status": 401, "message": "invalid x-api-key"}, UserError, "ANTHROPIC_API_KEY"),
+        ({"status": 403, "message": "not yours"}, UserError, "ANTHROPIC_API_KEY"),
+        ({"status": 402, "message": "no credit"}, UserError, "add credit"),
+        ({"status": 400, "message": "temperature is not supported"}, UserError, "change model.params"),
+        (
+            {"status": 400, "message": "prompt is too long: 210000 tokens > 200000 maximum"},
+            ContextLimitError,
+            "too long",
+        ),
+        ({"status": 400, "message": "the request exceeds the available context size"}, ContextLimitError, "exceeds"),
+        ({"status": 413, "message": "Request exceeds the maximum size"}, ContextLimitError, "size"),
+    ],
+)
+async def test_an_error_that_no_retry_helps(
+    fault: dict[str, Any], error: type[Exception], fix: str, opened: Opener, messages_api: MessagesServer
+) -> None:
+    messages_api.set_up(plan=[{"kind": "status", **fault}])
+    with pytest.raises(error, match=fix):
+        await opened(base_url=messages_api.url).respond(ask())
+    assert messages_api.counts["asked"] == 1
+
+
+async def test_a_request_refused_later_is_an_error_of_that_run(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(agents=AGENTS, plan=[None, {"kind": "status", "status": 400, "message": "odd content"}])
+    with pytest.raises(ProviderError, match="odd content"):
+        await conversation(opened(base_url=messages_api.url))
+
+
+async def test_an_unknown_model_names_what_the_server_lists(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(models=["claude-one", "claude-two"])
+    model = opened(base_url=messages_api.url, id="claude-onee")
+    assert "claude-one, claude-two" in (await model.check())[0]
+    with pytest.raises(UserError, match=r"did you mean model\.id=claude-one\? .* claude-one, claude-two"):
+        await model.respond(ask())
+
+
+async def test_a_server_without_a_model_list_passes_the_check(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(lists_models=False)
+    model = opened(base_url=messages_api.url)
+    assert await model.check() == []
+    assert (await model.respond(ask())).message["stop_reason"] == "end_turn"
+
+
+async def test_the_check_buys_nothing(opened: Opener, messages_api: MessagesServer) -> None:
+    assert await opened(base_url=messages_api.url).check() == []
+    assert messages_api.counts == {}
+
+
+async def test_an_endpoint_that_refuses_connections_says_what_to_do(opened: Opener) -> None:
+    model = opened(base_url="http://127.0.0.1:9", max_retries=0)
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 cannot be reached .* correct model\.base_url"):
+        await model.check()
+    with pytest.raises(UserError, match="cannot be reached"):
+        await model.respond(ask())
+
+
+async def test_deviations_of_local_servers_are_tolerated(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(agents=AGENTS, dialect="llama.cpp")
+    first, second = await conversation(opened(base_url=messages_api.url))
+    assert first["id"].startswith("chatcmpl-")
+    assert first["content"][1]["id"].startswith("call_")
+    assert set(first["usage"]) == {"input_tokens", "output_tokens"}
+    assert second["content"][0]["input"] == {"answer": 42}
+    too_long = {"kind": "status", "status": 400, "message": "request (9000 tokens) exceeds the available context size"}
+    messages_api.set_up(dialect="llama.cpp", plan=[too_long])
+    with pytest.raises(ContextLimitError):
+        await opened(base_url=messages_api.url).respond(ask())
+
+
+async def test_parameters_and_headers_pass_through(opened: Opener, messages_api: MessagesServer) -> None:
+    params = {"temperature": 0.3, "thinking": {"type": "adaptive"}, "a_key_of_tomorrow": [1]}
+    model = opened(base_url=messages_api.url, params=params, headers={"anthropic-beta": "one,two"}, cache_prompt=False)
+    tools = [{"name": "t", "description": "d", "input_schema": {"type": "object"}}]
+    await model.respond(ask(run=3, max_tokens=77, system="Be brief.", tools=tools))
+    sent = messages_api.requests[0]
+    assert sent["body"] == {
+        "model": "claude-test",
+        "max_tokens": 77,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "What is 6 times 7?"}]}],
+        "system": [{"type": "text", "text": "Be brief."}],
+        "tools": tools,
+        **params,
+    }
+    headers = {name.lower(): value for name, value in sent["headers"].items()}
+    assert headers["anthropic-beta"] == "one,two"
+    assert not any("evalkit" in name for name in headers)
+
+
+async def test_the_unchanging_prefix_is_marked_for_the_cache(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(agents=AGENTS)
+    model = opened(base_url=messages_api.url)
+    request = ask(system="Be brief.", tools=[{"name": "a"}, {"name": "b"}])
+    message = (await model.respond(request)).message
+    await model.respond(then(request, message, "42"))
+    first, second = (sent["body"] for sent in messages_api.requests)
+    mark = {"type": "ephemeral"}
+    assert [tool.get("cache_control") for tool in first["tools"]] == [None, mark]
+    assert first["system"][-1]["cache_control"] == mark
+    assert first["messages"][-1]["content"][-1]["cache_control"] == mark
+    assert "cache_control" not in str(second["messages"][:-1])
+    assert second["messages"][-1]["content"][-1]["cache_control"] == mark
+    assert "cache_control" not in str(request)
+
+
+async def test_long_answers_are_streamed(opened: Opener, messages_api: MessagesServer) -> None:
+    model = opened(base_url=messages_api.url)
+    await model.respond(ask(max_tokens=21_333))
+    await model.respond(ask(max_tokens=21_334))
+    assert [bool(sent["body"].get("stream")) for sent in messages_api.requests] == [False, True]
+
+
+async def test_a_server_without_encryption_is_never_sent_the_key(
+    opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-planted")
+    model = opened(base_url=messages_api.url)
+    await model.check()
+    await model.respond(ask())
+    assert "sk-planted" not in str(messages_api.requests)
+    assert "sk-planted" not in str(model.identity)
+
+
+async def test_a_retiring_model_is_announced_once_and_warns_no_more(
+    opened: Opener, messages_api: MessagesServer
+) -> None:
+    model = opened(base_url=messages_api.url, id="claude-sonnet-4-5-20250929")
+    (note,) = await model.check()
+    assert "November 30th, 2026" in note
+    assert (await model.respond(ask())).message["stop_reason"] == "end_turn"
