@@ -54,7 +54,6 @@ class ConsoleView:
         self._live_wanted = not quiet and (wants_live(self._stream, os.environ) if live is None else live)
         self._live: LiveDisplay | None = None
         self._open = ExitStack()
-        self._steps: dict[tuple[int, int], int] = {}
         self._last_line = 0.0
 
     def begin(self, cells: list[CellInfo]) -> None:
@@ -84,10 +83,8 @@ class ConsoleView:
 
     def turn_done(self, cell: int, run: int, turn: Turn) -> None:
         """Count its tokens; verbose prints the turn."""
-        self._progress.turn_done(cell, run, turn.output_tokens)
-        step = self._steps[cell, run] = self._steps.get((cell, run), 0) + 1
-        if self._verbose:
-            for line in turn_lines(run, step, turn):
+        if self._progress.turn_done(cell, run, turn) and self._verbose:
+            for line in turn_lines(run, turn):
                 self._print(line)
         self._heartbeat()
 
@@ -130,7 +127,7 @@ class ConsoleView:
             return
         self._print(
             f"… {progress.done:,} of {counted(progress.total, 'run')} done, {progress.running} running, "
-            f"{counted(progress.tokens_so_far, 'output token')}, {duration(progress.seconds)}"
+            f"{counted(progress.tokens, 'output token')}, {duration(progress.seconds)}"
         )
 
     def _print(self, line: str | None) -> None:
@@ -159,15 +156,21 @@ class ConsoleView:
 
 
 class _Lines(logging.Handler):
-    """Prints log records as lines; run results are left out, for the run line says them."""
+    """Prints log records as lines; run results are left out, for the run line says them.
+
+    What cells that share a rollout log one after the other in the same words is printed once.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
         self._write = write
+        self._last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, "run_result", False):
+        message = record.getMessage()
+        if not getattr(record, "run_result", False) and message != self._last:
             self._write(self.format(record))
+        self._last = message
 
 
 def wants_live(stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -88,7 +88,7 @@ def figures(progress: Progress, confidence: float) -> str:
         errors = progress.cells[0].count(Outcome.ERROR)
         if errors:
             parts.append(counted(errors, "error"))
-    parts.append(counted(progress.tokens_so_far, "output token"))
+    parts.append(counted(progress.tokens, "output token"))
     if progress.cost_usd:
         parts.append(dollars(progress.cost_usd))
     return " · ".join(parts)

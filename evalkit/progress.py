@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from evalkit.analysis import Summary
+from evalkit.rollout import Turn
 from evalkit.run import Outcome, Run
 from evalkit.view import CellInfo
 
@@ -43,36 +44,44 @@ class Progress:
     clock: Callable[[], float] = time.monotonic
     cells: list[CellProgress] = field(default_factory=list)
     tokens: int = 0
-    """Output tokens of runs that are done, as their cells count them; of a single cell, what was spent."""
+    """Output tokens that this launch bought; what it found on disk cost nothing."""
     cost_usd: float | None = 0.0
-    _flying: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Of the runs that it sampled; None if a price is unknown, or where cells share rollouts: none pays alone."""
+    _sampled: set[tuple[int, int]] = field(default_factory=set)
+    """Runs under way that made a model call: those found on disk make none."""
+    _sampled_done: int = 0
+    _last_turn: Turn | None = None
     _begun: float = 0.0
-    _fresh: int = 0
 
     def begin(self, cells: Sequence[CellInfo]) -> None:
         """Start the clock."""
         self.cells = [CellProgress(info) for info in cells]
+        self.cost_usd = 0.0 if len(cells) == 1 else None
         self._begun = self.clock()
 
     def run_started(self, cell: int, run: int) -> None:
-        """A run is under way: not one that was found on disk."""
+        """A run is under way."""
         self.cells[cell].running.add(run)
-        self._flying[cell, run] = 0
 
-    def turn_done(self, cell: int, run: int, tokens: int) -> None:
-        """A model call came back."""
-        self._flying[cell, run] = self._flying.get((cell, run), 0) + tokens
+    def turn_done(self, cell: int, run: int, turn: Turn) -> bool:
+        """A model call came back. False if another cell, which shares the rollout, has reported this very turn."""
+        self._sampled.add((cell, run))
+        if turn is self._last_turn:
+            return False
+        self._last_turn = turn
+        self.tokens += turn.output_tokens
+        return True
 
     def run_done(self, cell: int, run: Run) -> None:
         """A run has its verdict."""
         state = self.cells[cell]
-        self._fresh += run.number in state.running
         state.running.discard(run.number)
         state.outcomes[run.number] = run.outcome
-        self._flying.pop((cell, run.number), None)
-        self.tokens += run.rollout.output_tokens
-        if self.cost_usd is not None:
-            self.cost_usd = None if run.cost_usd is None else self.cost_usd + run.cost_usd
+        if (cell, run.number) in self._sampled:
+            self._sampled.discard((cell, run.number))
+            self._sampled_done += 1
+            if self.cost_usd is not None:
+                self.cost_usd = None if run.cost_usd is None else self.cost_usd + run.cost_usd
 
     def cell_done(self, cell: int, summary: Summary) -> None:
         """A cell has its analysis."""
@@ -95,11 +104,6 @@ class Progress:
         return sum(len(cell.running) for cell in self.cells)
 
     @property
-    def tokens_so_far(self) -> int:
-        """Output tokens, runs under way included."""
-        return self.tokens + sum(self._flying.values())
-
-    @property
     def seconds(self) -> float:
         """Since the launch began."""
         return self.clock() - self._begun
@@ -110,4 +114,4 @@ class Progress:
         left = self.total - self.done
         if left <= 0:
             return 0.0
-        return self.seconds / self._fresh * left if self._fresh else None
+        return self.seconds / self._sampled_done * left if self._sampled_done else None
