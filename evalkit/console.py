@@ -82,16 +82,19 @@ class ConsoleView:
         self._progress.run_started(cell, run)
 
     def turn_done(self, cell: int, run: int, turn: Turn) -> None:
-        """Count its tokens; verbose prints the turn."""
-        if self._progress.turn_done(cell, run, turn) and self._verbose:
-            for line in turn_lines(run, turn):
-                self._print(line)
+        """Count its tokens. Verbose shows the step in the log, and the conversation once it is whole."""
+        self._progress.turn_done(cell, run, turn)
         self._heartbeat()
 
     def run_done(self, cell: int, run: Run) -> None:
         """The run line. In a sweep a rollout serves many cells, so there only verbose prints a line for each."""
         self._progress.run_done(cell, run)
-        if not self._quiet and (len(self._progress.cells) == 1 or self._verbose):
+        single = len(self._progress.cells) == 1
+        if self._verbose and single:
+            for turn in run.rollout.turns:
+                for line in turn_lines(run.number, turn):
+                    self._print(line)
+        if not self._quiet and (single or self._verbose):
             self._print(run_line(run))
         else:
             self._heartbeat()

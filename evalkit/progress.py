@@ -63,14 +63,12 @@ class Progress:
         """A run is under way."""
         self.cells[cell].running.add(run)
 
-    def turn_done(self, cell: int, run: int, turn: Turn) -> bool:
-        """A model call came back. False if another cell, which shares the rollout, has reported this very turn."""
+    def turn_done(self, cell: int, run: int, turn: Turn) -> None:
+        """A model call came back. Cells that share a rollout report the very same turn one after the other."""
         self._sampled.add((cell, run))
-        if turn is self._last_turn:
-            return False
+        if turn is not self._last_turn:
+            self.tokens += turn.output_tokens
         self._last_turn = turn
-        self.tokens += turn.output_tokens
-        return True
 
     def run_done(self, cell: int, run: Run) -> None:
         """A run has its verdict."""
