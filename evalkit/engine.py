@@ -168,7 +168,7 @@ class Engine:
         store = Store(Path(first.config.store))
         known = store.find(first.config.task["name"], key, wanted, count, first.config.reuse)
         sandbox = await self._sandbox(first.config, preloads(task.spec(0)))
-        source = Source(first.config, task, model, known.limits, known, sandbox, purse)
+        source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
         members = [
             CellResult(
                 cell, own_task, source, budgets.from_config(cell.config.limits), open_runs=cell.config.runs.count

@@ -78,10 +78,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
     """A tool as the model sees it, how it is set up, and the code behind it."""
     kind = type(tool)
     set_up: dict[str, Any] = asdict(tool) if is_dataclass(tool) and not isinstance(tool, type) else {}
-    try:
-        code = inspect.getsource(sys.modules[kind.__module__])
-    except (OSError, KeyError, TypeError):
-        code = ""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    code = Path(file).read_text(encoding="utf-8") if file else ""
     return {"definition": definition(tool), "set_up": digest(set_up), "code": digest(code)}
 
 

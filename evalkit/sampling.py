@@ -62,7 +62,8 @@ class Source:
     """Called as `on_turn(run, step, turn)` when a turn was bought."""
     reused: dict[int, float] = field(default_factory=dict)
     """Runs that were taken from the store → when they were sampled (Unix time)."""
-    notes: list[str] = field(default_factory=list)
+    note: Callable[[str], None] = field(default=lambda text: None)
+    """Told what a person should know."""
 
     def spec(self, run: int) -> Spec:
         """The problem of a run."""
@@ -101,7 +102,7 @@ class Source:
         try:
             return await self._go_on(start, loaded)
         except DivergedError as error:
-            self.notes.append(f"Run {start.run} starts over: {error}.")
+            self.note(f"Run {start.run} starts over: {error}.")
             return await self._go_on(start, None)
 
     async def _go_on(self, start: Rollout, loaded: Loaded | None) -> Rollout:

@@ -1,0 +1,108 @@
+"""Sampling into a shared store: several processes, damaged records, and a purse that runs empty."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalkit.journal import load
+from evalkit.run import Outcome
+from tests.launching import Watcher, launch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def runs_of(folder: Path) -> bytes:
+    return (folder / "runs.jsonl").read_bytes()
+
+
+def start(folder: Path, *overrides: str) -> subprocess.Popen:
+    """A launch in a process of its own, with `folder/rollouts` as its store."""
+    command = [sys.executable, "-m", "evalkit", *overrides, f"store={folder / 'rollouts'}"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CI": "1"}
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def journals(folder: Path) -> list[Path]:
+    return sorted((folder / "rollouts").rglob("[0-9]*.jsonl"))
+
+
+def test_two_processes_share_one_launch_without_buying_twice(tmp_path):
+    common = ("task=arithmetic", "model=simulated", "runs.count=20", "runs.concurrency=3")
+    pair = [start(tmp_path, *common, f"hydra.run.dir={tmp_path / name}") for name in ("a", "b")]
+    for process in pair:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+    assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
+    assert len(journals(tmp_path)) == 20
+    for path in journals(tmp_path):
+        lines = [json.loads(line)["type"] for line in path.read_text().splitlines()]
+        assert lines.count("rollout") == lines.count("end") == 1  # one buyer, one end
+        assert not load(path).damage
+    assert not list(tmp_path.rglob("*.claim"))
+
+
+async def test_a_damaged_record_is_bought_again_from_the_damage_on(tmp_path):
+    common = ("task=arithmetic", "model=simulated", "runs.count=4")
+    first = await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
+    victim = journals(tmp_path)[1]
+    whole = victim.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    victim.write_bytes(b"".join(lines[:3]) + lines[3].replace(b"output_tokens", b"output_tokenz") + b"".join(lines[4:]))
+    second = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
+    assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
+    run = first.runs[1].rollout
+    assert second.source.purse.output_tokens == run.output_tokens - run.turns[0].output_tokens
+    assert load(victim).complete
+
+
+async def test_a_record_of_another_question_is_not_used(tmp_path):
+    common = ("task=arithmetic", "model=simulated", "runs.count=2")
+    await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
+    for path in journals(tmp_path):
+        path.write_bytes(b"")
+    again = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
+    assert again.source.purse.output_tokens > 0
+    assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
+
+
+async def test_a_record_that_the_tools_contradict_starts_over_and_says_so(tmp_path):
+    common = ("task=arithmetic", "model=simulated", "runs.count=1")
+    await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
+    from evalkit.journal import Journal
+
+    (path,) = journals(tmp_path)
+    loaded = load(path)
+    lying = loaded.rollout.turns[0].__class__(
+        **{**vars(loaded.rollout.turns[0]), "reply": ({"type": "tool_result", "tool_use_id": "x", "content": "9"},)}
+    )
+    path.unlink()
+    journal = Journal(path)
+    journal.begin(loaded.rollout)
+    journal.response(lying, 0.0, 0.0)
+    journal.reply(lying)
+    journal.close()
+    watcher = Watcher()
+    await launch(tmp_path / "b", *common, store=tmp_path / "rollouts", view=watcher)
+    assert any("starts over" in note for note in watcher.notes)
+    assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.2, 0.4, 0.7])
+async def test_a_cancelled_launch_goes_on_where_it_stopped(tmp_path, moment):
+    common = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=3")
+    whole = await launch(tmp_path / "whole", *common, store=tmp_path / "other")
+    running = asyncio.ensure_future(launch(tmp_path / "cut", *common, store=tmp_path / "rollouts"))
+    while not journals(tmp_path) and not running.done():
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(moment)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    resumed = await launch(tmp_path / "resumed", *common, store=tmp_path / "rollouts")
+    assert runs_of(tmp_path / "resumed") == runs_of(tmp_path / "whole")
+    assert all(run.outcome is not Outcome.ERROR for run in resumed.runs)
+    assert whole.source.purse.output_tokens >= resumed.source.purse.output_tokens
