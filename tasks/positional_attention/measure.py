@@ -57,7 +57,7 @@ def _object(answer: Any) -> dict[str, Any] | Fault:
         try:
             answer = json.loads(answer)
         except (ValueError, RecursionError) as error:
-            return _parse_error(f"text that is not JSON ({preview(str(error))})")
+            return _parse_error(f"text that is not JSON ({str(error)[:80]})")
     if not isinstance(answer, dict):
         return _parse_error(f"{preview(answer)}, not a JSON object")
     return answer

@@ -11,9 +11,13 @@ from .prompt import EPSILON_TEXT, removed, values_matrix
 from .spec import Spec
 
 
+PRINT_TEXT = "print(json.dumps(text) if 'NaN' in text or 'Infinity' in text else text)"
+"""JSON has no NaN, and no provider would carry it: such an answer travels as text that holds it."""
+
+
 def play(source: str, spec: Spec) -> ScriptedAgent:
     """An agent that runs `source`, calls its `answer(facts)` and submits what that returns."""
-    program = f"{source}\n\nimport json\nprint(json.dumps(answer({spec.facts!r})))\n"
+    program = f"{source}\n\nimport json\ntext = json.dumps(answer({spec.facts!r}))\n{PRINT_TEXT}\n"
     call = {"name": "python_expression", "input": {"expression": program}}
     turns = (ScriptedTurn(Tokens(700), "", (call,)), ScriptedTurn(Tokens(500), submit_output=True))
     return ScriptedAgent("solution", turns)
@@ -53,16 +57,18 @@ def _setup(spec: Spec) -> str:
 
 
 def _report(spec: Spec) -> str:
-    """From `Q_pos`, lists `W` and `O` and the flag `masked` to the printed answer."""
+    """From `Q_pos`, lists `W` and `O`, the flag `masked` and a number of `digits` to the printed answer."""
     lines = ["answer = {}" if spec.position_encoding == "none" else "answer = {'position_encoded_queries': Q_pos}"]
     lines.append("for h, (w, o) in enumerate(zip(W, O), 1):")
     lines.append("    answer[f'head{h}_attention_weights'], answer[f'head{h}_output'] = w, o")
-    lines.append(f"final = np.concatenate(O, axis=1){' + Q_pos' if spec.residual else ''}")
+    rows = "[o.reshape(len(Q), -1) for o in O]"
+    lines.append(f"final = np.concatenate({rows}, axis=1){' + Q_pos' if spec.residual else ''}")
     lines.append("answer['final_output'] = final")
     if spec.layer_norm:
         lines.append("centred = final - final.mean(axis=1, keepdims=True)")
         lines.append(f"norm = centred / np.sqrt(final.var(axis=1, keepdims=True) + {EPSILON_TEXT})")
         lines.append("answer['layer_normalized_output'] = norm")
     lines.append("answer = {key: np.round(value, digits).tolist() for key, value in answer.items()}")
-    lines.append("print(json.dumps({**answer, 'causal_mask_applied': masked}))")
+    lines.append("text = json.dumps({**answer, 'causal_mask_applied': masked})")
+    lines.append(PRINT_TEXT)
     return "\n".join(lines)
