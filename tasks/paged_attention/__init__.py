@@ -1,0 +1,77 @@
+"""Paged attention: write one vectorized decoding step over a paged KV cache; graded on hidden inputs in a sandbox."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit.grading import Grade, Measurement
+from evalkit.sandbox.api import Sandbox
+from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
+
+from . import grade
+from .config import Config, Hidden, Tolerances, check
+from .spec import Spec
+
+__all__ = ["Config", "Hidden", "Spec", "Task", "Tolerances"]
+
+FOLDER = Path(__file__).parent
+
+
+class Task:
+    """Prompt, tools and grader."""
+
+    Config = Config
+    title = "Paged Attention Decode"
+    categories = grade.CATEGORIES
+    judged_by = ("tolerances",)
+
+    def __init__(self, config: Config) -> None:
+        check(config)
+        self.config = config
+
+    def spec(self, seed: int) -> Spec:
+        """The same question for every run, with hidden inputs of its own."""
+        return Spec(self.config, seed)
+
+    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+        """Run the submission on the hidden inputs. Values: `max_abs_error` and `non_finite` per case, `work`."""
+        return await grade.measure(answer, spec, sandbox)
+
+    def judge(self, measurement: Measurement) -> Grade:
+        """Right if every element is within the tolerance."""
+        return grade.judge(measurement, self.config.tolerances.output)
+
+    def oracle(self, spec: Spec) -> ScriptedAgent:
+        """Tries the reference solution once, then submits it."""
+        source = solution(spec)
+        look = {"name": "python_expression", "input": {"expression": source + TRIAL.format(**spec.facts)}}
+        submit = {"name": "submit_answer", "input": {"answer": source}}
+        return ScriptedAgent(
+            "oracle",
+            (
+                ScriptedTurn(Tokens(700), "A quick check before I submit.", (look,)),
+                ScriptedTurn(Tokens(600), "It runs and has the right shape.", (submit,)),
+            ),
+        )
+
+    def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
+        """Simulated agents, from the careful one to those that get lost in shapes."""
+        return load_agents(FOLDER / "agents.yaml", spec.facts)
+
+
+def solution(spec: Spec) -> str:
+    """The reference in PyTorch for the variant that `spec` describes."""
+    source = (FOLDER / "solutions" / "correct" / "gather.py").read_text(encoding="utf-8")
+    for name in ("sliding_window", "logit_softcap"):
+        source = source.replace(f"{name.upper()} = None", f"{name.upper()} = {spec.facts[name]}")
+    return source
+
+
+TRIAL = """
+torch.manual_seed(0)
+query = torch.randn(2, {num_heads}, {head_dim}, dtype=torch.{dtype})
+cache = torch.randn(2, 6, {num_kv_heads}, {block_size}, {head_dim}, dtype=torch.{dtype})
+table = torch.tensor([[4, 1, -1], [0, 5, 2]])
+lens = torch.tensor([{block_size} + 1, 2 * {block_size} + 1])
+print(paged_attention_decode(query, cache[0], cache[1], table, lens).shape)
+"""

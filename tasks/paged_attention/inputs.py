@@ -1,0 +1,160 @@
+"""Hidden inputs on which every position matters: a submission that misses one, or reads one too many, is far off.
+
+The scores are chosen first and the keys solved for them. Within the context of a sequence each position is a
+peak of the softmax of some head. Whatever must not be read (slots past the end, blocks of nobody, positions
+before the sliding window) would get an even higher score than the peaks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.sandbox.wire import Tensor
+
+from .config import Config
+
+PEAK, VALLEY, TRAP = 0.0, -4.0, 2.0
+"""Mean scores of the positions that a head attends to, of those it does not, and of what must not be read."""
+SPREAD = 0.7
+"""Standard deviation of the scores of peaks: their order and weights must come out right as well."""
+CAPPED_AT = 0.5
+"""With a soft cap, the middle of the capped scores as a share of the cap: where it bends them clearly."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Everything that a hidden case may vary; the rest (`block_size`, `head_dim`) is fixed by the config."""
+
+    label: str
+    context_lens: tuple[int, ...]
+    num_heads: int
+    num_kv_heads: int
+    spare_columns: int
+    """Columns of the block table that no sequence uses."""
+    spare_blocks: int
+    """Physical blocks that belong to no sequence."""
+
+    @property
+    def batch(self) -> int:
+        """Sequences."""
+        return len(self.context_lens)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the function: its arguments, in the order of the signature."""
+
+    sizes: Sizes
+    query: Tensor
+    key_cache: Tensor
+    value_cache: Tensor
+    block_table: Tensor
+    context_lens: Tensor
+
+    @property
+    def arguments(self) -> tuple[Tensor, ...]:
+        """As they are passed."""
+        return self.query, self.key_cache, self.value_cache, self.block_table, self.context_lens
+
+
+def draw_sizes(config: Config, rng: np.random.Generator) -> list[Sizes]:
+    """The hidden cases, then five more between which one size at a time grows by `hidden.growth`.
+
+    Lengths and batch sizes of all of them are drawn, so that no submission can tell them apart.
+    """
+    hidden, block = config.hidden, config.block_size
+    shortest, longest = hidden.context_lengths
+    if config.sliding_window:
+        longest = max(longest, config.sliding_window + block + 1)  # else the window would change nothing
+
+    def lengths(batch: int) -> list[int]:
+        drawn = rng.integers(shortest, longest, batch, endpoint=True)
+        return [int(n) for n in np.where(drawn % block == 0, np.maximum(drawn - 1, shortest), drawn)]
+
+    def sizes(label: str, context_lens: list[int], kv_heads: int = config.kv_heads, spare: int = 2) -> Sizes:
+        heads = kv_heads * (config.num_heads // config.kv_heads)
+        return Sizes(label, tuple(context_lens), heads, kv_heads, spare, spare)
+
+    cases = []
+    for index in range(hidden.count):
+        lens = lengths(hidden.batch_sizes[index % len(hidden.batch_sizes)])
+        if index == 0:  # the edges: full blocks, a single position, the longest context
+            lens = [longest, block, 1, *lens[3:]][: max(len(lens), 1)]
+        cases.append(sizes(f"case {index + 1}", lens))
+    base = lengths(int(rng.integers(3, 4, endpoint=True)))
+    more = hidden.growth
+    longer = [n + more * block for n in base]
+    return [
+        *cases,
+        sizes("base", base),
+        sizes("batch", base + lengths(more)),
+        sizes("context length", longer),
+        sizes("heads", base, kv_heads=config.kv_heads + more),
+        sizes("blocks", base, spare=2 + more),
+    ]
+
+
+def build(config: Config, sizes: Sizes, rng: np.random.Generator) -> Case:
+    """Draw one case of the given sizes, rounded to the config's dtype."""
+    table, blocks, owner = _allocate(config, sizes, rng)
+    dim, group = config.head_dim, sizes.num_heads // sizes.num_kv_heads
+    query = rng.standard_normal((sizes.batch, sizes.num_kv_heads, group, dim))
+    scores = _scores(config, sizes, table, owner, rng)  # [blocks, kv heads, block size, group]
+    mine = query[owner[:, 0]]  # the queries that could read a block: [blocks, kv heads, group, dim]
+    inverse = np.linalg.pinv(query)[owner[:, 0]]  # [blocks, kv heads, dim, group]
+    noise = rng.standard_normal((blocks, sizes.num_kv_heads, config.block_size, dim))
+    wanted = scores * np.sqrt(dim) - np.einsum("nhsd,nhgd->nhsg", noise, mine)
+    keys = noise + np.einsum("nhsg,nhdg->nhsd", wanted, inverse)
+    return Case(
+        sizes,
+        query=Tensor.of(query.reshape(sizes.batch, sizes.num_heads, dim), config.dtype),
+        key_cache=Tensor.of(keys, config.dtype),
+        value_cache=Tensor.of(rng.standard_normal(keys.shape), config.dtype),
+        block_table=Tensor.of(table, "int64"),
+        context_lens=Tensor.of(np.array(sizes.context_lens), "int64"),
+    )
+
+
+def _allocate(config: Config, sizes: Sizes, rng: np.random.Generator) -> tuple[np.ndarray, int, np.ndarray]:
+    """Hand out physical blocks as an allocator that has run for a while would.
+
+    Returns the block table with what such an allocator leaves in its padding, the number of blocks, and for
+    each block its `(sequence, logical block)`, or `(some sequence, -1)` for a block of nobody.
+    """
+    used = [-(-n // config.block_size) for n in sizes.context_lens]
+    blocks = sum(used) + sizes.spare_blocks
+    # The last block stays nobody's: it is what a padding entry of -1 reads by accident.
+    order = rng.permutation(blocks - 1)[: sum(used)]
+    owner = np.stack([rng.integers(0, sizes.batch, blocks), np.full(blocks, -1)], axis=1)
+    table = rng.choice(order, (sizes.batch, max(used) + sizes.spare_columns))  # another sequence's, or an old one
+    leftover = rng.random(table.shape)
+    table[leftover < 0.4] = 0
+    table[leftover < 0.2] = -1
+    table[0, used[0] :] = -1  # every case has some
+    start = 0
+    for sequence, count in enumerate(used):
+        mine = order[start : start + count]
+        table[sequence, :count] = mine
+        owner[mine] = np.stack([np.full(count, sequence), np.arange(count)], axis=1)
+        start += count
+    return table, blocks, owner
+
+
+def _scores(config: Config, sizes: Sizes, table: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The score `q·k / sqrt(head_dim)` that each slot shall have for each head of its sequence, before any cap."""
+    group = sizes.num_heads // sizes.num_kv_heads
+    lens = np.array(sizes.context_lens)[owner[:, 0]][:, None]
+    position = owner[:, 1:] * config.block_size + np.arange(config.block_size)  # [blocks, block size]
+    first = np.maximum(lens - (config.sliding_window or lens), 0)
+    readable = (owner[:, 1:] >= 0) & (position >= first) & (position < lens)
+    edge = (position == first) | (position == lens - 1)
+    head = np.arange(sizes.num_heads).reshape(1, sizes.num_kv_heads, 1, group)
+    comb = min(sizes.num_heads, 8)
+    peak = ((position[:, None, :, None] + owner[:, :1, None, None]) % comb == head % comb) | edge[:, None, :, None]
+    mean = np.where(readable[:, None, :, None], np.where(peak, PEAK, VALLEY), TRAP)
+    scores = mean + SPREAD * rng.standard_normal(mean.shape)
+    if config.logit_softcap is None:
+        return scores
+    cap = config.logit_softcap
+    capped = CAPPED_AT + scores * min(1 / cap, 0.09)  # well inside (-1, 1): the inverse below stays finite
+    return cap * np.arctanh(np.clip(capped, -0.97, 0.97))

@@ -1,0 +1,19 @@
+# expect: not_vectorized
+# breaks: no iteration in disguise: recursion that halves the batch
+import torch
+
+
+def paged_attention_decode(query, key_cache, value_cache, block_table, context_lens):
+    def sequence(b):
+        position = torch.arange(int(context_lens[b]))
+        blocks, slots = block_table[b, position // key_cache.shape[2]], position % key_cache.shape[2]
+        scores = torch.einsum("hd,nhd->hn", query[b], key_cache[blocks, :, slots]) / query.shape[2] ** 0.5
+        return torch.einsum("hn,nhd->hd", torch.softmax(scores, -1), value_cache[blocks, :, slots])
+
+    def part(first, last):
+        if last - first == 1:
+            return sequence(first)[None]
+        middle = (first + last) // 2
+        return torch.cat([part(first, middle), part(middle, last)])
+
+    return part(0, query.shape[0])

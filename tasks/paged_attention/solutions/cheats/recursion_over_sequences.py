@@ -1,0 +1,16 @@
+# expect: not_vectorized
+# breaks: no iteration in disguise: recursion
+import torch
+
+
+def paged_attention_decode(query, key_cache, value_cache, block_table, context_lens):
+    def sequence(b):
+        position = torch.arange(int(context_lens[b]))
+        blocks, slots = block_table[b, position // key_cache.shape[2]], position % key_cache.shape[2]
+        scores = torch.einsum("hd,nhd->hn", query[b], key_cache[blocks, :, slots]) / query.shape[2] ** 0.5
+        return torch.einsum("hn,nhd->hd", torch.softmax(scores, -1), value_cache[blocks, :, slots])
+
+    def rest(b):
+        return [sequence(b), *rest(b + 1)] if b < query.shape[0] else []
+
+    return torch.stack(rest(0))

@@ -1,0 +1,13 @@
+# expect: not_vectorized
+# breaks: no iteration in disguise: vmap over a Python list
+import torch
+
+
+def paged_attention_decode(query, key_cache, value_cache, block_table, context_lens):
+    def sequence(b, query):
+        position = torch.arange(int(context_lens[b]))
+        blocks, slots = block_table[b, position // key_cache.shape[2]], position % key_cache.shape[2]
+        scores = torch.einsum("hd,nhd->hn", query, key_cache[blocks, :, slots]) / query.shape[-1] ** 0.5
+        return torch.einsum("hn,nhd->hd", torch.softmax(scores, -1), value_cache[blocks, :, slots])
+
+    return torch.stack([torch.vmap(lambda q: sequence(b, q))(query[b : b + 1])[0] for b in range(query.shape[0])])
