@@ -85,25 +85,14 @@ class Judge:
         self._plugin = load_plugin(node["name"])
         self._config = build_config(self._plugin, node)
         self._paths = [knob.removeprefix("task.").split(".") for knob in knobs]
-        self._task = lru_cache(maxsize=4096)(self._build)
+        self._task = lru_cache(maxsize=4096)(self.task)
 
     def __call__(self, values: Sequence[float], measurement: Measurement) -> Grade:
         """The grade under these values of the knobs, in their order. Raises `UserError` where the task refuses one."""
         return self._task(tuple(values)).judge(measurement)
 
-    def whole(self, index: int) -> bool:
-        """Whether the knob takes whole numbers only."""
-        value = self.value(index)
-        return isinstance(value, int) and not isinstance(value, bool)
-
-    def value(self, index: int) -> Any:
-        """What the config says for a knob."""
-        found = self._config
-        for part in self._paths[index]:
-            found = found[part] if isinstance(found, dict) else getattr(found, part)
-        return found
-
-    def _build(self, values: tuple[float, ...]) -> Task:
+    def task(self, values: tuple[float, ...]) -> Task:
+        """The task under these values. Raises `UserError` where it refuses one."""
         config = copy.deepcopy(self._config)
         for (*path, last), value in zip(self._paths, values, strict=True):
             holder = config
@@ -114,6 +103,31 @@ class Judge:
             else:
                 setattr(holder, last, value)
         return self._plugin(config)
+
+    def values(self) -> tuple[Any, ...]:
+        """What the config says for every knob."""
+        return tuple(self._value(path) for path in self._paths)
+
+    def _value(self, path: Sequence[str]) -> Any:
+        found = self._config
+        for part in path:
+            found = found[part] if isinstance(found, dict) else getattr(found, part)
+        return found
+
+    def domain(self, index: int) -> tuple[float, float]:
+        """The smallest and largest value of one knob that the task's constructor accepts, the others as configured."""
+        values = self.values()
+
+        def accepts(value: float) -> bool:
+            try:
+                self.task((*values[:index], value, *values[index + 1 :]))
+            except UserError:
+                return False
+            return True
+
+        here = float(values[index])
+        low = SMALLEST if accepts(SMALLEST) else _edge(accepts, here, SMALLEST)
+        return low, LARGEST if accepts(LARGEST) else _edge(accepts, here, LARGEST)
 
 
 class NotMonotoneError(Exception):
@@ -132,18 +146,23 @@ def breakpoints(grades: Iterable[Grade]) -> list[float]:
     )
 
 
-def critical(passes: Callable[[float], bool], hints: Iterable[float] = ()) -> float:
-    """The smallest positive float that passes, exactly; infinite if none does.
+def critical(
+    passes: Callable[[float], bool],
+    hints: Iterable[float] = (),
+    smallest: float = SMALLEST,
+    largest: float = LARGEST,
+) -> float:
+    """The smallest float from `smallest` to `largest`, both positive, that passes, exactly; infinite if none does.
 
     `passes` must be monotone: false below some point, true from there on. Bisects over the hints first, then over
     the representable numbers between the two that remain, so at most 63 calls more.
     """
-    if not passes(LARGEST):
+    if not passes(largest):
         return math.inf
-    if passes(SMALLEST):
-        return SMALLEST
-    failing, passing = SMALLEST, LARGEST
-    points = sorted(point for point in set(hints) if SMALLEST < point < LARGEST)
+    if passes(smallest):
+        return smallest
+    failing, passing = smallest, largest
+    points = sorted(point for point in set(hints) if smallest < point < largest)
     while points:
         middle = len(points) // 2
         if passes(points[middle]):
@@ -202,27 +221,11 @@ def _float(ordinal: int) -> float:
     return value
 
 
-def allowed(judge: Judge, index: int, values: Sequence[float]) -> tuple[float, float]:
-    """The smallest and largest value of one knob that the task's constructor accepts, the other knobs at `values`."""
-
-    def builds(value: float) -> bool:
-        try:
-            judge._build((*values[:index], value, *values[index + 1 :]))
-        except UserError:
-            return False
-        return True
-
-    here = float(values[index])
-    low = SMALLEST if builds(SMALLEST) else _edge(builds, here, SMALLEST)
-    high = LARGEST if builds(LARGEST) else _edge(builds, here, LARGEST)
-    return low, high
-
-
-def _edge(builds: Callable[[float], bool], good: float, bad: float) -> float:
+def _edge(accepts: Callable[[float], bool], good: float, bad: float) -> float:
     inside, outside = _ordinal(good), _ordinal(bad)
     while abs(outside - inside) > 1:
         middle = (inside + outside) // 2
-        if builds(_float(middle)):
+        if accepts(_float(middle)):
             inside = middle
         else:
             outside = middle

@@ -1,0 +1,6 @@
+"""The difficulty of a task as a function of what was swept: files, picture, page and what to set."""
+
+from evalkit.landscape.survey import Landscape
+from evalkit.landscape.write import write_landscape
+
+__all__ = ["Landscape", "write_landscape"]

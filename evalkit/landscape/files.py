@@ -1,0 +1,175 @@
+"""landscape.csv and landscape.json: the same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from evalkit.landscape.curves import Curve
+from evalkit.landscape.recommend import Recommendation
+from evalkit.landscape.survey import Landscape, PanelResult, Spot, sentences
+from evalkit.stats.intervals import Interval
+
+VERSION = "1.0"
+"""Of landscape.json. Schema: `evalkit/schemas/landscape.schema.json`."""
+
+
+def as_csv(landscape: Landscape) -> str:
+    """A line a cell, in the order of the sweep; a column a swept knob and a failure category."""
+    knobs = [knob.name for knob in landscape.knobs]
+    spots = sorted((spot for result in landscape.panels for spot in result.spots), key=lambda spot: spot.index)
+    failures = sorted({label for spot in spots for label in spot.failures})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["cell", "folder", *knobs, *_COLUMNS, *(f"failed: {label}" for label in failures)])
+    for spot in spots:
+        row: list[Any] = [spot.index, spot.folder, *(spot.overrides.get(knob, "") for knob in knobs)]
+        row += [
+            "" if spot.rate is None else f"{spot.rate:.6f}",
+            spot.passed,
+            spot.runs,
+            spot.errors,
+            *(f"{end:.6f}" for kind in (spot.pointwise, spot.simultaneous) for end in (kind.low, kind.high)),
+            str(spot.in_band).lower(),
+            spot.verdict,
+            spot.output_tokens,
+            "" if spot.cost_usd is None else f"{spot.cost_usd:.6f}",
+        ]
+        writer.writerow([*row, *(spot.failures.get(label, 0) for label in failures)])
+    return text.getvalue()
+
+
+_COLUMNS = (
+    "pass_rate",
+    "passed",
+    "runs",
+    "errors",
+    "pointwise_low",
+    "pointwise_high",
+    "simultaneous_low",
+    "simultaneous_high",
+    "in_band",
+    "verdict",
+    "output_tokens",
+    "cost_usd",
+)
+
+
+def facts(landscape: Landscape) -> dict[str, Any]:
+    """As `landscape.json` has it."""
+    return {
+        "version": VERSION,
+        "task": landscape.task,
+        "title": landscape.title,
+        "band": asdict(landscape.band),
+        "confidence": landscape.confidence,
+        "knobs": [{"name": knob.name, "kind": knob.kind.value} for knob in landscape.knobs],
+        "output_tokens": {"sampled": landscape.tokens_sampled, "cell_by_cell": landscape.tokens_afresh},
+        "notes": list(landscape.notes),
+        "summary": list(landscape.lines),
+        "panels": [_panel(result) for result in landscape.panels],
+        "confirmation": landscape.confirmation,
+    }
+
+
+def as_json(landscape: Landscape) -> str:
+    """The text of `landscape.json`."""
+    return json.dumps(facts(landscape), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """JSON Schema of `landscape.json`."""
+    text = resources.files("evalkit").joinpath("schemas/landscape.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _panel(result: PanelResult) -> dict[str, Any]:
+    panel = result.panel
+    return {
+        "fixed": dict(panel.fixed),
+        "model": result.model,
+        "simulated": result.simulated,
+        "rollouts": sorted({member.source.known.name for member in panel.members}),
+        "clipped": panel.top is not None,
+        "axes": [{"knob": axis.knob, "values": [finite(value) for value in axis.values]} for axis in panel.axes],
+        "cells": [_spot(spot) for spot in result.spots],
+        "nearest_to_band": result.anchor.index,
+        "curves": [_curve(curve) for curve in result.curves],
+        "recommendations": [_recommendation(found) for found in result.recommendations],
+        "sentences": sentences(result),
+    }
+
+
+def _spot(spot: Spot) -> dict[str, Any]:
+    return {
+        "cell": spot.index,
+        "folder": spot.folder,
+        "overrides": dict(spot.overrides),
+        "at": _numbers(spot.at),
+        "rate": spot.rate,
+        "passed": spot.passed,
+        "runs": spot.runs,
+        "errors": spot.errors,
+        "not_started": spot.missing,
+        "pointwise": asdict(spot.pointwise),
+        "simultaneous": asdict(spot.simultaneous),
+        "in_band": spot.in_band,
+        "verdict": spot.verdict,
+        "failures": dict(spot.failures),
+        "output_tokens": spot.output_tokens,
+        "cost_usd": spot.cost_usd,
+    }
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    """Steps as `[value, passed, graded]`: the rate holds from that value up to the next."""
+    return {
+        "knob": curve.knob,
+        "at": _numbers(curve.at),
+        "end": finite(curve.end) if curve.is_limit else None,
+        "whole": curve.whole,
+        "steps": [[finite(step.value), step.passed, step.graded] for step in curve.steps],
+    }
+
+
+def _recommendation(found: Recommendation) -> dict[str, Any]:
+    return {
+        "knob": found.knob,
+        "at": _numbers(found.at),
+        "finding": found.finding.value,
+        "low": None if found.low is None else finite(found.low),
+        "high": None if found.high is None else finite(found.high),
+        "enters": _interval(found.enters),
+        "leaves": _interval(found.leaves),
+        "certain": _interval(found.certain),
+        "value": found.value,
+        "passed": found.passed,
+        "runs": found.runs,
+        "interval": asdict(found.interval),
+        "sentence": found.sentence,
+    }
+
+
+def _interval(interval: Interval | None) -> dict[str, float | None] | None:
+    """An infinite end is null: beyond what is known."""
+    return None if interval is None else {"low": finite(interval.low), "high": finite(interval.high)}
+
+
+def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: finite(value) for name, value in values.items()}
+
+
+def finite(value: float) -> float | None:
+    """JSON has no infinity: null stands for it. Whole numbers lose their `.0`."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) and abs(value) < 2**53 else value

@@ -1,0 +1,157 @@
+"""What was swept: which knobs need rollouts of their own, which only clip or judge them, and the panels that follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from evalkit.config import Config
+from evalkit.landscape.compute import Axis
+from evalkit.limits import Limits
+from evalkit.task import Task
+
+if TYPE_CHECKING:
+    from evalkit.engine import CellResult
+
+LIMITS = ("limits.max_tokens", "limits.max_steps", "limits.max_tokens_per_turn")
+"""Budgets that the model cannot see: smaller ones are clipped out of larger ones."""
+
+
+class Kind(StrEnum):
+    """What turning a knob takes."""
+
+    LIMIT = "limit"  # clipping: free
+    TOLERANCE = "tolerance"  # judging again, monotone: free
+    JUDGED = "judged"  # judging again, in no particular order: free
+    SAMPLED = "sampled"  # rollouts of its own
+    REPORTED = "reported"  # nothing: it changes what is said about the same runs
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A swept knob."""
+
+    name: str
+    kind: Kind
+
+    @property
+    def nested(self) -> bool:
+        """Whether its values lie on an axis: opening it wider never turns a pass into a failure."""
+        return self.kind in (Kind.LIMIT, Kind.TOLERANCE)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Cells that differ in nested knobs only."""
+
+    fixed: Mapping[str, str]
+    """The other swept knobs with the values that these cells share."""
+    axes: tuple[Axis, ...]
+    """The nested knobs with the values that were swept."""
+    members: tuple[CellResult, ...]
+    top: CellResult | None
+    """The cell whose limits dominate those of all others, on the same rollouts; None: no cell's do."""
+
+    def at(self, member: CellResult) -> dict[str, float]:
+        """Where a cell lies on the axes."""
+        return {axis.knob: place(member.cell.config, axis.knob) for axis in self.axes}
+
+
+def swept(results: Sequence[CellResult]) -> list[Knob]:
+    """The knobs that differ between the cells, in the order of the command line."""
+    names = list(dict.fromkeys(name for result in results for name in result.cell.overrides))
+    knobs = [Knob(name, _kind(name, results)) for name in names]
+    if any(knob.kind is Kind.LIMIT for knob in knobs) and _sampled_apart(results, knobs):
+        knobs = [Knob(knob.name, Kind.SAMPLED if knob.kind is Kind.LIMIT else knob.kind) for knob in knobs]
+    return knobs
+
+
+def panels(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[Panel]:
+    """One panel for each combination of the knobs that are not nested, in the order in which they were swept."""
+    nested = [knob.name for knob in knobs if knob.nested]
+    groups: dict[tuple[str, ...], list[CellResult]] = {}
+    for result in results:
+        fixed = tuple(label(result, knob.name) for knob in knobs if not knob.nested)
+        groups.setdefault(fixed, []).append(result)
+    names = [knob.name for knob in knobs if not knob.nested]
+    return [
+        Panel(
+            fixed=dict(zip(names, fixed, strict=True)),
+            axes=tuple(Axis(name, tuple(sorted({place(m.cell.config, name) for m in members}))) for name in nested),
+            members=tuple(members),
+            top=_top(members),
+        )
+        for fixed, members in groups.items()
+    ]
+
+
+def label(result: CellResult, knob: str) -> str:
+    """The value of a swept knob as the command line writes it."""
+    return result.cell.overrides.get(knob, "")
+
+
+def place(config: Config, knob: str) -> float:
+    """The value of a numeric knob. No limit is infinite."""
+    value = lookup(config, knob)
+    return math.inf if value is None else float(value)
+
+
+def lookup(config: Config, knob: str) -> Any:
+    """The value of a knob by its full name; None also where there is no such knob."""
+    found: Any = config
+    for part in knob.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+    return found
+
+
+def tolerance_knobs(node: Mapping[str, Any], task: Task) -> list[str]:
+    """Every tolerance of a `task` node that is a number: those of `tolerances`, if only `judge` reads it."""
+    if "tolerances" not in task.judged_by:
+        return []
+    return [f"task.{name}" for name in _numbers(node.get("tolerances"), "tolerances")]
+
+
+def _numbers(value: Any, name: str) -> list[str]:
+    if isinstance(value, Mapping):
+        return [found for key, inner in value.items() for found in _numbers(inner, f"{name}.{key}")]
+    return [name] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def _kind(name: str, results: Sequence[CellResult]) -> Kind:
+    values = [lookup(result.cell.config, name) for result in results]
+    numeric = all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values if value is not None
+    )
+    if name in LIMITS:
+        return Kind.LIMIT
+    head, _, rest = name.partition(".")
+    first = rest.partition(".")[0]
+    if head == "task" and rest and all(first in result.task.judged_by for result in results):
+        return Kind.TOLERANCE if first == "tolerances" and numeric else Kind.JUDGED
+    unseen = {"band", "runs.count", "runs.batches", "runs.concurrency", "runs.until", "runs.max", "verbose", "confirm"}
+    return Kind.REPORTED if head in unseen or name in unseen else Kind.SAMPLED
+
+
+def _sampled_apart(results: Sequence[CellResult], knobs: Sequence[Knob]) -> bool:
+    """Whether cells that differ in limits only have different rollouts: their model's budget could not be clipped."""
+    others = [knob.name for knob in knobs if not knob.nested]
+    sets: dict[tuple[str, ...], set[str]] = {}
+    for result in results:
+        sets.setdefault(tuple(label(result, name) for name in others), set()).add(result.source.known.name)
+    return any(len(names) > 1 for names in sets.values())
+
+
+def _top(members: Sequence[CellResult]) -> CellResult | None:
+    if len({member.source.known.name for member in members}) > 1:
+        return None
+    fitting = (one for one in members if all(one.limits.dominates(other.limits) for other in members))
+    return max(fitting, key=lambda one: len(one.runs), default=None)
+
+
+def limit_value(limits: Limits, knob: str) -> float:
+    """A budget as a number. No limit is infinite."""
+    value = getattr(limits, knob.removeprefix("limits."))
+    return math.inf if value is None else float(value)

@@ -1,0 +1,308 @@
+"""From the finished cells of a sweep to its landscape: rates with both kinds of interval, curves, recommendations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalkit.errors import UserError
+from evalkit.landscape.curves import Curve, Nest
+from evalkit.landscape.knobs import Knob, Panel, panels, swept
+from evalkit.landscape.recommend import Recommendation, number, recommend
+from evalkit.landscape.thresholds import NotMonotoneError
+from evalkit.run import Outcome
+from evalkit.stats.intervals import Interval, exact, normal_quantile
+from evalkit.stats.simultaneous import simultaneous
+from evalkit.stats.verdict import Band
+
+if TYPE_CHECKING:
+    from evalkit.engine import CellResult
+
+log = logging.getLogger("evalkit")
+
+CURVE_POINTS = 50_000
+"""More curves than have so many points together are left out: those through the recommended cell are always there."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One cell of the landscape."""
+
+    index: int
+    folder: str
+    """Name of its output directory inside the sweep's."""
+    overrides: Mapping[str, str]
+    at: Mapping[str, float]
+    """Its place on the panel's axes."""
+    passed: int
+    runs: int
+    """Without errors."""
+    errors: int
+    missing: int
+    """Runs that were asked for and not started."""
+    pointwise: Interval
+    simultaneous: Interval
+    """Together with those of all other cells at the confidence."""
+    verdict: str
+    in_band: bool
+    """Whether the observed rate is in the band."""
+    failures: Mapping[str, int]
+    output_tokens: int
+    cost_usd: float | None
+
+    @property
+    def rate(self) -> float | None:
+        """Passed of all without errors."""
+        return self.passed / self.runs if self.runs else None
+
+
+@dataclass(frozen=True)
+class PanelResult:
+    """One panel: cells that share all but nested knobs, and what follows from their rollouts."""
+
+    panel: Panel
+    model: str
+    simulated: bool
+    spots: tuple[Spot, ...]
+    anchor: Spot
+    """The cell whose rate is nearest to the middle of the band: recommendations start from it."""
+    curves: tuple[Curve, ...]
+    recommendations: tuple[Recommendation, ...]
+    """About every nested knob that is set, those that were swept first; the others are as in the anchor."""
+    nest: Nest | None = field(repr=False, compare=False)
+    """None where the cells do not share their rollouts."""
+
+    @property
+    def best(self) -> Recommendation | None:
+        """The first recommendation that leads into the band."""
+        return next((found for found in self.recommendations if found.possible), None)
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """Everything that a sweep says."""
+
+    title: str
+    task: str
+    band: Band
+    confidence: float
+    knobs: tuple[Knob, ...]
+    panels: tuple[PanelResult, ...]
+    tokens_sampled: int
+    """Output tokens of the rollouts that all cells rest on."""
+    tokens_afresh: int
+    """What sampling every cell for itself would have taken."""
+    notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    """What the console says."""
+    confirmation: Mapping[str, object] | None = None
+
+
+def survey(results: Sequence[CellResult]) -> Landscape:
+    """Analyse a sweep. Pure, but for the grader that it judges with."""
+    results = sorted(results, key=lambda result: result.cell.index)
+    first = results[0]
+    band, confidence = Band(first.cell.config.band.low, first.cell.config.band.high), first.cell.config.band.confidence
+    knobs = swept(results)
+    intervals = _simultaneous(results, confidence)
+    notes = _notes(results, knobs)
+    panel_results = []
+    for panel in panels(results, knobs):
+        view, note = _view(panel, [_spot(panel, member, intervals) for member in panel.members])
+        panel_results.append(view)
+        notes += [note] if note else []
+    sampled, afresh = _tokens(results)
+    return Landscape(
+        title=first.task.title,
+        task=first.cell.config.task["name"],
+        band=band,
+        confidence=confidence,
+        knobs=tuple(knobs),
+        panels=tuple(panel_results),
+        tokens_sampled=sampled,
+        tokens_afresh=afresh,
+        notes=tuple(notes),
+        lines=tuple(_lines(panel_results, sampled, afresh, len(results), notes)),
+    )
+
+
+def _simultaneous(results: Sequence[CellResult], confidence: float) -> dict[int, Interval]:
+    """By cell index. Cells on the same rollouts share their dependence; sets of rollouts are independent."""
+    sets: dict[str, list[CellResult]] = {}
+    for result in results:
+        sets.setdefault(result.source.known.name, []).append(result)
+    level = confidence ** (1 / len(sets))
+    found = {}
+    for members in sets.values():
+        z = _deviation(members, level)
+        local = 1 - 2 * _tail(z)
+        for member in members:
+            passed, graded = _counts(member)
+            found[member.cell.index] = exact(passed, graded, local)
+    return found
+
+
+def _deviation(members: Sequence[CellResult], level: float) -> float:
+    """How many standard errors wide the intervals must be, from the runs that every cell could grade."""
+    graded = [{run.number: run.outcome is Outcome.PASSED for run in m.runs if run.grade} for m in members]
+    common = sorted(set.intersection(*(set(one) for one in graded)))
+    if not common:
+        return normal_quantile(1 - (1 - level) / len(members))
+    return simultaneous(np.array([[one[run] for one in graded] for run in common]), level).z
+
+
+def _tail(z: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().cdf(-z)
+
+
+def _counts(member: CellResult) -> tuple[int, int]:
+    graded = [run for run in member.runs if run.grade]
+    return sum(run.outcome is Outcome.PASSED for run in graded), len(graded)
+
+
+def _spot(panel: Panel, member: CellResult, intervals: Mapping[int, Interval]) -> Spot:
+    summary = member.summary
+    assert summary is not None
+    return Spot(
+        index=member.cell.index,
+        folder=member.cell.folder.name,
+        overrides=dict(member.cell.overrides),
+        at=panel.at(member),
+        passed=summary.passed,
+        runs=summary.rate.runs,
+        errors=summary.errors,
+        missing=member.cell.config.runs.count - summary.total,
+        pointwise=summary.rate.interval,
+        simultaneous=intervals[member.cell.index],
+        verdict=str(summary.verdict),
+        in_band=summary.rate.value is not None and summary.rate.value in summary.band,
+        failures={row.label: row.count for row in summary.failures},
+        output_tokens=summary.total_tokens,
+        cost_usd=summary.cost_usd,
+    )
+
+
+def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
+    """The panel with its curves and recommendations, and a sentence if there can be none."""
+    member = panel.members[0]
+    config = member.cell.config
+    band, confidence = Band(config.band.low, config.band.high), config.band.confidence
+    anchor = _anchor(spots, band)
+    nest, curves, found, note = None, [], [], ""
+    if panel.top is not None and panel.top.runs:
+        try:
+            nest = Nest(panel.top)
+            names = [axis.knob for axis in panel.axes]
+            at = dict(anchor.at)
+            through = {knob: nest.curve(knob, at) for knob in [*names, *(k for k in nest.knobs if k not in names)]}
+            curves = _curves(panel, nest, [through[name] for name in names])
+            found = [recommend(curve, band, confidence) for curve in through.values() if curve.needed]
+        except NotMonotoneError:
+            nest, curves, found = None, [], []
+            note = (
+                "A looser tolerance turned a pass into a failure, which the task's judge must never do: only the swept "
+                "values are shown."
+            )
+        except UserError as error:
+            log.warning("the landscape shows the swept values only: %s", error)
+    view = PanelResult(
+        panel=panel,
+        model=member.source.model.id,
+        simulated=member.source.model.simulated,
+        spots=tuple(spots),
+        anchor=anchor,
+        curves=tuple(curves),
+        recommendations=tuple(found),
+        nest=nest,
+    )
+    return view, note
+
+
+def _anchor(spots: Sequence[Spot], band: Band) -> Spot:
+    def distance(spot: Spot) -> tuple[bool, float, int]:
+        rate = spot.rate
+        if rate is None:
+            return True, 2.0, spot.index
+        return not spot.in_band, abs(rate - (band.low + band.high) / 2), spot.index
+
+    return min(spots, key=distance)
+
+
+def _curves(panel: Panel, nest: Nest, through: list[Curve]) -> list[Curve]:
+    """A curve along each swept knob for every combination of the others, as far as their points are not too many."""
+    found = list(through)
+    points = sum(len(curve.steps) for curve in found)
+    for axis in panel.axes:
+        others = list({tuple((k, v) for k, v in panel.at(m).items() if k != axis.knob): None for m in panel.members})
+        for combination in others:
+            if any(c.knob == axis.knob and all(c.at[k] == v for k, v in combination) for c in found):
+                continue
+            curve = nest.curve(axis.knob, dict(combination))
+            points += len(curve.steps)
+            if points > CURVE_POINTS:
+                return found
+            found.append(curve)
+    return found
+
+
+def _tokens(results: Sequence[CellResult]) -> tuple[int, int]:
+    """Output tokens of the rollouts that were needed, and of all cells sampled one by one."""
+    needed: dict[tuple[str, int], int] = {}
+    afresh = 0
+    for result in results:
+        for run in result.runs:
+            key = result.source.known.name, run.number
+            needed[key] = max(needed.get(key, 0), run.rollout.output_tokens)
+            afresh += run.rollout.output_tokens
+    return sum(needed.values()), afresh
+
+
+def _notes(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[str]:
+    notes = []
+    if len({(r.cell.config.band.low, r.cell.config.band.high) for r in results}) > 1:
+        notes.append("The cells have different bands: each panel is judged by its own.")
+    apart = [knob.name for knob in knobs if knob.name.startswith("limits.") and not knob.nested]
+    if apart:
+        names = " and ".join(apart)
+        notes.append(
+            f"Cells that differ in {names} were sampled one by one, not clipped: the model can see these limits."
+        )
+    return notes
+
+
+def _lines(
+    panel_results: Sequence[PanelResult], sampled: int, afresh: int, cells: int, notes: Sequence[str]
+) -> list[str]:
+    """For the console: what it took, then one recommendation a panel and swept knob."""
+    lines = []
+    if afresh > sampled > 0:
+        lines.append(
+            f"{cells} cells from {sampled:,} output tokens; sampling each for itself would have taken {afresh:,} "
+            f"({afresh / sampled:.1f} times as many)."
+        )
+    lines += notes
+    for view in panel_results:
+        name = ", ".join(f"{knob}={value}" for knob, value in view.panel.fixed.items())
+        lines += [f"{name}: {text}" if name else text for text in sentences(view)]
+    return lines
+
+
+def sentences(view: PanelResult) -> list[str]:
+    """What to set, for people: about the swept knobs, or if none of these leads into the band, about any other."""
+    names = [axis.knob for axis in view.panel.axes]
+    about = [found for found in view.recommendations if found.knob in names]
+    if not any(found.possible for found in about):
+        about += [found for found in view.recommendations if found.knob not in names and found.possible]
+    said = []
+    for found in about:
+        others = [f"{name}={number(value)}" for name, value in view.anchor.at.items() if name != found.knob]
+        start = f"With {', '.join(others)}: " if others else ""
+        text = found.sentence
+        said.append(f"{start}{text}." if start else f"{text[0].upper()}{text[1:]}.")
+    return said

@@ -1,0 +1,28 @@
+"""Writes the four landscape files into a sweep's directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.landscape.files import as_csv, as_json
+from evalkit.landscape.survey import Landscape, survey
+from evalkit.store import write_atomically
+
+if TYPE_CHECKING:
+    from evalkit.engine import CellResult
+
+
+def write_landscape(folder: Path, results: Sequence[CellResult]) -> Landscape:
+    """Analyse the finished cells of a sweep and write landscape.csv, .json, .png and .html into `folder`."""
+    landscape = survey(results)
+    write(folder, landscape)
+    return landscape
+
+
+def write(folder: Path, landscape: Landscape) -> None:
+    """Write the files of a landscape; the JSON last, so that it is there only with the others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "landscape.csv", as_csv(landscape))
+    write_atomically(folder / "landscape.json", as_json(landscape))
