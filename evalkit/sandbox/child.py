@@ -59,11 +59,13 @@ class Child:
         channel: socket.socket,
         output: int,
         *,
+        home: str,
         keep_bytes: int,
         cpu_limit_s: int,
         exited: asyncio.Future[Exit],
         kill_by_zygote: Callable[[], None],
     ) -> None:
+        self.home = home
         self.channel = Channel(channel)
         self.printed = Printed(output, keep_bytes, lambda: self.kill(f"it printed more than {FLOOD >> 20} MiB"))
         self.directory = -1

@@ -5,68 +5,82 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
+from contextvars import ContextVar
 
 from evalkit.config import SandboxConfig
-from evalkit.errors import SandboxError
+from evalkit.errors import SandboxError, UserError
 from evalkit.sandbox import api
 from evalkit.sandbox.child import Child
-from evalkit.sandbox.launch import Launch
+from evalkit.sandbox.homes import Homes
+from evalkit.sandbox.ladder import Rejected, climb
 from evalkit.sandbox.session import LocalSession
 from evalkit.sandbox.zygote import Zygote
 
 MAX_LIVE = 256
-"""Sessions that hold a child at the same time; the others wait for their first call."""
+"""Rollouts that hold children at the same time; the others wait with their first call."""
+_DESCRIPTORS = 8
+"""Open descriptors for each of them: four for the rollout's child, four for the child that grades it."""
 
 
 class LocalSandbox:
     """Children of one zygote on this machine."""
 
     def __init__(self, config: SandboxConfig, preload: Sequence[str]) -> None:
+        self.rejected: list[Rejected] = []
+        """Stronger levels than the one in force, with what they lack."""
         self._config = config
         self._preload = list(preload)
+        self._homes = Homes()
         self._zygote: Zygote | None = None
         self._pool: list[Child] = []
         self._refills: set[asyncio.Task[None]] = set()
-        self._base = Path(tempfile.mkdtemp(prefix="evalkit-"))
-        self._homes = 0
+        self._slots = asyncio.Semaphore(_live_bound())
         self._starting = asyncio.create_task(self._start(), name="sandbox start")
 
     @property
     def level(self) -> str:
         """The isolation in force. RuntimeError before `ready`."""
+        return self._running().level
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of `python` and of the preloaded modules, as programs see them. RuntimeError before `ready`."""
+        return self._running().versions
+
+    def _running(self) -> Zygote:
         if self._zygote is None:
-            raise RuntimeError("the level is known after `await sandbox.ready()`")
-        return self._zygote.level
+            raise RuntimeError("the sandbox is still starting: `await sandbox.ready()` first")
+        return self._zygote
 
     async def ready(self) -> None:
         """Wait until children can be had. Raises UserError if no acceptable level holds."""
         await asyncio.shield(self._starting)
 
     async def _start(self) -> None:
-        config = self._config
-        zygote = Zygote(Launch("weak"), config)
-        await zygote.start(
-            {
-                "namespaces": False, "landlock": False, "seccomp": False, "memory_mb": config.memory_mb,
-                "cpu_s": config.cpu_s, "disk_mb": config.disk_mb, "processes": config.processes,
-            }
-        )  # fmt: skip
-        await zygote.load(self._preload)
-        self._zygote = zygote
+        found = await climb(self._config, self._homes)
+        try:
+            await found.zygote.load(self._preload)
+        except BaseException as error:
+            found.zygote.close()
+            if isinstance(error, SandboxError) and "ModuleNotFoundError" in str(error):
+                raise UserError(f"the sandbox cannot import what the task needs ({error}): pip install it") from None
+            raise
+        self._zygote, self.rejected = found.zygote, found.rejected
         self._refill()
 
     @contextlib.asynccontextmanager
     async def session(self, *, seed: int = 0, files: Mapping[str, bytes] | None = None) -> AsyncIterator[api.Session]:
         """A session whose child starts with its first call."""
-        session = LocalSession(self, seed, files or {})
+        outer = _FAMILY.get()
+        family = outer or _Family(self._slots)
+        _FAMILY.set(family)
+        session = LocalSession(self, family, seed, files or {})
         try:
             yield session
         finally:
-            session.close()
+            _FAMILY.set(outer)
+            await session.close()
 
     async def take_child(self) -> Child:
         """A child that nothing has touched."""
@@ -76,17 +90,23 @@ class LocalSandbox:
             self._refill()
             if child.alive:
                 return child
-            child.close()
+            await self.discard(child)
         child = await self._spawn()
         self._refill()
         return child
 
+    async def discard(self, child: Child) -> None:
+        """End a child and delete what it wrote."""
+        child.close()
+        await asyncio.to_thread(self._homes.remove, child.home)
+
     async def _spawn(self) -> Child:
-        assert self._zygote is not None
-        self._homes += 1
-        home = self._base / str(self._homes)
-        home.mkdir(0o700)
-        return await self._zygote.spawn(str(home))
+        if not self._running().alive and self._starting.done():  # nothing inside can do that; the machine can
+            self._running().close()
+            self._starting = asyncio.create_task(self._start(), name="sandbox restart")
+            await self.ready()
+        zygote = self._running()
+        return await zygote.spawn(self._homes.new(zygote.level))
 
     def _refill(self) -> None:
         while len(self._pool) + len(self._refills) < self._config.pool:
@@ -100,14 +120,47 @@ class LocalSandbox:
 
     async def close(self) -> None:
         """End every child and the zygote."""
-        for task in (self._starting, *self._refills):
+        tasks = [self._starting, *self._refills]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(self._starting, *self._refills, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for child in self._pool:
             child.close()
         if self._zygote is not None:
             self._zygote.close()
-        shutil.rmtree(self._base, ignore_errors=True)
+        await asyncio.to_thread(self._homes.close)
+
+
+class _Family:
+    """The sessions that are open inside each other share one slot: else grading could wait for itself."""
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._members = 0
+        self._turn = asyncio.Lock()
+
+    async def join(self) -> None:
+        async with self._turn:
+            if not self._members:
+                await self._slots.acquire()
+            self._members += 1
+
+    def leave(self) -> None:
+        self._members -= 1
+        if not self._members:
+            self._slots.release()
+
+
+_FAMILY: ContextVar[_Family | None] = ContextVar("family", default=None)
+
+
+def _live_bound() -> int:
+    """How many rollouts may hold children, after asking for as many descriptors as we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 4096:
+        soft = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(MAX_LIVE, (soft - 256) // _DESCRIPTORS))
 
 
 @contextlib.asynccontextmanager
@@ -116,15 +169,11 @@ async def open_sandbox(
 ) -> AsyncIterator[LocalSandbox]:
     """Start a sandbox; starting goes on beside whatever the caller does next.
 
-    `preload` are modules that every child finds in memory. The first call of a session waits until they are.
+    `preload` are modules that every child finds in memory. The first call of a session waits until they are,
+    and raises UserError if no acceptable isolation holds here.
     """
     sandbox = LocalSandbox(config, preload)
     try:
         yield sandbox
     finally:
         await sandbox.close()
-
-
-def _raise_descriptor_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))

@@ -14,14 +14,15 @@ from evalkit.sandbox.child import Answer, Child
 from evalkit.sandbox.wire import ITEMSIZE, Tensor
 
 if TYPE_CHECKING:
-    from evalkit.sandbox.local import LocalSandbox
+    from evalkit.sandbox.local import LocalSandbox, _Family
 
 
 class LocalSession:
     """What `LocalSandbox.session` gives. Requests that overlap wait for each other."""
 
-    def __init__(self, sandbox: LocalSandbox, seed: int, files: Mapping[str, bytes]) -> None:
+    def __init__(self, sandbox: LocalSandbox, family: _Family, seed: int, files: Mapping[str, bytes]) -> None:
         self._sandbox = sandbox
+        self._family = family
         self._seed = seed
         self._files = dict(files)
         self._child: Child | None = None
@@ -82,16 +83,21 @@ class LocalSession:
 
     async def _live_child(self) -> Child:
         """The child, or a fresh one with the same files in place of one that died."""
-        if self._child is None or not self._child.alive:
-            files = self._files
-            if self._child is not None:
-                files = workspace.snapshot(self._child.directory)
-                self._child.close()
-                self._child = None
-                self._defined = False
-            self._child = await self._sandbox.take_child()
-            await self._begin(self._child, files)
-        return self._child
+        if self._child is not None and self._child.alive:
+            return self._child
+        files = self._files
+        if self._child is not None:
+            files = workspace.snapshot(self._child.directory)
+            await self.close()
+        await self._family.join()
+        try:
+            child = await self._sandbox.take_child()
+        except BaseException:
+            self._family.leave()
+            raise
+        self._child = child
+        await self._begin(child, files)
+        return child
 
     async def _begin(self, child: Child, files: Mapping[str, bytes]) -> None:
         listed = [[name, len(content)] for name, content in files.items()]
@@ -100,16 +106,19 @@ class LocalSession:
         if answer.kind != "ok":
             raise SandboxError(f"a workspace could not be filled: {answer.error}")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the child."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
+        child, self._child = self._child, None
+        self._defined = False
+        if child is not None:
+            self._family.leave()
+            await self._sandbox.discard(child)
 
 
 def _output(answer: Answer) -> Output:
-    kind = "died" if answer.kind in ("forged", "bad_reply") else answer.kind
-    return Output(answer.printed, answer.error, kind, answer.cut_bytes)
+    if answer.kind in ("forged", "bad_reply"):
+        return Output(answer.printed, answer.error, "died", answer.cut_bytes)
+    return Output(answer.printed, answer.error, answer.kind, answer.cut_bytes)
 
 
 def _call(answer: Answer, arguments: int) -> Call:

@@ -61,7 +61,7 @@ class Zygote:
     async def load(self, modules: list[str]) -> None:
         """Import `modules` into the zygote. Raises SandboxError."""
         await self._control.send(frames.pack({"do": "load", "modules": modules}))
-        self.versions = dict((await self._expect(self._loaded))["versions"])
+        self.versions.update((await self._expect(self._loaded))["versions"])
 
     async def _expect(self, event: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
         try:
@@ -94,10 +94,16 @@ class Zygote:
         finally:
             theirs.close()
             os.close(write)
-        handles = await self._first_word(mine, number)
+        try:
+            handles = await self._first_word(mine, number)
+        except BaseException:
+            mine.close()
+            os.close(read)
+            raise
         child = Child(
             mine,
             read,
+            home=home,
             keep_bytes=self._config.output_kb << 10,
             cpu_limit_s=self._config.cpu_s,
             exited=self._exits[number],
@@ -107,22 +113,25 @@ class Zygote:
         try:
             up, _ = await child.channel.frame()
         except ChannelClosed:
-            up = {"error": "the child ended at once"}
+            up = {"error": "it ended at once"}
+        except BaseException:
+            child.close()
+            raise
         if up.get("up") is not True:
             child.close()
-            raise SandboxError(f"a sandboxed child could not be set up: {up.get('error')}")
+            raise SandboxError(f"a child could not be confined: {up.get('error')}")
         return child
 
     async def _first_word(self, sock: socket.socket, number: int) -> list[int]:
-        """The byte with which a child sends its handles."""
+        """The byte with which a child sends its handles; without them its complaint follows."""
         readable = self._loop.create_future()
-        self._loop.add_reader(sock, lambda: readable.done() or readable.set_result(None))
+        self._loop.add_reader(sock, _wake, readable)
         try:
             async with asyncio.timeout(START_S):
                 await readable
             data, handles, _, _ = socket.recv_fds(sock, 1, 2)
         except TimeoutError:
-            raise SandboxError(f"no sandboxed child came up within {START_S:g} s") from None
+            raise SandboxError(f"no child came up within {START_S:g} s") from None
         finally:
             self._loop.remove_reader(sock)
         if not data:
@@ -163,7 +172,10 @@ class Zygote:
     def _on_event(self, event: dict[str, Any]) -> None:
         match event["event"]:
             case "hello":
+                self.versions["python"] = event["python"]
                 self._hello.set_result(event)
+            case "unfit":
+                self._hello.set_exception(SandboxError(event["error"]))
             case "loaded":
                 self._loaded.set_result(event)
             case "exit":
@@ -184,3 +196,8 @@ class Zygote:
             self._process.kill()
             self._process.wait()
         self._stderr.close()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .worker import CHANNEL, OUTPUT
+
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+MAX_INODES = 8192
+_HIGH = 200
+"""Free in every child while it is set up; what Landlock keeps open lies above."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,16 @@ class Plan:
     namespaces: bool
     landlock: bool
     seccomp: bool
+    leave_root: int
+    """The user to become before the first child; -1 to stay who we are."""
+    keep_reading: bool
+    """Keep the right to pass through private folders, because the interpreter lies below one."""
+    readable: list[str]
+    """Files and folders whose content programs may read."""
+    listable: list[str]
+    """Folders whose names programs may list."""
     memory_mb: int
+    """Address space on top of what Python and the preloaded libraries take."""
     cpu_s: int
     disk_mb: int
     processes: int
@@ -33,55 +48,150 @@ class Confinement:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.handed_over = False
+        """Whether this child has sent its handles to the host."""
+        self._rules: Any = None
+        self._filter = b""
+        self._base_bytes = 0
 
     def prepare(self) -> None:
-        """What can be done once for all children."""
+        """What can be done once for all children: compile the filter, open what may be read, stop being root."""
+        plan = self.plan
+        if plan.seccomp:
+            from .seccomp import compile_filter
+
+            self._filter = compile_filter(own_files_only=plan.namespaces)
+        if plan.landlock:
+            from .landlock import MINIMUM_ABI, Rules, abi
+
+            if abi() < MINIMUM_ABI:
+                raise OSError(f"this kernel speaks Landlock ABI {abi()}, and {MINIMUM_ABI} is needed")
+            self._rules = Rules(plan.readable, plan.listable, DEVICES)
+        if sys.platform == "linux":
+            from . import linux
+
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER)
+            if plan.leave_root >= 0:
+                linux.leave_root(plan.leave_root, keep_reading=plan.keep_reading)
+        elif plan.leave_root >= 0:
+            os.setgroups([])
+            os.setgid(plan.leave_root)
+            os.setuid(plan.leave_root)
+
+    def measure(self) -> None:
+        """Note the address space that Python and what it imported take: limits come on top of it."""
+        self._base_bytes = _address_space()
 
     def fork(self, body: Callable[[], NoReturn]) -> int:
         """Start a child that runs `body`; gives its process number."""
+        if self.plan.namespaces:
+            return _fork_into_namespaces(body)
         process = os.fork()
         if process == 0:
             body()
         return process
 
-    def enter(self, channel: int, output: int, request: dict[str, Any]) -> None:
-        """Confine the calling process. Nothing of the model has run in it yet."""
-        _place_descriptors(channel, output)
+    def enter(self, home: str) -> None:
+        """Confine the calling process, which works in `home`. Nothing of the model has run in it yet."""
+        plan = self.plan
         _reset_signals()
         os.setsid()  # kill(0) reaches the whole process group, across namespaces too
-        home = request["home"]
+        if plan.namespaces:
+            _mount_own_files(home, plan.disk_mb)
         os.chdir(home)
         os.environ.clear()
         os.environ.update(HOME=home, TMPDIR=home, PATH="/usr/bin:/bin", LANG="C.UTF-8", OMP_NUM_THREADS="1")
         tempfile.tempdir = home
         _hand_over(home)
+        self.handed_over = True
+        if sys.platform == "linux":
+            from . import linux
+
+            linux.set_capabilities(*([linux.CAP_DAC_READ_SEARCH] if plan.keep_reading else []))
+            linux.prctl(linux.PR_SET_NO_NEW_PRIVS)
+        if self._rules is not None:
+            self._rules.restrict_self(home)
         os.closerange(OUTPUT + 1, 65536)
-        self._limit()
+        _limit(plan, self._base_bytes)
+        if self._filter:
+            from .seccomp import restrict_self
 
-    def _limit(self) -> None:
-        plan = self.plan
-        base = _address_space()
-        limits = {
-            "AS": base + (plan.memory_mb << 20),
-            "CPU": plan.cpu_s,
-            "FSIZE": plan.disk_mb << 20,
-            "NOFILE": 64,
-            "CORE": 0,
-            "MEMLOCK": 0,
-        }
-        for name, value in limits.items():
-            kind = getattr(resource, f"RLIMIT_{name}", None)
-            if kind is not None:
-                hard = value + 1 if name == "CPU" else value
-                resource.setrlimit(kind, (value, hard))
+            restrict_self(self._filter)
 
 
-def _place_descriptors(channel: int, output: int) -> None:
+def _fork_into_namespaces(body: Callable[[], NoReturn]) -> int:
+    """A child that is the first process of its own namespaces, by way of one that makes them and leaves at once."""
+    from . import linux
+
+    told, tell = os.pipe()
+    uid, gid = os.getuid(), os.getgid()
+    between = os.fork()
+    if between == 0:
+        try:
+            linux.unshare(
+                linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+            )
+            linux.map_ids(uid, gid)
+            process = os.fork()
+            if process == 0:
+                body()
+            os.write(tell, struct.pack("=i", process))
+        except OSError as error:
+            os.write(tell, struct.pack("=i", 0) + str(error).encode())
+        os._exit(0)
+    os.close(tell)
+    os.waitpid(between, 0)
+    answer = os.read(told, 4096)
+    os.close(told)
+    process = struct.unpack("=i", answer[:4])[0] if answer else 0
+    if not process:
+        raise OSError(answer[4:].decode() or "the namespaces of a child could not be made")
+    return int(process)
+
+
+def _mount_own_files(home: str, disk_mb: int) -> None:
+    """A private file system of limited size as the only writable place, and no view of any process."""
+    from . import linux
+
+    linux.mount(None, "/", linux.MS_REC | linux.MS_PRIVATE)
+    options = f"size={disk_mb}m,nr_inodes={MAX_INODES},mode=0700"
+    linux.mount("tmpfs", home, linux.MS_NOSUID | linux.MS_NODEV, options)
+    linux.mount("tmpfs", "/proc", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC, "size=4k")
+
+
+def _limit(plan: Plan, base_bytes: int) -> None:
+    limits = {
+        "AS": base_bytes + (plan.memory_mb << 20),
+        "CPU": plan.cpu_s,
+        "FSIZE": plan.disk_mb << 20,
+        "NOFILE": 64,
+        "CORE": 0,
+        "MEMLOCK": 0,
+        "MSGQUEUE": 0,
+        "SIGPENDING": 256,
+    }
+    if plan.namespaces:  # elsewhere the limit would count everything that the user runs
+        limits["NPROC"] = plan.processes
+    for name, value in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}", None)
+        if kind is not None:
+            resource.setrlimit(kind, (value, value + 1 if name == "CPU" else value))
+
+
+def place_descriptors(channel: int, output: int) -> None:
     """Fixed numbers for the few descriptors that a worker has."""
-    channel, output = os.dup2(channel, 200), os.dup2(output, 201)
+    channel, output = os.dup2(channel, _HIGH), os.dup2(output, _HIGH + 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2), (channel, CHANNEL), (output, OUTPUT)):
         os.dup2(source, target)
+
+
+def _address_space() -> int:
+    try:
+        with open("/proc/self/statm") as file:  # noqa: PTH123  (also runs where pathlib is not loaded)
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:  # no such file on macOS
+        return 0
 
 
 def _reset_signals() -> None:
@@ -93,18 +203,8 @@ def _reset_signals() -> None:
 
 def _hand_over(home: str) -> None:
     """Give the host a handle on this process and on its working directory."""
-    place = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    descriptors = [place]
+    descriptors = [os.open(home, os.O_RDONLY | os.O_DIRECTORY)]
     if sys.platform == "linux":
         descriptors.append(os.pidfd_open(os.getpid()))
     with socket.socket(fileno=os.dup(CHANNEL)) as channel:
         socket.send_fds(channel, [b"F"], descriptors)
-
-
-def _address_space() -> int:
-    """Bytes of address space that Python and the preloaded libraries take already."""
-    try:
-        with open("/proc/self/statm") as file:  # noqa: PTH123  (pathlib would be one more import in every child)
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0

@@ -18,7 +18,7 @@ import time
 from typing import Any, NoReturn
 
 from . import frames, worker
-from .confine import Confinement, Plan
+from .confine import Confinement, Plan, place_descriptors
 
 STDLIB = (
     "array", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal",
@@ -33,7 +33,11 @@ def main() -> NoReturn:
     """Serve the control socket whose descriptor is the only argument."""
     control = socket.socket(fileno=int(sys.argv[1]))
     header, _ = frames.read(control.fileno())
-    zygote = Zygote(control, Plan(**header))
+    try:
+        zygote = Zygote(control, Plan(**header))
+    except OSError as error:
+        control.sendall(frames.pack({"event": "unfit", "error": str(error)}))
+        raise SystemExit(1) from None
     zygote.report({"event": "hello", "python": sys.version.split()[0]})
     zygote.serve()
 
@@ -47,6 +51,7 @@ class Zygote:
         """Process → number of the child."""
         self.confinement = Confinement(plan)
         self.confinement.prepare()
+        self.confinement.measure()
         self.woken, wake = os.pipe()
         for end in (self.woken, wake):
             os.set_blocking(end, False)
@@ -56,11 +61,11 @@ class Zygote:
     def serve(self) -> NoReturn:
         """Obey until the evaluator is gone, then take every child along."""
         while True:
-            ready, _, _ = select.select([self.control, self.woken], [], [])
+            ready, _, _ = select.select([self.control.fileno(), self.woken], [], [])
             if self.woken in ready:
                 os.read(self.woken, 4096)
                 self._reap()
-            if self.control in ready:
+            if self.control.fileno() in ready:
                 try:
                     self._obey(*_receive(self.control))
                 except (EOFError, ConnectionError):
@@ -81,7 +86,9 @@ class Zygote:
                     if number == request["child"]:
                         _kill(process)
             else:
-                self.report({"event": "loaded", **load(request["modules"])})
+                loaded = load(request["modules"])
+                self.confinement.measure()
+                self.report({"event": "loaded", **loaded})
         except Exception as error:
             self.report({"event": "failed", "what": request, "error": f"{type(error).__name__}: {error}"})
         finally:
@@ -89,18 +96,23 @@ class Zygote:
                 os.close(descriptor)
 
     def _spawn(self, request: dict[str, Any], channel: int, output: int) -> None:
-        process = self.confinement.fork(lambda: self._become_worker(channel, output, request))
+        process = self.confinement.fork(lambda: self._become_worker(channel, output, request["home"]))
         self.children[process] = request["child"]
 
-    def _become_worker(self, channel: int, output: int, request: dict[str, Any]) -> NoReturn:
-        signal.set_wakeup_fd(-1)
+    def _become_worker(self, channel: int, output: int, home: str) -> NoReturn:
         try:
-            self.confinement.enter(channel, output, request)
-        except BaseException as error:
-            text = f"{type(error).__name__}: {error}"
-            frames.write(channel, b"F" + frames.pack({"up": False, "error": text}))
-            os._exit(1)
-        worker.serve()
+            signal.set_wakeup_fd(-1)
+            place_descriptors(channel, output)
+            try:
+                self.confinement.enter(home)
+            except BaseException as error:
+                first = b"" if self.confinement.handed_over else b"E"
+                text = f"{type(error).__name__}: {error}"
+                frames.write(worker.CHANNEL, first + frames.pack({"up": False, "error": text}))
+            else:
+                worker.serve()
+        finally:
+            os._exit(1)  # whatever happens, a child never goes on as a zygote
 
     def _reap(self) -> None:
         while True:

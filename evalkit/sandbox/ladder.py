@@ -1,0 +1,167 @@
+"""Which isolation holds here: every level is attacked before it is trusted, and the strongest that holds wins."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evalkit.config import SandboxConfig
+from evalkit.errors import SandboxError, UserError
+from evalkit.sandbox import homes, probe
+from evalkit.sandbox.inside.landlock import MINIMUM_ABI
+from evalkit.sandbox.inside.seccomp import LIBRARY
+from evalkit.sandbox.launch import LANDLOCK, LEVELS, NAMESPACES, WEAK, Launch
+from evalkit.sandbox.zygote import Zygote
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One thing that isolation is made of."""
+
+    name: str
+    present: bool
+    detail: str
+    """What is there, or what is missing."""
+    fix: str = ""
+    """How to get it, where it is missing."""
+
+
+def mechanisms() -> dict[str, Mechanism]:
+    """What this machine offers, found out without starting anything."""
+    linux = sys.platform == "linux"
+    bwrap = shutil.which("bwrap")
+    version = landlock_abi() if linux else 0
+    library = linux and _loads(LIBRARY)
+    found = [
+        Mechanism(
+            "linux",
+            linux,
+            f"{platform.system()} {platform.release()}",
+            "" if linux else "run on Linux: other systems have none of these mechanisms",
+        ),
+        Mechanism(
+            "bubblewrap",
+            bool(bwrap),
+            bwrap or "no bwrap on the PATH",
+            "" if bwrap else "apt install bubblewrap",
+        ),
+        Mechanism(
+            "landlock",
+            version >= MINIMUM_ABI,
+            f"ABI {version}",
+            "" if version >= MINIMUM_ABI else f"Linux 6.2 or later with Landlock on (ABI {MINIMUM_ABI})",
+        ),
+        Mechanism(
+            "seccomp",
+            library,
+            LIBRARY if library else f"no {LIBRARY}",
+            "" if library else "apt install libseccomp2",
+        ),
+    ]
+    return {mechanism.name: mechanism for mechanism in found}
+
+
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    NAMESPACES: ("linux", "bubblewrap", "landlock", "seccomp"),
+    LANDLOCK: ("linux", "landlock", "seccomp"),
+    WEAK: (),
+}
+
+
+def landlock_abi() -> int:
+    """The Landlock version of this kernel, 0 without."""
+    from evalkit.sandbox.inside import landlock
+
+    return landlock.abi()
+
+
+def _loads(library: str) -> bool:
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(library)
+        return True
+    return False
+
+
+@dataclass
+class Rejected:
+    """Why a level is not in force."""
+
+    level: str
+    reason: str
+    fix: str = ""
+
+
+@dataclass
+class Climb:
+    """A zygote at the strongest level that held, and why the stronger ones did not."""
+
+    zygote: Zygote
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+_HELD: set[tuple[str, int]] = set()
+"""Levels that withstood the probe in this process, with the user it ran as."""
+
+
+async def climb(config: SandboxConfig, places: homes.Homes) -> Climb:
+    """Start a zygote at the strongest level that is asked for and holds. Raises UserError if there is none."""
+    rejected: list[Rejected] = []
+    for level in _wanted(config):
+        lacking = [mechanism for name in _NEEDS[level] if not (mechanism := mechanisms()[name]).present]
+        if lacking:
+            reason = ", ".join(f"{mechanism.name}: {mechanism.detail}" for mechanism in lacking)
+            rejected.append(Rejected(level, reason, "; ".join(mechanism.fix for mechanism in lacking)))
+            continue
+        try:
+            return Climb(await _start(level, config, places), rejected)
+        except SandboxError as error:
+            rejected.append(Rejected(level, str(error), _FIXES.get(level, "")))
+    raise UserError(_nothing_holds(rejected))
+
+
+_FIXES = {
+    NAMESPACES: "allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
+    "kernel.apparmor_restrict_unprivileged_userns, or a container that is allowed to make them)",
+}
+
+
+def _wanted(config: SandboxConfig) -> list[str]:
+    if config.level == "auto":
+        return [NAMESPACES, LANDLOCK, *([WEAK] if config.allow_weak else [])]
+    if config.level not in LEVELS:
+        raise UserError(f"sandbox.level={config.level} is none: use auto, {', '.join(LEVELS)}")
+    if config.level == WEAK and not config.allow_weak:
+        raise UserError("sandbox.level=weak lets programs read your files and network: add sandbox.allow_weak=true")
+    return [config.level]
+
+
+def _nothing_holds(rejected: list[Rejected]) -> str:
+    reasons = "; ".join(f"{one.level}: {one.reason}" for one in rejected)
+    fixes = dict.fromkeys(one.fix for one in rejected if one.fix)
+    cure = f"{' or '.join(fixes)}, or " if fixes else ""
+    return (
+        f"no acceptable isolation holds on this machine ({reasons}): {cure}"
+        "accept that programs can read your files with sandbox.allow_weak=true"
+    )
+
+
+async def _start(level: str, config: SandboxConfig, places: homes.Homes) -> Zygote:
+    launch = Launch(level)
+    zygote = Zygote(launch, config)
+    try:
+        await zygote.start(launch.plan(config))
+        if level != WEAK and (level, os.geteuid()) not in _HELD:
+            leaks = await probe.attack(zygote, places.new(level), config)
+            if leaks:
+                raise SandboxError(f"the probe got through: {', '.join(leaks)}")
+            _HELD.add((level, os.geteuid()))
+    except BaseException:
+        zygote.close()
+        raise
+    return zygote
