@@ -29,6 +29,7 @@ _OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
 _SECRET_HEADERS = {"authorization", "x-api-key", "proxy-authorization", "cookie"}
 _PLATFORMS = {"bedrock": ("AsyncAnthropicBedrockMantle", "boto3"), "vertex": ("AsyncAnthropicVertex", "google.auth")}
 """Kind → the SDK's client, and the library that signs its requests."""
+_CHECK_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 _UNSTREAMED_TOKENS = 21_333
 """The SDK refuses longer answers without streaming: they may take more than ten minutes at 128,000 tokens an hour."""
 
@@ -142,7 +143,7 @@ class AnthropicModel:
             notes.append(f"{self.id} is deprecated: its maker stops serving it on {DEPRECATED_MODELS[self.id]}.")
         if self._config.kind in _PLATFORMS:  # Bedrock and Vertex list no models under this API
             return notes
-        once = self._client.with_options(max_retries=min(1, self._config.max_retries), timeout=30.0)
+        once = self._client.with_options(max_retries=min(1, self._config.max_retries), timeout=_CHECK_TIMEOUT)
         try:
             await once.models.with_raw_response.retrieve(self.id)
         except anthropic.NotFoundError:
@@ -168,7 +169,7 @@ class AnthropicModel:
         try:
             page = await self._client.models.list(limit=1000)
             return [model.id for model in page.data or ()]
-        except (anthropic.AnthropicError, TypeError, ValueError):  # a server without a list: the message names none
+        except (anthropic.AnthropicError, ValueError):  # a server without a list: the message names none
             return []
 
     async def respond(self, request: Request) -> Response:
@@ -177,15 +178,22 @@ class AnthropicModel:
         first = not any(message["role"] == "assistant" for message in request.messages)
         try:
             with paused_while_waiting(request.clock):
-                raw = await self._client.messages.with_raw_response.create(**self._arguments(request))
+                raw = await self._send(self._arguments(request))
         except anthropic.NotFoundError as error:
             raise faults.unknown_model(self.id, self._where, await self._listed()) from error
-        except (anthropic.AnthropicError, TypeError) as error:
+        except anthropic.AnthropicError as error:
             raise faults.translate(error, self._where, first=first, reached=self._answered) from error
         self._answered = True
         sent = raw.http_response.extensions[SENT]
         message = read_message(raw.http_response)
         return Response(message, seconds=time.monotonic() - sent, waited=sent - started)
+
+    async def _send(self, arguments: Mapping[str, Any]) -> Any:
+        create = self._client.messages.with_raw_response.create
+        try:
+            return await create(**arguments)
+        except UnicodeEncodeError:  # half a surrogate pair, which a program can print and JSON can hold, but no request
+            return await create(**encodable(arguments))
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         config = self._config
@@ -240,18 +248,30 @@ _MARK = {"cache_control": {"type": "ephemeral"}}
 def mark_cache(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The request with its unchanging prefix marked for caching.
 
-    Three of the four marks that the API allows: the last tool, the system prompt, and the last block of the last
-    message, which moves along, so that each turn reads what the turn before has written.
+    Three of the four marks that the API allows: the last tool, the system prompt, and the last block that we said,
+    which moves along, so that each turn reads what the turn before has written.
     """
     marked = dict(arguments)
     for key in ("tools", "system"):
         if marked.get(key):
             *rest, last = marked[key]
             marked[key] = [*rest, {**last, **_MARK}]
-    *earlier, message = marked["messages"]
-    *rest, last = message["content"]
-    marked["messages"] = [*earlier, {**message, "content": [*rest, {**last, **_MARK}]}]
-    return marked
+    messages = list(marked["messages"])
+    newest = max(index for index, message in enumerate(messages) if message["role"] == "user")
+    *rest, last = messages[newest]["content"]
+    messages[newest] = {**messages[newest], "content": [*rest, {**last, **_MARK}]}
+    return {**marked, "messages": messages}
+
+
+def encodable(value: Any) -> Any:
+    """`value` with every unpaired surrogate replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(item) for item in value]
+    return value
 
 
 def _as_blocks(message: Mapping[str, Any]) -> Mapping[str, Any]:

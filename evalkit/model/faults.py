@@ -42,7 +42,7 @@ def translate(error: Exception, where: str, *, first: bool, reached: bool = Fals
                 f"{where} cannot be reached ({said}): start the server there or correct model.base_url, "
                 "or use model=simulated, which needs no network"
             )
-    elif isinstance(error, TypeError | anthropic.CredentialsError):
+    elif isinstance(error, anthropic.CredentialsError):
         return UserError(f"{where} needs a key ({said}): set ANTHROPIC_API_KEY")
     return ProviderError(f"{where} failed and kept failing: {said}")
 

@@ -7,6 +7,7 @@ one, each at the price of a retry.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ from functools import cache
 from typing import Any
 
 import anthropic
+
+log = logging.getLogger("evalkit")
 
 
 class Throttle(anthropic.Middleware):
@@ -49,6 +52,7 @@ class Throttle(anthropic.Middleware):
             self._refusals += 1
             self._pause = _asked_pause(response.headers) or min(0.5 * 2**self._refusals, self.longest_s)
             self._opens = max(self._opens, time.monotonic() + self._pause)
+            log.info("HTTP %d: all calls for this model wait %.1f s", response.status_code, self._pause)
         else:
             self._refusals = 0
         if response.status_code >= 400:

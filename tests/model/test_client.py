@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -248,6 +249,21 @@ async def test_the_unchanging_prefix_is_marked_for_the_cache(opened: Opener, mes
     assert "cache_control" not in str(second["messages"][:-1])
     assert second["messages"][-1]["content"][-1]["cache_control"] == mark
     assert "cache_control" not in str(request)
+
+
+async def test_a_paused_turn_is_sent_back_without_a_mark_on_it(opened: Opener, messages_api: MessagesServer) -> None:
+    paused = {"role": "assistant", "content": [{"type": "thinking", "thinking": "…", "signature": "run1"}]}
+    asked = ask()
+    await opened(base_url=messages_api.url).respond(replace(asked, messages=[*asked.messages, paused]))
+    first, second = messages_api.requests[0]["body"]["messages"]
+    assert "cache_control" in first["content"][-1]
+    assert second == paused
+
+
+async def test_half_a_surrogate_pair_is_replaced_in_requests(opened: Opener, messages_api: MessagesServer) -> None:
+    await opened(base_url=messages_api.url).respond(ask(text="half a \ud83d, a whole \U0001f600, é"))
+    sent = messages_api.requests[0]["body"]["messages"][0]["content"][0]["text"]
+    assert sent == "half a \ufffd, a whole \U0001f600, é"
 
 
 async def test_long_answers_are_streamed(opened: Opener, messages_api: MessagesServer) -> None:
