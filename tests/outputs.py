@@ -26,7 +26,7 @@ PROGRAM = "def f(x):\n    # square it\n    return x ** 2  # 'quoted'\n\nprint(f(
 def conversation(
     run: int,
     *,
-    steps: int = 3,
+    steps: int = 2,
     tokens: int = 200,
     answer: Any = 8769,
     prompt: str = "Calculate (2^10 + 3^5) * 7 - 100.",
@@ -67,7 +67,7 @@ def cut(run: int, *, limit: int = 500, **keywords: Any) -> Run:
     """A run that the token limit ended."""
     from evalkit.limits import clip
 
-    rollout = clip(conversation(run, **keywords), Limits(max_tokens=limit))
+    rollout = clip(conversation(run, **{"steps": 3} | keywords), Limits(max_tokens=limit))
     assert rollout.ending is Ending.TOKEN_LIMIT
     return Run(run, rollout, without_submission(rollout, limit, None), cost_usd=0.01)
 

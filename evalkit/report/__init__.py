@@ -1,0 +1,73 @@
+"""`report.md` and `report.html` of an output directory: what is pasted into reviews, and what is read in a browser.
+
+Both are facts: written from the other files of the directory alone, without times, so that equal launches have equal
+reports. `python -m evalkit report --times` adds durations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from evalkit.report.markdown import markdown, sweep_markdown
+from evalkit.report.page import page, sweep_page
+from evalkit.results import CellRecord, Results, load
+from evalkit.store import write_atomically
+from evalkit.text import counted
+
+__all__ = ["main", "markdown", "page", "write"]
+
+
+def write(folder: Path, *, times: bool = False) -> Path:
+    """Write `report.md` and `report.html` into an output directory, of a launch or of a sweep; the page's path.
+
+    `times` adds durations, which makes the files differ between equal launches. Raises `UserError` for a directory
+    that cannot be read.
+    """
+    results = load(folder)
+    if results.is_sweep:
+        words, html = sweep_markdown(results), sweep_page(results)
+    else:
+        cell = results.cells[0] if times else _without_times(results.cells[0])
+        words, html = markdown(cell), page(cell)
+    write_atomically(folder / "report.md", words)
+    write_atomically(folder / "report.html", html)
+    return folder / "report.html"
+
+
+def _without_times(cell: CellRecord) -> CellRecord:
+    runs = tuple(replace(run, seconds=None) for run in cell.runs)
+    return replace(cell, runs=runs, summary=replace(cell.summary, seconds=()))
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m evalkit report DIR…`."""
+    options = _parser().parse_args(argv)
+    for folder in options.folder:
+        results = load(folder)
+        for cell in results.cells if results.is_sweep else ():
+            write(cell.folder, times=options.times)
+        path = write(folder, times=options.times)
+        sys.stdout.write(f"{path}{_left_out(results)}\n")
+    return 0
+
+
+def _left_out(results: Results) -> str:
+    if not results.unfinished:
+        return ""
+    return (
+        f" (without {counted(len(results.unfinished), 'unfinished cell')}: "
+        f"`python -m evalkit resume {results.folder}` finishes them)"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m evalkit report", description="Write report.md and report.html into output directories."
+    )
+    parser.add_argument("folder", type=Path, nargs="+", metavar="DIR", help="output directory of a launch or a sweep")
+    parser.add_argument("--times", action="store_true", help="show durations, which differ between equal launches")
+    return parser

@@ -1,0 +1,155 @@
+// One run: why it ended as it did, how it spent its tokens, and everything that was said.
+const SHOWN = 20000;  // characters of one text that are shown at once
+
+async function unpack(run) {
+  const holder = byId(`talk-${run}`);
+  if (!holder) return null;
+  const bytes = Uint8Array.from(atob(holder.textContent), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function drawRun(facts, run, talk) {
+  const parts = [
+    el("h2", {}, `Run ${run.run}: `, el("span", { class: run.outcome }, MARKS[run.outcome])),
+    el("p", { class: "message" }, run.message),
+    run.leaked && el("p", { class: "note" }, "The grader's secrets leaked into this conversation: its grade proves nothing."),
+    diagnosis(run),
+  ];
+  if (!talk) {
+    const file = `rollouts/${String(run.run).padStart(4, "0")}.jsonl`;
+    return [...parts, el("p", { class: "note" }, `This conversation did not fit the page; it is in ${file}.`)];
+  }
+  const { turns } = talk;
+  parts.push(turns.length > 0 && spending(turns, facts.limits.tokens, roomFor(byId("run"), 960)));
+  parts.push(talk.detail && el("p", { class: "note" }, talk.detail));
+  parts.push(submitted(talk));
+  parts.push(el("h2", {}, "Conversation"));
+  if (facts.shared[talk.system]) parts.push(folded("System prompt", prose(facts.shared[talk.system])));
+  parts.push(folded("Prompt", prose(facts.shared[talk.prompt]), true));
+  const tools = facts.shared[talk.tools];
+  if (tools.length) parts.push(folded(`Tools: ${tools.map((tool) => tool.name).join(", ")}`, json(tools)));
+  let spent = 0;
+  turns.forEach((turn, i) => {
+    spent += turn.tokens;
+    parts.push(drawTurn(facts, turn, i + 1, spent, i === turns.length - 1 && run.ending === "token_limit"));
+  });
+  return parts;
+}
+
+function diagnosis(run) {
+  if (!run.checks.length && run.tool_errors === 0) return null;
+  const rows = run.checks.map((check) => [
+    check.name,
+    el("td", { class: check.passed ? "passed" : "failed" }, check.passed ? "✓ passed" : "✗ failed"),
+    el("td", { class: "figure" }, numeral(check.value)), el("td", { class: "figure" }, numeral(check.bound)),
+    check.required ? "" : "reported only",
+  ]);
+  return el("div", {},
+    rows.length > 0 && el("div", { class: "wide" },
+      table(["Check", "Verdict", figureHead("Value"), figureHead("Bound"), ""], rows, "Checks of the grader")),
+    run.tool_errors > 0 && el("p", { class: "error" }, `${counted(run.tool_errors, "tool call")} answered with an error`));
+}
+
+function submitted(talk) {
+  if (!talk.submission && !talk.measured) return null;
+  const values = Object.entries(talk.measured?.values || {});
+  const reference = talk.measured?.values?.reference;
+  return el("div", { class: "columns" },
+    talk.submission && el("section", { class: "outcome-box", "aria-label": "Submission" },
+      el("h3", {}, "Submission"), el("div", { class: "block" }, code(talk.submission.answer))),
+    reference !== undefined && el("section", { class: "outcome-box", "aria-label": "Reference" },
+      el("h3", {}, "Reference"), el("div", { class: "block" }, code(reference))),
+    values.length > 0 && el("section", { class: "outcome-box", "aria-label": "Measurement" },
+      el("h3", {}, "What the grader measured"),
+      el("div", { class: "wide" }, table(["Name", "Value"],
+        values.filter(([name]) => name !== "reference").map(([name, value]) => [el("th", { scope: "row" }, name),
+          typeof value === "object" && value !== null ? json(value) : numeral(value)]), "Measurement"))));
+}
+
+function drawTurn(facts, turn, step, spent, last) {
+  const limit = facts.limits.tokens;
+  const of = limit ? `${number(spent)} of ${number(limit)}` : `${number(spent)} so far`;
+  const ended = turn.cut || (last && turn.stop === "max_tokens");
+  const node = el("article", { class: ended ? "turn cut" : "turn", "aria-label": `Turn ${step}` },
+    el("header", {}, el("h3", {}, `Turn ${step}`), el("span", {}, counted(turn.tokens, "output token")),
+      el("span", { class: "muted" }, of), el("span", { class: "muted" }, `stop reason: ${turn.stop ?? "unknown"}`)),
+    turn.said.map((block) => said(block)),
+    ended && el("div", { class: "budget-line" }, turn.cut
+      ? `The budget ended in this response: ${number(turn.tokens)} of its ${number(turn.written)} tokens were inside. ` +
+        "What it called did not happen." : "The budget ended here."),
+    (turn.reply || []).map((block) => answered(block)));
+  return node;
+}
+
+function block(kind, who, ...content) {
+  return el("div", { class: `block ${kind}` }, el("div", { class: "who" }, who), ...content);
+}
+
+function said(item) {
+  switch (item.type) {
+    case "text": return block("said", "Model", prose(item.text ?? ""));
+    case "thinking": return block("thinking", "Model, thinking", prose(item.thinking ?? ""));
+    case "tool_use": return block("call", `Calls ${item.name}`, argumentsOf(item.input));
+    default: return block("said", `(${item.type})`, json(item));
+  }
+}
+
+function argumentsOf(input) {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return json(input);
+  const entries = Object.entries(input);
+  if (entries.length === 1) return code(entries[0][1]);
+  return el("div", {}, entries.map(([name, value]) => [el("div", { class: "muted" }, name), code(value)]));
+}
+
+function answered(item) {
+  if (item.type !== "tool_result") return block("reply", "Answer", item.type === "text" ? prose(item.text ?? "") : json(item));
+  const content = Array.isArray(item.content)
+    ? item.content.map((part) => part.text ?? `(${part.type})`).join("\n") : String(item.content ?? "");
+  const who = item.is_error ? el("span", { class: "failed" }, "Tool answers with an error") : "Tool answers";
+  return block("reply", who, ...results(content));
+}
+
+function results(content) {
+  let value = null;
+  try { value = content.startsWith("{") ? JSON.parse(content) : null; } catch { /* it is text */ }
+  const keys = value && Object.keys(value).sort().join();
+  if (keys !== "error,result") return [long(content)];
+  return [
+    value.result != null && value.result !== "" && long(typeof value.result === "string" ? value.result : JSON.stringify(value.result)),
+    value.error != null && el("div", { class: "failed" }, long(String(value.error))),
+    !value.error && !value.result && el("p", { class: "muted" }, "(printed nothing)"),
+  ];
+}
+
+function prose(text) {
+  return long(text, (words) => el("div", { class: "text" }, words));
+}
+
+function code(value) {
+  if (typeof value === "string") {
+    const isPython = looksLikePython(value);
+    return long(value, (text) => el("pre", { class: "code" }, isPython ? python(text) : text));
+  }
+  return json(value);
+}
+
+function json(value) {
+  const small = JSON.stringify(value);
+  const text = small !== undefined && small.length <= 100 ? small : matrices(JSON.stringify(value, null, 2) ?? String(value));
+  return long(text, (words) => el("pre", { class: "code" }, words));
+}
+
+const matrices = (text) => text.replace(/\[\s+([-\d.eE+,\s"naif]*?)\s+\]/g, (_, row) => `[${row.replace(/\s+/g, " ")}]`);
+
+function long(text, wrap = (words) => el("pre", {}, words)) {
+  if (text.length <= SHOWN) return wrap(text);
+  const holder = el("div", {}, wrap(text.slice(0, SHOWN)));
+  holder.append(el("button", { type: "button", click: () => holder.replaceChildren(wrap(text)) },
+    `Show all ${counted(text.length, "character")}`));
+  return holder;
+}
+
+function folded(title, content, open = false) {
+  return el("details", { class: "prompt", open }, el("summary", {}, title), el("div", { class: "block" }, content));
+}

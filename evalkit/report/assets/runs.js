@@ -1,0 +1,104 @@
+// The table of runs: filter, sort, and a link to every run.
+const MARKS = { passed: "✓ SUCCESS", failed: "✗ FAILURE", error: "! ERROR" };
+const PAGE = 1000;  // rows that are drawn at once; more are a click away
+
+function runTable(facts) {
+  const view = { sort: "run", down: false, rows: PAGE, order: [] };
+  const timed = facts.runs.some((run) => "seconds" in run);
+  const columns = [
+    { key: "run", title: "Run", value: (run) => run.run, figure: true },
+    { key: "outcome", title: "Status", value: (run) => run.outcome },
+    { key: "label", title: "Reason", value: (run) => run.label || (run.outcome === "failed" ? run.ending : ""), minor: true },
+    { key: "message", title: "Observation", value: (run) => run.message },
+    { key: "tokens", title: "Tokens", value: (run) => run.tokens, figure: true },
+    { key: "steps", title: "Steps", value: (run) => run.steps, figure: true, minor: true },
+    { key: "ending", title: "Ending", value: (run) => run.ending, minor: true },
+    ...facts.runs.some((run) => run.cost) ? [{ key: "cost", title: "Cost", value: (run) => run.cost ?? -1, figure: true,
+      minor: true, shown: (run) => dollars(run.cost) }] : [],
+    ...timed ? [{ key: "seconds", title: "Seconds", value: (run) => run.seconds ?? -1, figure: true, minor: true }] : [],
+  ];
+  const style = (column) => [column.figure && "figure", column.minor && "minor"].filter(Boolean).join(" ");
+  const heads = columns.map((column) => el("th", { scope: "col", class: style(column) },
+    el("button", { type: "button", click: () => sortBy(column.key) }, column.title)));
+  const body = el("tbody");
+  const more = el("button", { type: "button", hidden: true, click: () => { view.rows = Infinity; draw(); } });
+  byId("table").append(
+    el("table", { "aria-labelledby": "runs-title" }, el("thead", {}, el("tr", {}, heads)), body), more);
+
+  const outcomes = ["passed", "failed", "error"].filter((name) => facts.runs.some((run) => run.outcome === name));
+  options(byId("outcome"), outcomes.map((name) => [name, MARKS[name].slice(2).toLowerCase()]));
+  options(byId("reason"), facts.failures.map((row) => [row.label, row.label]));
+  const form = byId("filters");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => draw());
+  form.addEventListener("reset", () => setTimeout(draw));
+
+  function sortBy(key) {
+    view.down = view.sort === key ? !view.down : false;
+    view.sort = key;
+    draw();
+  }
+
+  function chosen() {
+    const words = byId("query").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const outcome = byId("outcome").value, reason = byId("reason").value;
+    return facts.runs.filter((run) => (!outcome || run.outcome === outcome) && (!reason || run.label === reason)
+      && words.every((word) => `${run.run} ${run.message} ${run.label || ""} ${run.ending}`.toLowerCase().includes(word)));
+  }
+
+  function draw() {
+    const column = columns.find((one) => one.key === view.sort);
+    const rows = chosen().sort((a, b) => {
+      const [one, other] = [column.value(a), column.value(b)];
+      const order = one < other ? -1 : one > other ? 1 : 0;
+      return (view.down ? -order : order) || a.run - b.run;
+    });
+    view.order = rows.map((run) => run.run);
+    body.replaceChildren(...rows.slice(0, view.rows).map(row));
+    heads.forEach((head, i) => {
+      if (columns[i].key === view.sort) head.setAttribute("aria-sort", view.down ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    });
+    more.hidden = rows.length <= view.rows;
+    more.textContent = `Show all ${counted(rows.length, "run")}`;
+    byId("shown").textContent = rows.length === facts.runs.length
+      ? counted(rows.length, "run") : `${number(rows.length)} of ${counted(facts.runs.length, "run")}`;
+  }
+
+  function row(run) {
+    return el("tr", {}, columns.map((column) => {
+      if (column.key === "run") {
+        return el("td", { class: "figure" }, el("a", { href: `#run-${run.run}` }, String(run.run)));
+      }
+      if (column.key === "outcome") return el("td", { class: `brief ${run.outcome}` }, MARKS[run.outcome]);
+      const value = column.shown ? column.shown(run) : column.value(run);
+      if (column.key === "message") return el("td", {}, brief(run), run.leaked && el("strong", {}, " LEAKED"));
+      return el("td", { class: style(column) }, column.figure && typeof value === "number" ? value.toLocaleString("en-US")
+        : value);
+    }));
+  }
+
+  body.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const line = step && event.target.closest("tr");
+    const next = line && (step > 0 ? line.nextElementSibling : line.previousElementSibling);
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("a").focus();
+  });
+  draw();
+  return {
+    order: () => view.order,
+    focus: (run) => body.querySelector(`a[href="#run-${run}"]`)?.focus(),
+    choose: (label) => { form.reset(); setTimeout(() => { byId("reason").value = label; draw(); byId("runs").scrollIntoView(); }); },
+  };
+}
+
+function brief(run) {
+  const text = run.message.replace(/^(SUCCESS|FAILURE|ERROR): /, "");
+  return text.length > 300 ? `${text.slice(0, 299)}…` : text;
+}
+
+function options(select, entries) {
+  select.append(el("option", { value: "" }, "all"), ...entries.map(([value, text]) => el("option", { value }, text)));
+}

@@ -1,0 +1,81 @@
+"""What the page of a launch shows, as JSON: figures, the failure table, runs and settings; conversations apart."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from evalkit.report.markdown import command, metric_rows, setting_rows
+from evalkit.results import CellRecord, RunRecord
+from evalkit.stats.simultaneous import curve_margin
+
+
+def page_facts(cell: CellRecord) -> dict[str, Any]:
+    """Everything that is shown at once."""
+    summary = cell.summary
+    return {
+        "title": cell.title,
+        "task": cell.task,
+        "model": cell.model,
+        "simulated": cell.simulated,
+        "rate": summary.rate.value,
+        "interval": asdict(summary.rate.interval),
+        "confidence": summary.confidence,
+        "band": asdict(summary.band),
+        "verdict": str(summary.verdict),
+        "decision": summary.verdict.decision.value,
+        "metrics": metric_rows(cell),
+        "warnings": summary.warnings,
+        "failures": [{"label": row.label, "count": row.count, "share": row.share} for row in summary.failures],
+        "graded": summary.rate.runs,
+        "margin": curve_margin(summary.rate.runs, summary.confidence),
+        "limits": {
+            "tokens": cell.limits.max_tokens,
+            "turn_tokens": cell.limits.max_tokens_per_turn,
+            "steps": cell.limits.max_steps,
+        },
+        "runs": [_run(run) for run in cell.runs],
+        "settings": setting_rows(cell),
+        "command": command(cell),
+    }
+
+
+def _run(run: RunRecord) -> dict[str, Any]:
+    facts = {
+        "run": run.number,
+        "outcome": run.outcome.value,
+        "ending": run.ending.value,
+        "label": run.label,
+        "message": run.message,
+        "tokens": run.output_tokens,
+        "input": run.input_tokens,
+        "steps": run.steps,
+        "tool_errors": run.tool_errors,
+        "cost": run.cost_usd,
+        "leaked": run.leaked,
+        "score": run.score,
+        "checks": [asdict(check) for check in run.checks],
+    }
+    return facts if run.seconds is None else facts | {"seconds": run.seconds}
+
+
+def as_json(value: Any) -> str:
+    """JSON that is safe inside a script element: no `<`, ASCII only, and no NaN, which browsers do not read."""
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(finite(value), separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def finite(value: Any) -> Any:
+    """The same JSON with numbers that are not finite as words."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

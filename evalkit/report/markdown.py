@@ -1,0 +1,172 @@
+"""`report.md`: tables that can be pasted into a pull request. Text of others shows as it is and does nothing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+from evalkit.analysis import Summary
+from evalkit.results import CellRecord, Results, RunRecord
+from evalkit.run import Outcome
+from evalkit.stats.intervals import Interval
+from evalkit.text import counted, duration, percent, plain
+from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, figures, range_text
+
+RUNS_LISTED = 20
+"""Runs that a row of the failure table names; `runs.jsonl` has all of them."""
+
+_ACTIVE = re.compile(r"([\\`*_{}\[\]<>|~&])")
+_PINGS = re.compile(r"(?<!\w)@|@(?=[a-z])|#(?=\w)|(?<=\w)://|(?<=www)\.", re.IGNORECASE)
+
+
+def markdown(cell: CellRecord) -> str:
+    """The report of one launch. Shows durations where the runs of `cell` have them."""
+    summary = cell.summary
+    lines = [f"# {escaped(cell.title)}: {_headline(cell)}", ""]
+    if cell.simulated:
+        lines += ["> **Simulated model:** these figures measure no LLM.", ""]
+    for warning in summary.warnings:
+        lines += [f"> **Warning:** {escaped(warning)}", ""]
+    lines += table(("Metric", "Result"), metric_rows(cell))
+    if summary.failures:
+        lines += ["", "## Failure analysis", ""]
+        rows = [
+            (row.label, counted(row.count, "run"), percent(row.share), _numbers(row.runs)) for row in summary.failures
+        ]
+        lines += table(("Reason", "Runs", "Share", "Which"), rows)
+    lines += ["", "## Runs", "", *_runs(cell), "", "## Settings", "", *_settings(cell)]
+    return "\n".join(lines) + "\n"
+
+
+def _headline(cell: CellRecord) -> str:
+    rate = cell.summary.rate.value
+    return f"{'no pass rate' if rate is None else percent(rate)}, {cell.summary.verdict}"
+
+
+def metric_rows(cell: CellRecord) -> list[tuple[str, str]]:
+    """Metric and result, for every kind of report."""
+    summary = cell.summary
+    counts = f"{summary.total}: {summary.passed} passed, {summary.failed} failed"
+    if summary.errors:
+        counts += f", {counted(summary.errors, 'error')}"
+    rate = summary.rate.value
+    return [
+        ("Runs", counts),
+        ("Pass rate", "unknown" if rate is None else percent(rate)),
+        ("Target range", f"{summary.band}: {_place(summary)}"),
+        *(row for row in figures(summary, simulated=cell.simulated) if row[0] not in ("Model", "Warning")),
+    ]
+
+
+def _place(summary: Summary) -> str:
+    rate, band = summary.rate.value, summary.band
+    if rate is None:
+        return "nothing was observed"
+    return "in range" if rate in band else "above" if rate > band.high else "below"
+
+
+def _runs(cell: CellRecord) -> list[str]:
+    timed = any(run.seconds is not None for run in cell.runs)
+    header = ["Run", "Status", "Observation", "Tokens", "Steps", *(["Time"] if timed else [])]
+    rows = []
+    for run in cell.runs:
+        row = [str(run.number), status(run), observation(run), f"{run.output_tokens:,}", str(run.steps)]
+        if timed:
+            row.append("–" if run.seconds is None else duration(run.seconds))
+        rows.append(row)
+    return table(header, rows)
+
+
+def status(run: RunRecord) -> str:
+    """`✗ FAILURE`."""
+    return f"{MARKS[run.outcome]} {WORDS[run.outcome]}"
+
+
+def observation(run: RunRecord) -> str:
+    """What is worth knowing about a run in one line: its message, for a failure after the reason."""
+    word = WORDS[run.outcome]
+    message = plain(run.message, one_line=True, limit=MESSAGE_LIMIT).removeprefix(f"{word}: ")
+    if run.outcome is Outcome.FAILED and run.label:
+        message = f"{run.label}: {message}" if message else run.label
+    return message + (" (LEAKED: do not trust this run)" if run.leaked else "")
+
+
+def setting_rows(cell: CellRecord) -> list[tuple[str, str]]:
+    """What the figures rest on."""
+    facts = cell.manifest
+    versions, digests = facts["versions"], facts["digests"]
+    simulated = ", simulated" if cell.simulated else ""
+    return [
+        ("Task", cell.task),
+        ("Model", f"{cell.model} ({facts['model']['kind']}{simulated})"),
+        ("Limits", str(cell.limits)),
+        ("Seed", str(facts.get("seed", "–"))),
+        ("Sandbox", str(facts.get("isolation", "–"))),
+        ("Rollouts", cell.rollout_set),
+        ("Commit", str(facts.get("commit") or "–")),
+        ("Digests", ", ".join(f"{name} {value}" for name, value in digests.items())),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
+    ]
+
+
+def command(cell: CellRecord) -> str:
+    """What to type for the same launch."""
+    return "python -m evalkit " + " ".join(shlex.quote(override) for override in cell.overrides)
+
+
+def _settings(cell: CellRecord) -> list[str]:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command(cell))), default=0))
+    return [*table(("Setting", "Value"), setting_rows(cell)), "", f"{fence}sh", plain(command(cell)), fence]
+
+
+def sweep_markdown(results: Results) -> str:
+    """The report of a sweep: one row a cell."""
+    first = results.cells[0]
+    lines = [f"# {escaped(first.title)}: {counted(len(results.cells), 'cell')}", ""]
+    if all(cell.simulated for cell in results.cells):
+        lines += ["> **Simulated model:** these figures measure no LLM.", ""]
+    header = [*results.knobs, "Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors"]
+    lines += table(header, [sweep_row(results, cell) for cell in results.cells])
+    if results.unfinished:
+        lines += ["", f"{counted(len(results.unfinished), 'cell')} without results: the sweep is unfinished."]
+    return "\n".join(lines) + "\n"
+
+
+def sweep_row(results: Results, cell: CellRecord) -> list[str]:
+    """Knobs, then runs, pass rate, interval, verdict, mean tokens and errors of a cell."""
+    summary = cell.summary
+    rate = summary.rate.value
+    return [
+        *(cell.knobs.get(name, "") for name in results.knobs),
+        str(summary.total),
+        "–" if rate is None else percent(rate),
+        range_text(Interval(0.0, 1.0) if rate is None else summary.rate.interval),
+        str(summary.verdict),
+        "–" if summary.mean_tokens is None else f"{summary.mean_tokens:,.0f}",
+        str(summary.errors),
+    ]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a markdown table; cells are escaped."""
+    return [_line(header), "|" + "---|" * len(header), *(_line(row) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def escaped(text: object) -> str:
+    """`text` in one line as markdown that shows it: no markup, no image, no link, nobody is mentioned by it.
+
+    Mentions, issue numbers and addresses are recognised after markdown was rendered, so no backslash helps against
+    them: an empty comment keeps their first character apart.
+    """
+    words = _ACTIVE.sub(r"\\\1", plain(text, one_line=True))
+    return _PINGS.sub(lambda found: found[0] + "<!-- -->", words)
+
+
+def _numbers(runs: Sequence[int]) -> str:
+    shown = ", ".join(map(str, runs[:RUNS_LISTED]))
+    return shown if len(runs) <= RUNS_LISTED else f"{shown}, and {len(runs) - RUNS_LISTED:,} more"

@@ -1,0 +1,91 @@
+"""`report.html`: one self-contained page that needs no network. What models wrote is in it as data, never as markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from urllib.parse import quote
+
+from evalkit.report.conversations import Conversations
+from evalkit.report.facts import as_json, page_facts
+from evalkit.report.markdown import sweep_row
+from evalkit.results import CellRecord, Results
+from evalkit.text import counted, plain
+
+_SCRIPTS = ("dom.js", "highlight.js", "chart.js", "runs.js", "conversation.js", "page.js")
+_SLOT = re.compile(r"\{\{(\w+)\}\}")
+
+
+def page(cell: CellRecord) -> str:
+    """The page of one launch. Shows durations where the runs of `cell` have them."""
+    conversations = Conversations(cell)
+    blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)
+    facts = as_json(page_facts(cell) | {"shared": conversations.shared, "left_out": conversations.left_out})
+    data = f'<script type="application/json" id="facts">{facts}</script>\n{blocks}'
+    body = _asset("launch.html") + data
+    return document(f"{cell.title} – {cell.model}", body, scripts=_SCRIPTS)
+
+
+def sweep_page(results: Results) -> str:
+    """The page of a sweep: a table of its cells, each with a link to its own page. Needs no script."""
+    first = results.cells[0]
+    header = [*results.knobs, "Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors", "Report"]
+    rows = []
+    for cell in results.cells:
+        link = quote(cell.folder.relative_to(results.folder).as_posix()) + "/report.html"
+        rows.append([*map(escaped, sweep_row(results, cell)), f'<a href="{escaped(link)}">open</a>'])
+    notes = ["Simulated model: these figures measure no LLM."] if first.simulated else []
+    if results.unfinished:
+        missing = counted(len(results.unfinished), "cell")
+        notes.append(f"{missing} without results: the sweep is unfinished.")
+    above = "".join(f'<p class="note">{note}</p>' for note in notes)
+    title = f"{first.title}: {counted(len(results.cells), 'cell')}"
+    body = f"<main><h1>{escaped(title)}</h1>{above}{html_table(header, rows)}</main>"
+    return document(title, body)
+
+
+def document(title: str, body: str, *, scripts: Sequence[str] = ()) -> str:
+    """A whole page around `body`. Only the style and the script that evalkit ships can act in it: both are named by
+    their hash in a policy that forbids everything else, the network included."""
+    style = _asset("page.css")
+    script = "".join(_asset(name) for name in scripts)
+    script = f'"use strict";\n(() => {{\n{script}}})();\n' if scripts else ""
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script) if script else _NONE}; {_REST}"
+    parts = {
+        "policy": policy,
+        "title": escaped(title),
+        "style": style,
+        "body": body,
+        "script": f"<script>{script}</script>" if script else "",
+    }
+    return _SLOT.sub(lambda slot: parts[slot[1]], _asset("document.html"))
+
+
+_NONE = "'none'"
+_REST = "base-uri 'none'; form-action 'none'"
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls sideways on a narrow screen; `rows` hold HTML, `header` text."""
+    head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in header)
+    lines = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{lines}</tbody></table></div>'
+
+
+def escaped(text: object) -> str:
+    """Text for HTML, without control characters."""
+    return html.escape(plain(text))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("evalkit.report").joinpath("assets", name).read_text(encoding="utf-8")
