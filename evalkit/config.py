@@ -74,9 +74,15 @@ class ModelConfig:
     """For `replay`: the output directory whose rollouts are played back."""
 
 
+SANDBOX_LEVELS = ("auto", "namespaces+landlock+seccomp", "landlock+seccomp", "weak")
+
+
 @dataclass
 class SandboxConfig:
+    """Where model-written code runs; meaning of every knob in conf/sandbox/auto.yaml."""
+
     level: str = "auto"
+    """One of SANDBOX_LEVELS; `auto` takes the strongest that withstands an attack on this machine."""
     allow_weak: bool = False
     memory_mb: int = 4096
     cpu_s: int = 120
@@ -140,6 +146,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("model.timeout_s", model.timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
         ("model.max_output_tokens", model.max_output_tokens, *whole),
         ("model.stream", model.stream, lambda s: s in ("auto", "always", "never"), "use auto, always or never"),
+        ("sandbox.level", box.level, lambda s: s in SANDBOX_LEVELS, f"use {', '.join(SANDBOX_LEVELS)}"),
         ("sandbox.memory_mb", box.memory_mb, *whole),
         ("sandbox.cpu_s", box.cpu_s, *whole),
         ("sandbox.disk_mb", box.disk_mb, *whole),

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import plugins
-from evalkit.config import SandboxConfig
+from evalkit.config import SANDBOX_LEVELS, SandboxConfig
 
-NAMESPACES, LANDLOCK, WEAK = "namespaces+landlock+seccomp", "landlock+seccomp", "weak"
-LEVELS = (NAMESPACES, LANDLOCK, WEAK)
+LEVELS = NAMESPACES, LANDLOCK, WEAK = SANDBOX_LEVELS[1:]
 """From the strongest to the weakest."""
 NOBODY = 65534
 """Whom a sandbox started by root becomes."""
@@ -86,7 +85,7 @@ def library_paths() -> list[str]:
 
 
 def protected_paths() -> list[str]:
-    """What no program may read even if it lies among the libraries: evalkit itself, tasks with their graders, configs."""
+    """What no program may read even if it lies among the libraries: evalkit, tasks with their graders, configs."""
     package = Path(__file__).resolve().parent.parent
     return _real([str(package), *map(str, plugins.folders("tasks")), *map(str, plugins.folders("conf"))])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import SandboxError
 from evalkit.sandbox import workspace
@@ -116,9 +116,9 @@ class LocalSession:
 
 
 def _output(answer: Answer) -> Output:
-    if answer.kind in ("forged", "bad_reply"):
-        return Output(answer.printed, answer.error, "died", answer.cut_bytes)
-    return Output(answer.printed, answer.error, answer.kind, answer.cut_bytes)
+    kind: Literal["ok", "raised", "timeout", "died"]
+    kind = "died" if answer.kind in ("forged", "bad_reply") else answer.kind  # type: ignore[assignment]
+    return Output(answer.printed, answer.error, kind, answer.cut_bytes)
 
 
 def _call(answer: Answer, arguments: int) -> Call:

@@ -48,7 +48,7 @@ class WorkCounter:
 def _operation_counter(counter: WorkCounter) -> Any:
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    class Operations(TorchDispatchMode):
+    class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         @classmethod
         def _should_skip_dynamo(cls) -> bool:
             """Leave torch._dynamo out: importing it costs seconds in the middle of a call."""
@@ -58,4 +58,4 @@ def _operation_counter(counter: WorkCounter) -> Any:
             counter.tensor += 1
             return operation(*args, **(kwargs or {}))
 
-    return Operations()
+    return Operations()  # type: ignore[no-untyped-call]
