@@ -26,13 +26,10 @@ class Interval:
         """Whether `other` holds all of it."""
         return other.low <= self.low and self.high <= other.high
 
-    def intersect(self, other: Interval) -> Interval:
-        """What both hold; where they hold nothing in common, the point of `self` that is nearest to `other`."""
+    def intersect(self, other: Interval) -> Interval | None:
+        """What both hold; None where they have nothing in common."""
         low, high = max(self.low, other.low), min(self.high, other.high)
-        if low <= high:
-            return Interval(low, high)
-        point = self.high if other.low > self.high else self.low
-        return Interval(point, point)
+        return Interval(low, high) if low <= high else None
 
 
 @lru_cache(maxsize=64)

@@ -79,7 +79,8 @@ class ConfidenceSequence:
     passed: int = 0
     runs: int = 0
     interval: Interval = _ALL
-    """What is left of 0…1 after every look so far: only ever shrinks."""
+    """What every look so far has left of 0…1. Should nothing be left, which happens with a chance of
+    1 − `confidence` at most, what the last look leaves: then the earlier ones were among the misleading few."""
     _one_sided: Interval = field(default=_ALL, repr=False)
     """Each end alone holds with `confidence`."""
 
@@ -88,8 +89,10 @@ class ConfidenceSequence:
         self.passed += passed
         self.runs += 1
         error = 1 - self.confidence
-        self.interval = self.interval.intersect(self._bounds(error / 2))
-        self._one_sided = self._one_sided.intersect(self._bounds(error))
+        now = self._bounds(error / 2)
+        self.interval = self.interval.intersect(now) or now
+        now = self._bounds(error)
+        self._one_sided = self._one_sided.intersect(now) or now
         return self.interval
 
     def _bounds(self, error: float) -> Interval:
