@@ -29,9 +29,9 @@ CATEGORIES = {
 }
 """In the order in which they are looked for: of several faults the first names the category."""
 
-OPERATIONS_A_UNIT, STEPS_A_UNIT, STEPS_AN_OPERATION = 0.5, 0.75, 12
+OPERATIONS_A_UNIT, STEPS_A_UNIT, STEPS_AN_OPERATION = 0.5, 0.75, 20
 """How much more work is no loop yet, per unit of size: a branch or two, never an iteration for each unit.
-Counting one tensor operation runs up to a dozen Python steps itself."""
+Counting one tensor operation runs up to 20 Python steps itself."""
 SLOW_S, SLOW_RATIO = 0.5, 50
 """When the clock alone shows a loop. Enormous on purpose: machines are noisy, and no honest solution comes near."""
 

@@ -30,9 +30,8 @@ CAPITALS = frozenset(_NAMES["capitals"].split())
 
 WORDS = f"""\
 - Import nothing but {", ".join(f"`{name}`" for name in _NAMES["modules"])} (and names from `typing`).
-- Of torch use tensor functions and methods, and no submodules but \
-{", ".join(f"`{name}`" for name in _NAMES["submodules"])}: no compilation, custom operators, hooks, modes, storages,
-  files, threads, processes or global settings.
+- Of torch use tensor functions and methods, and no submodules but {", ".join(_NAMES["submodules"])}:
+  no compilation, custom operators, hooks, modes, storages, files, threads, processes or global settings.
 - No classes, no asynchronous code, and no assignment to attributes.
 - No attribute whose name starts with `_`, and none that leads to frames, code objects, tracebacks or NumPy.
 - Of the built-in functions, none that evaluates code, looks names up, opens files or talks to the interpreter

@@ -1,5 +1,5 @@
 # expect: forbidden
-# breaks: of the built-in functions, none that talks to the interpreter
+# breaks: of the built-in functions, none that looks names up
 import math
 
 import torch
