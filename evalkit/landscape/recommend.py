@@ -19,6 +19,7 @@ class Finding(StrEnum):
 
     RANGE = "range"  # there is a range of values with a rate in the band
     OPEN = "open"  # from some value on, as far as anything is known
+    FLAT = "flat"  # the rate is in the band and the same whatever the knob says
     TOO_HARD = "too_hard"  # the rate stays below the band up to the largest known value
     TOO_EASY = "too_easy"  # the rate is above the band even at the smallest value
     JUMP = "jump"  # the rate jumps over the band
@@ -56,21 +57,23 @@ class Recommendation:
         return self.value is not None
 
 
-def recommend(curve: Curve, band: Band, confidence: float) -> Recommendation:
+def recommend(curve: Curve, band: Band, confidence: float, current: float | None = None) -> Recommendation:
     """Invert the curve: the values at which the rate enters and leaves the band.
+
+    `current`: taken as the value to set where the rate there is as good as any.
 
     The intervals of both crossings are order statistics of what the runs need (`stats.simultaneous.crossing`), each
     at `confidence`; `certain` lies between the inner ends of both and holds at the same confidence (a tail of half
     the error on each side).
     """
     inside = [n for n, step in enumerate(curve.steps) if step.graded and step.rate in band]
-    if not inside:
+    if not inside or len(curve.steps) == 1:
         return _nothing(curve, band, confidence)
     first, last = inside[0], inside[-1]
     low = curve.steps[first].value
     open_end = last == len(curve.steps) - 1
     high = None if open_end else _before(curve.steps[last + 1].value, curve.whole)
-    value = _choose(curve, inside, band)
+    value = _choose(curve, inside, band, current)
     step = curve.step(value)
     enters = crossing(curve.needed, band.low, confidence) if band.low > 0 else Crossing(low, -math.inf, -math.inf)
     leaves = crossing(curve.needed, band.high, confidence)
@@ -95,10 +98,12 @@ def recommend(curve: Curve, band: Band, confidence: float) -> Recommendation:
 
 
 def _nothing(curve: Curve, band: Band, confidence: float) -> Recommendation:
-    """No value has a rate in the band: too hard throughout, too easy throughout, or a jump over it."""
+    """Nothing to set: too hard throughout, too easy throughout, the same throughout, or a jump over the band."""
     graded = [step for step in curve.steps if step.graded]
     step = graded[-1] if graded else Step(curve.end, 0, 0)
-    if not graded or step.rate < band.low:
+    if graded and len(curve.steps) == 1 and step.rate in band:
+        finding = Finding.FLAT
+    elif not graded or step.rate < band.low:
         finding = Finding.TOO_HARD
     elif graded[0].rate > band.high:
         finding, step = Finding.TOO_EASY, graded[0]
@@ -120,7 +125,7 @@ def _before(value: float, whole: bool) -> float:
     return value - 1 if whole else math.nextafter(value, 0.0)
 
 
-def _choose(curve: Curve, inside: list[int], band: Band) -> float:
+def _choose(curve: Curve, inside: list[int], band: Band, current: float | None) -> float:
     """A round value whose rate is as near to the middle of the band as the steps allow."""
     middle = (band.low + band.high) / 2
     nearest = min(inside, key=lambda n: abs(curve.steps[n].rate - middle))
@@ -131,6 +136,8 @@ def _choose(curve: Curve, inside: list[int], band: Band) -> float:
         high = _before(curve.steps[near[-1] + 1].value, curve.whole)
     else:
         high = min(curve.end, 2 * low)
+    if current is not None and (low <= current <= high or (near[-1] + 1 == len(curve.steps) and current >= low)):
+        return current
     return roundest(low, high, curve.whole)
 
 
@@ -229,6 +236,8 @@ def _words_for_none(found: Recommendation, curve: Curve, band: Band, nearest: St
     rate = rate_text(found.passed, found.runs, found.interval)
     if found.runs == 0 or nearest is None:
         return f"nothing can be said about `{curve.knob}`: no run was graded"
+    if found.finding is Finding.FLAT:
+        return f"`{curve.knob}` makes no difference: the rate is {rate} whatever it is"
     if found.finding is Finding.TOO_EASY:
         return (
             f"no value of `{curve.knob}` makes this hard enough for the band ({band}): even the smallest gives {rate}"

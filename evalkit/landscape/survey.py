@@ -202,7 +202,8 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
             at = dict(anchor.at)
             through = {knob: nest.curve(knob, at) for knob in [*names, *(k for k in nest.knobs if k not in names)]}
             curves = _curves(panel, nest, [through[name] for name in names])
-            found = [recommend(curve, band, confidence) for curve in through.values() if curve.needed]
+            current = {**nest.base, **at}
+            found = [recommend(c, band, confidence, current[knob]) for knob, c in through.items() if c.needed]
         except NotMonotoneError:
             nest, curves, found = None, [], []
             note = (
