@@ -7,7 +7,8 @@ prints its address on the first line and serves until it is stopped. Without `--
 
 Real endpoints are not told which run is asking, and neither is this one: it numbers conversations in the order in which
 their first answer is delivered, and recognises them by the ids and signatures that it put into its answers. One run
-after the other, it therefore plays run for run what `model=simulated` plays.
+after the other, it therefore plays run for run what `model=simulated` plays. Where every run has a prompt of its own
+(`task.data=seeded`), a conversation is recognised by it, in any order and however often it is asked for again.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ KEPT = 500
 class State:
     """What the server plays, how it misbehaves, and what it has seen. Guarded by `lock`."""
 
-    def __init__(self, player: Scripted | None) -> None:
+    def __init__(self, player: Scripted | None = None, run_by_prompt: dict[str, int] | None = None) -> None:
         self.lock = threading.Lock()
         self.task_player = player
+        self.run_by_prompt = run_by_prompt or {}
         self.set_up({})
 
     def set_up(self, script: dict[str, Any]) -> None:
@@ -82,6 +84,12 @@ def _agent(entry: dict[str, Any]) -> ScriptedAgent:
         for turn in entry["turns"]
     ]
     return ScriptedAgent(entry["name"], tuple(turns), entry.get("weight", 1.0))
+
+
+def asked(body: dict[str, Any]) -> str:
+    """The text of the first message."""
+    content = body["messages"][0]["content"]
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
 
 
 def run_of(body: dict[str, Any]) -> int | None:
@@ -163,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._fail(404, f"model: {body['model']}")
         if kind == "slow":
             time.sleep(fault["seconds"])
-        run = run_of(body)
+        run = self.state.run_by_prompt.get(asked(body)) or run_of(body)
         with self.state.lock:
             message = self.state.player.answer(run or self.state.runs + 1, body)
             if kind != "cut":
@@ -211,8 +219,8 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
 
 
-def task_player(overrides: list[str]) -> Scripted:
-    """The simulated agents of the launch that `overrides` describe."""
+def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
+    """The simulated agents of the launch that `overrides` describe, and its runs by prompt where prompts differ."""
     from functools import partial
 
     from hydra import compose, initialize_config_dir
@@ -227,7 +235,10 @@ def task_player(overrides: list[str]) -> Scripted:
     with initialize_config_dir(str(bundled("conf")), version_base="1.3"):
         config = typed(compose("config", [*overrides, "model=simulated"]))
     task = load_task(config.task)
-    return Scripted.of("simulated", "simulated", task, partial(spec_of, task, config), config.runs.seed)
+    specs = partial(spec_of, task, config)
+    prompts = {specs(run).prompt: run for run in range(1, config.runs.count + 1)}
+    player = Scripted.of("simulated", "simulated", task, specs, config.runs.seed)
+    return player, prompts if len(prompts) == config.runs.count > 1 else {}
 
 
 def main() -> None:
@@ -237,8 +248,8 @@ def main() -> None:
     parser.add_argument("--task", help="plays this task's simulated agents; further arguments are overrides")
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_args()
-    player = task_player([f"task={arguments.task}", *arguments.overrides]) if arguments.task else None
-    Handler.state = State(player)
+    played = task_player([f"task={arguments.task}", *arguments.overrides]) if arguments.task else ()
+    Handler.state = State(*played)
     server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
     server.daemon_threads = True
     sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
