@@ -10,7 +10,6 @@ from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
 from .prompt import EPSILON_TEXT, removed, values_matrix
 from .spec import Spec
 
-
 PRINT_TEXT = "print(json.dumps(text) if 'NaN' in text or 'Infinity' in text else text)"
 """JSON has no NaN, and no provider would carry it: such an answer travels as text that holds it."""
 

@@ -1,0 +1,109 @@
+"""The shipped solutions: every correct one passes, no wrong one does where the settings are strict, and the gaps of the
+published settings are exactly those that the solutions' labels name."""
+
+import pytest
+from evalkit_tasks.positional_attention import Task
+from evalkit_tasks.positional_attention.data import MARGIN
+from evalkit_tasks.positional_attention.diagnosis import hypotheses, separation
+from evalkit_tasks.positional_attention.mistakes import known_mistakes
+from evalkit_tasks.positional_attention.prompt import requirements
+from evalkit_tasks.positional_attention.reference import compute
+
+from .support import SEEDED_VARIANTS, answer_of, labels, make_task, measured, programs
+
+LENIENT = ("positional_attention", "positional_attention_textbook")
+CORRECT, WRONG, CHEATS = (programs(kind) for kind in ("correct", "wrong", "cheats"))
+HERE = [path for path in CORRECT if "import torch" not in path.read_text(encoding="utf-8")]
+"""Run in this process; all of them run in the sandbox in test_played.py."""
+EQUIVALENT = 1e-9
+
+
+def name(path):
+    return path.stem
+
+
+def equivalent(measurement):
+    """The mistake makes no difference under these knobs, such as a forgotten residual where there is none."""
+    values = measurement.values
+    return measurement.fault is None and values["flag"] and max(values["errors"].values()) < EQUIVALENT
+
+
+def test_there_is_enough_evidence():
+    assert len(CORRECT) >= 8
+    assert len(WRONG) >= 18
+    assert len(CHEATS) >= 10
+
+
+@pytest.mark.parametrize("path", HERE, ids=name)
+async def test_a_correct_solution_passes_everywhere(path):
+    for config, variant in [(config, ()) for config in LENIENT] + [(None, variant) for variant in SEEDED_VARIANTS]:
+        task = make_task(config or "positional_attention_strict", *variant)
+        for seed in range(3):
+            grade = task.judge(await measured(task, answer_of(path, task.spec(seed)), seed))
+            assert grade.message.startswith("SUCCESS: Complete"), (config, variant, seed, grade.message)
+
+
+@pytest.mark.parametrize("path", WRONG, ids=name)
+async def test_a_wrong_solution_fails_as_labelled_under_strict_settings(path):
+    told_apart = 0
+    extra = [("residual=true", "layer_norm=true"), ("position_encoding=sinusoidal",)]
+    for variant in [*SEEDED_VARIANTS, *extra]:
+        task = make_task("positional_attention_strict", *variant)
+        for seed in range(3):
+            measurement = await measured(task, answer_of(path, task.spec(seed)), seed)
+            if equivalent(measurement):
+                continue
+            grade = task.judge(measurement)
+            told_apart += 1
+            if "sequence_length=2" not in variant:
+                assert grade.category == labels(path)["expect"], (variant, seed, grade.message)
+            assert not grade.passed, (variant, seed, grade.message)
+    assert told_apart
+
+
+@pytest.mark.parametrize("config", LENIENT)
+async def test_published_settings_accept_exactly_the_labelled_wrong_solutions(config):
+    task, accepted, labelled = make_task(config), set(), set()
+    for path in WRONG:
+        measurement = await measured(task, answer_of(path, task.spec(0)))
+        labelled |= {path.stem} if config in labels(path).get("accepted", "").split() else set()
+        if not equivalent(measurement) and task.judge(measurement).passed:
+            accepted.add(path.stem)
+    assert accepted == labelled
+    assert {"no_scale", "values_from_the_other_matrix"} <= accepted
+
+
+def test_labels_name_categories_requirements_and_configs():
+    known = set(Task.categories)
+    task = make_task("positional_attention_strict", "layer_norm=true", "residual=true")
+    rules = set(requirements(task.spec(0)))
+    for path in [*WRONG, *CHEATS]:
+        found = labels(path)
+        assert found["expect"] in known | ({"any"} if path in CHEATS else set()), path
+        assert found["breaks"] in rules, path
+        assert set(found.get("accepted", "").split()) <= set(LENIENT), path
+
+
+def test_every_requirement_is_broken_by_a_wrong_solution():
+    rules = set(requirements(make_task("positional_attention_strict", "layer_norm=true").spec(0)))
+    assert rules - {labels(path)["breaks"] for path in WRONG} == set()
+
+
+@pytest.mark.parametrize("config", ["positional_attention", "positional_attention_strict"])
+async def test_a_known_mistake_is_diagnosed_by_name(config):
+    task = make_task(config)
+    spec = task.spec(4)
+    known = hypotheses(spec).names
+    for mistake in known_mistakes(spec):
+        submitted = {key: matrix.tolist() for key, matrix in compute(spec, mistake.recipe).items()}
+        diagnosis = (await task.measure(submitted | {"causal_mask_applied": True}, spec, None)).values["diagnosis"]
+        if mistake.name in known:
+            assert diagnosis["nearest"] == mistake.name
+            assert diagnosis["category"] == mistake.category
+            assert diagnosis["distance"] < EQUIVALENT
+
+
+@pytest.mark.parametrize("variant", SEEDED_VARIANTS, ids=" ".join)
+def test_seeded_numbers_tell_every_known_mistake_from_the_right_answer(variant):
+    task = make_task("positional_attention_strict", *variant)
+    assert min(separation(task.spec(seed)) for seed in range(20)) >= MARGIN
