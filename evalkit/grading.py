@@ -91,7 +91,15 @@ def as_number(answer: Any) -> float | None:
         return math.inf if answer > 0 else -math.inf  # type: ignore[operator]
 
 
-_preview = reprlib.Repr()
+class _Preview(reprlib.Repr):
+    """Python refuses to write integers of more than 4,300 digits."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        bits = x.bit_length()
+        return super().repr_int(x, level) if bits < 10_000 else f"an integer of {bits:,} bits"
+
+
+_preview = _Preview()
 _preview.maxlevel, _preview.maxstring, _preview.maxother, _preview.maxlong = 3, 60, 60, 40
 
 
