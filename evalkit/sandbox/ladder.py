@@ -9,14 +9,15 @@ import platform
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from evalkit.config import SandboxConfig
 from evalkit.errors import SandboxError, UserError
-from evalkit.sandbox import homes, probe
+from evalkit.sandbox import probe
+from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.inside.landlock import MINIMUM_ABI
 from evalkit.sandbox.inside.seccomp import LIBRARY
-from evalkit.sandbox.launch import LANDLOCK, LEVELS, NAMESPACES, WEAK, Launch
+from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, WEAK, Launch
 from evalkit.sandbox.zygote import Zygote
 
 
@@ -88,7 +89,7 @@ def _loads(library: str) -> bool:
     return False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rejected:
     """Why a level is not in force."""
 
@@ -97,45 +98,48 @@ class Rejected:
     fix: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Climb:
     """A zygote at the strongest level that held, and why the stronger ones did not."""
 
     zygote: Zygote
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: tuple[Rejected, ...] = ()
 
 
 _HELD: set[tuple[str, int]] = set()
 """Levels that withstood the probe in this process, with the user it ran as."""
+_NAMESPACE_FIX = (
+    "allow unprivileged user namespaces (sysctl user.max_user_namespaces and "
+    "kernel.apparmor_restrict_unprivileged_userns, or a container runtime that permits them)"
+)
 
 
-async def climb(config: SandboxConfig, places: homes.Homes) -> Climb:
+async def climb(config: SandboxConfig, places: Homes) -> Climb:
     """Start a zygote at the strongest level that is asked for and holds. Raises UserError if there is none."""
     rejected: list[Rejected] = []
     for level in _wanted(config):
-        lacking = [mechanism for name in _NEEDS[level] if not (mechanism := mechanisms()[name]).present]
-        if lacking:
-            reason = ", ".join(f"{mechanism.name}: {mechanism.detail}" for mechanism in lacking)
-            rejected.append(Rejected(level, reason, "; ".join(mechanism.fix for mechanism in lacking)))
-            continue
-        try:
-            return Climb(await _start(level, config, places), rejected)
-        except SandboxError as error:
-            rejected.append(Rejected(level, str(error), _FIXES.get(level, "")))
+        outcome = await attempt(level, config, places)
+        if isinstance(outcome, Zygote):
+            return Climb(outcome, tuple(rejected))
+        rejected.append(outcome)
     raise UserError(_nothing_holds(rejected))
 
 
-_FIXES = {
-    NAMESPACES: "allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
-    "kernel.apparmor_restrict_unprivileged_userns, or a container that is allowed to make them)",
-}
+async def attempt(level: str, config: SandboxConfig, places: Homes) -> Zygote | Rejected:
+    """A zygote at exactly this level, or why there is none."""
+    lacking = [mechanism for name in _NEEDS[level] if not (mechanism := mechanisms()[name]).present]
+    if lacking:
+        reason = ", ".join(f"{mechanism.name}: {mechanism.detail}" for mechanism in lacking)
+        return Rejected(level, reason, "; ".join(mechanism.fix for mechanism in lacking))
+    try:
+        return await _start(level, config, places)
+    except SandboxError as error:
+        return Rejected(level, str(error), _NAMESPACE_FIX if level == NAMESPACES else "")
 
 
 def _wanted(config: SandboxConfig) -> list[str]:
     if config.level == "auto":
         return [NAMESPACES, LANDLOCK, *([WEAK] if config.allow_weak else [])]
-    if config.level not in LEVELS:
-        raise UserError(f"sandbox.level={config.level} is none: use auto, {', '.join(LEVELS)}")
     if config.level == WEAK and not config.allow_weak:
         raise UserError("sandbox.level=weak lets programs read your files and network: add sandbox.allow_weak=true")
     return [config.level]
@@ -147,19 +151,20 @@ def _nothing_holds(rejected: list[Rejected]) -> str:
     cure = f"{' or '.join(fixes)}, or " if fixes else ""
     return (
         f"no acceptable isolation holds on this machine ({reasons}): {cure}"
-        "accept that programs can read your files with sandbox.allow_weak=true"
+        "accept that programs can read your files and use the network with sandbox.allow_weak=true"
     )
 
 
-async def _start(level: str, config: SandboxConfig, places: homes.Homes) -> Zygote:
+async def _start(level: str, config: SandboxConfig, places: Homes) -> Zygote:
+    """A zygote at this level, which withstood the probe (weak ones are not probed). Raises SandboxError."""
     launch = Launch(level)
     zygote = Zygote(launch, config)
     try:
         await zygote.start(launch.plan(config))
         if level != WEAK and (level, os.geteuid()) not in _HELD:
-            leaks = await probe.attack(zygote, places.new(level), config)
-            if leaks:
-                raise SandboxError(f"the probe got through: {', '.join(leaks)}")
+            verdicts = await probe.attack(zygote, places.new(level), config)
+            if leaks := sorted(name for name, through in verdicts.items() if through):
+                raise SandboxError(f"attacks on it got through: {', '.join(leaks)}")
             _HELD.add((level, os.geteuid()))
     except BaseException:
         zygote.close()

@@ -27,7 +27,7 @@ class LocalSandbox:
     """Children of one zygote on this machine."""
 
     def __init__(self, config: SandboxConfig, preload: Sequence[str]) -> None:
-        self.rejected: list[Rejected] = []
+        self.rejected: tuple[Rejected, ...] = ()
         """Stronger levels than the one in force, with what they lack."""
         self._config = config
         self._preload = list(preload)

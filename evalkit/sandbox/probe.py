@@ -1,4 +1,4 @@
-"""Attacks a freshly confined child the way a hostile program would, and lists what got through."""
+"""Attacks a freshly confined child the way a hostile program would, and says what got through."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from evalkit.sandbox.zygote import Zygote
 TIMEOUT_S = 20.0
 
 
-async def attack(zygote: Zygote, home: str, config: SandboxConfig) -> list[str]:
-    """The names of the attacks that succeeded; none if the level holds. Raises SandboxError."""
+async def attack(zygote: Zygote, home: str, config: SandboxConfig) -> dict[str, bool]:
+    """Attack → whether it got through. Raises SandboxError if the attacks could not be run."""
     with _targets() as targets:
         program = f"targets = {json.dumps({**targets, 'memory': (config.memory_mb + 512) << 20})}\n{_ATTACKS}"
         child = await zygote.spawn(home)
@@ -31,10 +31,9 @@ async def attack(zygote: Zygote, home: str, config: SandboxConfig) -> list[str]:
         finally:
             child.close()
     try:
-        verdicts = json.loads(answer.printed)
+        return {name: bool(through) for name, through in json.loads(answer.printed).items()}
     except ValueError:
         raise SandboxError(f"the probe could not be run: {answer.error or answer.printed[:200]}") from None
-    return sorted(name for name, succeeded in verdicts.items() if succeeded)
 
 
 @contextlib.contextmanager
