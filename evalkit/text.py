@@ -36,8 +36,12 @@ def plain(text: object, *, one_line: bool = False, limit: int | None = None) -> 
 
 
 def for_encoding(text: str, encoding: str | None) -> str:
-    """`text` as `encoding` can show it: marks get their ASCII form, whatever else is missing becomes `?`."""
-    encoding = encoding or "ascii"
+    """`text` as `encoding` can show it: marks get their ASCII form, whatever else is missing becomes `?`.
+
+    None: a stream that takes any text, such as `io.StringIO`.
+    """
+    if encoding is None:
+        return text
     try:
         text.encode(encoding)
     except LookupError:

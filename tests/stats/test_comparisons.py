@@ -62,7 +62,7 @@ def test_no_runs_tell_nothing():
     assert compare(0, 0, 3, 5).p_value == compare_paired(0, 0, 0, 0).p_value == 1.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(small, small)
 def test_the_two_sample_test_is_symmetric_and_beats_fishers(first, second):
     p_value, _ = two_sample_test(*first, *second)

@@ -46,7 +46,7 @@ def test_evidence_separates_rates_at_the_bound(count, error):
     assert excluded[grid > bound + 1e-9].all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.booleans(), min_size=1, max_size=120))
 def test_the_interval_holds_what_all_looks_hold_and_a_look_more_than_a_single_interval(results):
     sequence, passed = ConfidenceSequence(), 0

@@ -36,7 +36,7 @@ def test_shared_rollouts_need_less_than_the_union_bound_and_more_than_one_cell()
     assert found.method == "shared rollouts"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(1, 12), st.integers(0, 1000))
 def test_every_interval_holds_the_observed_rate_and_the_pointwise_exact_interval(runs, cells, seed):
     passed = np.random.default_rng(seed).random((runs, cells)) < 0.3

@@ -1,0 +1,171 @@
+"""The analysis of a cell: counts, rates, the failure table, warnings, stability, and its JSON."""
+
+import json
+from dataclasses import replace
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.analysis import percentile, summarize
+from evalkit.rollout import Ending
+from evalkit.stats import Band, Decision, wilson
+from tests.builders import call, message, rollout
+from tests.runs import failed, lost, passed, stopped
+
+CATEGORIES = {
+    "shape_error": "Dimension errors",
+    "wrong_values": "Wrong values",
+    "no_submission": "Never submitted",
+}
+
+
+def analyse(runs, **options):
+    options = {"band": Band(0.1, 0.4), "confidence": 0.95, "categories": CATEGORIES} | options
+    return summarize(runs, **options)
+
+
+def test_errors_stand_beside_the_rate_and_not_in_it():
+    found = analyse([passed(1), failed(2), failed(3), lost(4), lost(5)])
+    assert (found.total, found.passed, found.failed, found.errors) == (5, 1, 2, 2)
+    assert found.rate.value == pytest.approx(1 / 3)
+    assert found.rate.interval == wilson(1, 3)
+    assert found.rate_with_errors.value == pytest.approx(1 / 5)
+    assert found.rate_with_errors.interval == wilson(1, 5)
+    assert found.coverage == pytest.approx(3 / 5)
+    assert found.error_runs == (4, 5)
+
+
+@pytest.mark.parametrize("runs", [[], [lost(1), lost(2)]])
+def test_without_a_graded_run_there_is_no_rate(runs):
+    found = analyse(runs, batches=2)
+    assert found.rate.value is None and found.mean_tokens is None and found.mean_score is None
+    assert found.verdict.decision is Decision.UNDECIDED
+    assert found.failures == () and found.stability is None and found.pass_at_k == {}
+    assert found.coverage == (0.0 if runs else None)
+    assert json.loads(json.dumps(found.facts()))["pass_rate"]["rate"] is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "label"),
+    [
+        (Ending.TOKEN_LIMIT, "Token limit"),
+        (Ending.TIME_LIMIT, "Time limit"),
+        (Ending.REFUSED, "Refused"),
+        (Ending.CONTEXT_LIMIT, "Context limit"),
+        (Ending.STEP_LIMIT, "No submission"),
+        (Ending.GAVE_UP, "No submission"),
+    ],
+)
+def test_a_failure_without_submission_is_called_by_its_ending(ending, label):
+    assert [row.label for row in analyse([stopped(1, ending)]).failures] == [label]
+
+
+def test_the_failure_table_is_sorted_by_count_and_then_as_the_task_lists_categories():
+    runs = [failed(1), failed(2, "shape_error"), stopped(3), stopped(4), passed(5), failed(6, "not_listed"), lost(7)]
+    found = [(row.label, row.count, row.runs) for row in analyse(runs).failures]
+    assert found == [
+        ("Token limit", 2, (3, 4)),
+        ("Dimension errors", 1, (2,)),
+        ("Wrong values", 1, (1,)),
+        ("Not listed", 1, (6,)),
+    ]
+
+
+@given(st.lists(st.sampled_from([passed, failed, stopped, lost]), max_size=30))
+def test_shares_add_up_and_order_does_not_matter(kinds):
+    runs = [kind(number) for number, kind in enumerate(kinds, 1)]
+    found = analyse(runs)
+    assert analyse(runs[::-1]) == found
+    assert found.passed + found.failed + found.errors == found.total
+    assert sum(found.endings.values()) == found.total
+    if found.rate.value is not None:
+        assert found.rate.value + sum(row.share for row in found.failures) == pytest.approx(1)
+        assert found.pass_at_k[1] == pytest.approx(found.rate.value)
+        assert list(found.pass_at_k.values()) == sorted(found.pass_at_k.values())
+        assert list(found.pass_hat_k.values()) == sorted(found.pass_hat_k.values(), reverse=True)
+
+
+def test_cost_is_unknown_if_that_of_one_run_is():
+    assert analyse([passed(1, cost=0.25), passed(2, cost=0.5)]).cost_usd == 0.75
+    assert analyse([passed(1, cost=0.25), passed(2)]).cost_usd is None
+
+
+def test_means_leave_errors_out_and_totals_do_not():
+    broken = replace(lost(3), rollout=replace(stopped(3, tokens=50).rollout, ending=Ending.ERROR))
+    found = analyse([passed(1, tokens=100), failed(2, tokens=300), broken])
+    assert (found.mean_tokens, found.mean_steps, found.mean_score) == (200, 1, 0.5)
+    assert found.total_tokens == 450
+
+
+def test_times_are_kept_out_of_the_facts():
+    runs = [passed(number) for number in range(1, 22)]
+    with_times = analyse(runs, seconds={number: float(number) for number in range(1, 22)})
+    without = analyse(runs)
+    assert with_times.facts() == without.facts()
+    assert with_times.times() == {"runs": 21, "mean_s": 11.0, "p95_s": 20.0, "max_s": 21.0}
+    assert without.times() == {"runs": 0, "mean_s": None, "p95_s": None, "max_s": None}
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.floats(0, 1))
+def test_percentile_is_numpys(values, share):
+    assert percentile(values, share) == pytest.approx(float(numpy.quantile(values, share)), rel=1e-9, abs=1e-9)
+
+
+def test_stability_is_the_deviation_between_consecutive_batches():
+    results = [1, 1, 0, 0, 1, 0, 0, 0, 0]
+    runs = [passed(number) if ok else failed(number) for number, ok in enumerate(results, 1)]
+    found = analyse(runs, batches=3).stability
+    assert found.rates == pytest.approx((2 / 3, 1 / 3, 0))
+    assert found.std == pytest.approx(1 / 3)
+    assert found.expected == pytest.approx((1 / 3 * 2 / 3 / 3) ** 0.5)
+
+
+def test_a_batch_of_errors_has_no_rate():
+    runs = [passed(1), failed(2), lost(3), lost(4), passed(5), passed(6)]
+    assert analyse(runs, batches=3).stability.rates == (0.5, 1.0)
+    assert analyse([passed(1), passed(2), lost(3), lost(4)], batches=2).stability is None
+
+
+@pytest.mark.parametrize("batches", [1, 4])
+def test_one_batch_or_more_batches_than_runs_have_no_stability(batches):
+    assert analyse([passed(1), failed(2), passed(3)], batches=batches).stability is None
+
+
+def with_tool_errors(number, *, calls, errors):
+    blocks = [call("look", {}, f"toolu_{i}") for i in range(calls)]
+    run = stopped(number)
+    done = rollout(run.rollout.turns[0], run=number, ending=Ending.TOKEN_LIMIT)
+    broken = replace(done.turns[0], response=message(*blocks), tool_errors=errors)
+    return replace(run, rollout=replace(done, turns=(broken,)))
+
+
+def test_a_task_whose_tools_fail_is_called_broken():
+    runs = [with_tool_errors(1, calls=2, errors=2), failed(2), passed(3)]
+    found = analyse(runs)
+    assert found.tool_errors == 2
+    assert found.warnings == (
+        "1 of 2 failed runs had every tool call answered with an error: a task whose rollouts fail because of its "
+        "tools is a broken task, so check the tools first",
+    )
+
+
+def test_tool_errors_that_a_model_recovers_from_are_no_warning():
+    runs = [with_tool_errors(1, calls=3, errors=2), failed(2), passed(3)]
+    assert analyse(runs).warnings == ()
+
+
+def test_a_leak_is_a_warning():
+    run = passed(1)
+    found = analyse([replace(run, rollout=replace(run.rollout, leaked=True)), passed(2)])
+    assert found.leaked == (1,)
+    assert found.warnings == ("the grader's secrets leaked into 1 conversation: the grades prove nothing",)
+
+
+def test_the_facts_are_json_with_plain_names():
+    facts = analyse([passed(1), failed(2), lost(3)]).facts()
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["verdict"] == {"decision": "UNDECIDED", "more_runs": 91}
+    assert facts["failures"] == [{"label": "Wrong values", "count": 1, "share": 0.5, "runs": [2]}]
+    assert facts["endings"] == {"submitted": 2, "error": 1}

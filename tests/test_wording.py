@@ -1,0 +1,137 @@
+"""The words of run lines and of the closing block, whose published form is pinned to the letter."""
+
+from dataclasses import replace
+
+import pytest
+
+from evalkit.analysis import summarize
+from evalkit.rollout import Ending
+from evalkit.stats import Band
+from evalkit.wording import cell_line, closing_block, run_line
+from tests.runs import failed, lost, passed, stopped, timed
+
+TITLE = "Positional Multi-Head Attention Implementation"
+CATEGORIES = {
+    "shape_error": "Dimension errors",
+    "no_mask": "Missing causal mask",
+    "numeric": "Numerical issues",
+    "no_submission": "No submission",
+}
+
+PUBLISHED = """\
+================================================================================
+TASK ANALYSIS - Positional Multi-Head Attention Implementation
+================================================================================
+Total Runs: 15
+Successful: 4
+Failed: 11
+Pass Rate: 26.7%
+
+Failure Analysis:
+  Dimension errors: 5 runs (33.3%)
+  Missing causal mask: 3 runs (20.0%)
+  Numerical issues: 2 runs (13.3%)
+  No submission: 1 run (6.7%)
+
+✓ PASS RATE IN TARGET RANGE (10-40%)
+"""
+
+
+def published_runs():
+    kinds = ["shape_error"] * 5 + ["no_mask"] * 3 + ["numeric"] * 2
+    runs = [passed(number) for number in range(1, 5)]
+    runs += [failed(number, category) for number, category in enumerate(kinds, 5)]
+    return [*runs, stopped(15, Ending.STEP_LIMIT)]
+
+
+def analyse(runs, **options):
+    options = {"band": Band(0.1, 0.4), "confidence": 0.95, "categories": CATEGORIES} | options
+    return summarize(runs, **options)
+
+
+def block(runs, *, simulated=False, **options):
+    return closing_block(analyse(runs, **options), TITLE, simulated=simulated)
+
+
+def test_the_block_begins_and_ends_as_published():
+    shown = block(published_runs())
+    assert shown.startswith(PUBLISHED)
+    assert shown.endswith("\n" + "=" * 80)
+
+
+def test_the_block_adds_what_makes_the_rate_honest():
+    runs = [timed(replace(run, cost_usd=0.02), run.number) for run in published_runs()]
+    shown = block(runs, batches=3, seconds={run.number: float(run.number) for run in runs})
+    additions = shown.removeprefix(PUBLISHED).strip("\n=").split("\n")
+    assert additions == [
+        "95% interval: 10.9-52.0% (Wilson)",
+        "Verdict:      UNDECIDED (about 37 more runs) at 95% confidence",
+        "Of k tries:   pass@2 47.6%, pass@4 75.8%; pass^2 5.7%, pass^4 0.1%",
+        "Stability:    standard deviation 46.2 points over 3 batches (80.0%, 0.0%, 0.0%);",
+        "              chance alone gives 19.8",
+        "Run time:     mean 8.0 s, 95th percentile 14.3 s",
+        "Tokens:       mean 287 output tokens and 1.0 step a run, 4,300 in all",
+        "Cost:         $0.30",
+    ]
+
+
+def test_errors_are_explained_beside_the_rate():
+    shown = " ".join(block([*published_runs()[:14], lost(15)]).split())
+    assert "Failed: 10 Errors: 1 Pass Rate: 28.6%" in shown
+    assert "1 run ended by a fault that is not the model's (15); the rate covers 93.3% of the runs; " in shown
+    assert "with errors counted as failures it is 26.7% (10.9-52.0%)" in shown
+
+
+@pytest.mark.parametrize(
+    ("runs", "line"),
+    [
+        ([passed(1)], "✗ PASS RATE ABOVE TARGET RANGE (10-40%)"),
+        ([failed(1)], "✗ PASS RATE BELOW TARGET RANGE (10-40%)"),
+        ([lost(1)], "! NO PASS RATE (target range 10-40%): every run ended in an error"),
+        ([], "! NO PASS RATE (target range 10-40%): there are no runs"),
+    ],
+)
+def test_the_range_line_in_every_case(runs, line):
+    assert line in block(runs).split("\n")
+
+
+def test_without_failures_there_is_no_failure_analysis():
+    assert "Failure Analysis" not in block([passed(1)])
+    assert "Pass Rate: unknown" in block([lost(1)])
+
+
+def test_a_simulated_model_measures_no_llm_and_costs_nothing():
+    shown = block(published_runs(), simulated=True)
+    assert "simulated: these figures measure no LLM" in shown
+    assert "Cost:" not in shown
+    assert "unknown price" in block(published_runs())
+
+
+def test_every_line_fits_80_columns():
+    many = [lost(number) for number in range(1, 40)] + [stopped(number) for number in range(40, 60)]
+    leaked = [replace(passed(60), rollout=replace(passed(60).rollout, leaked=True))]
+    assert max(map(len, block(many + leaked, batches=20).split("\n"))) == 80
+
+
+@pytest.mark.parametrize(
+    ("run", "line"),
+    [
+        (passed(3), "✓ Run 3: SUCCESS - Got VERIFIED"),
+        (stopped(1), "✗ Run 1: FAILURE - [LIMIT REACHED] Hit 2900 token limit"),
+        (stopped(4, Ending.STEP_LIMIT), "✗ Run 4: FAILURE - [LIMIT REACHED] Hit 15 step limit"),
+        (lost(2), "! Run 2: ERROR - overloaded (529) after 5 tries"),
+        (passed(5, "SUCCESS: Complete. Errors: pos=0.000"), "✓ Run 5: SUCCESS - Complete. Errors: pos=0.000"),
+        (failed(6, message="FAILURE: Incorrect w1 (err: 0.4)"), "✗ Run 6: FAILURE - Incorrect w1 (err: 0.4)"),
+        (failed(7, message="PARTIAL: no mask"), "✗ Run 7: FAILURE - PARTIAL: no mask"),
+        (passed(8, ""), "✓ Run 8: SUCCESS"),
+        (failed(9, message="\x1b[2Jtwo\nlines [red]x[/red]"), "✗ Run 9: FAILURE - two lines [red]x[/red]"),
+    ],
+)
+def test_run_lines(run, line):
+    assert run_line(run) == line
+
+
+def test_a_cell_of_a_sweep_takes_one_line():
+    shown = cell_line(2, 16, "limits.max_tokens=2900", analyse([*published_runs(), lost(16)]))
+    assert shown == ("✓ [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED (about 37 more runs), 1 error")
+    assert cell_line(0, 2, "x=1", analyse([lost(1)])) == "! [1/2] x=1: –, UNDECIDED, 1 error"
