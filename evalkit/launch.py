@@ -42,6 +42,8 @@ class _Launch:
     """Which model plays and why, where nobody chose one."""
     statuses: list[int] = field(default_factory=list)
     """Exit statuses of what ran."""
+    failure: Exception | None = None
+    """What ended it early."""
 
 
 _current = _Launch()
@@ -67,12 +69,21 @@ def main(argv: Sequence[str]) -> int:
         if not str(error).startswith("Config group override must be"):
             raise
         raise UserError(_explained(error, argv)) from error
+    if _current.failure:
+        raise _current.failure
     return max(_current.statuses, default=0)
 
 
 @hydra.main(version_base="1.3", config_path=str(bundled("conf")), config_name="config")
 def _start(node: DictConfig) -> int:
-    return run_cells([cell(node)])
+    """Hydra's task function: one cell, run here and now. The exit status."""
+    try:
+        return run_cells([cell(node)])
+    except Exception as error:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:  # a job of another launcher, perhaps in another process
+            raise
+        _current.failure = error  # raised by `main`: Hydra would print a line of its own above it
+        return 1
 
 
 def check_launch(config: DictConfig) -> None:

@@ -110,14 +110,7 @@ def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
     if "name" not in {field.name for field in dataclasses.fields(plugin.Config)}:
         values.pop("name", None)
     try:
-        schema = OmegaConf.structured(plugin.Config)
-    except OmegaConfBaseException as error:
-        raise UserError(
-            f"{_quote(plugin.Config)} has a type that a config cannot hold ({_first_line(error)}): "
-            "use bool, int, float, str, enums, list, dict, dataclasses and Optional of these"
-        ) from error
-    try:
-        merged = OmegaConf.merge(schema, values)
+        merged = OmegaConf.merge(OmegaConf.structured(plugin.Config), values)
     except OmegaConfBaseException as error:
         raise UserError(_disagreement(plugin, node, error)) from error
     assert isinstance(merged, DictConfig)
@@ -134,6 +127,11 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
     """One sentence for a key or a value of the node that the plugin's `Config` does not take."""
     from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ValidationError
 
+    if "annotation" in str(error):
+        return (
+            f"{_quote(plugin.Config)} has a type that a config cannot hold ({_first_line(error)}): "
+            "use bool, int, float, str, enums, list, dict, dataclasses and Optional of these"
+        )
     key = str(getattr(error, "full_key", None) or "?")
     owner, knob = _owner(plugin.Config, key)
     if isinstance(error, ConfigKeyError | ConfigAttributeError):

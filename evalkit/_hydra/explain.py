@@ -37,6 +37,9 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"There is no {group} {name!r}{suggestion(name, error.options, group + '={}')}"
     if missing := re.match(r"You must specify '(\w+)'", text):
+        typed = [arg.partition("=")[0] for arg in argv if re.match(r"\w+=", arg)]
+        if misspelt := next((key for key in typed if key not in Config.__dataclass_fields__ and key != "hydra"), None):
+            return _unknown_key(misspelt, argv)
         group, options = missing[1], re.findall(r"\t([\w-]+)", text)
         return f"Say which {group}: write {group}=<name>, where <name> is one of {', '.join(options)}"
     if unknown := re.match(r"Could not override '(.+)'\.", text):

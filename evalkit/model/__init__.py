@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.config import ModelConfig
 from evalkit.errors import UserError
-from evalkit.model.api import Model
-from evalkit.task import Spec, Task
+
+if TYPE_CHECKING:  # the front door imports this package for `choice` alone
+    from evalkit.model.api import Model
+    from evalkit.task import Spec, Task
 
 EMBEDDED = ("simulated", "oracle", "noop", "replay")
 """Kinds that need no key and no network: an agent inside this process answers."""
