@@ -14,6 +14,7 @@ from evalkit.run import Outcome, Run
 from evalkit.stats.intervals import Interval, wilson
 from evalkit.stats.passk import pass_at_k, pass_hat_k
 from evalkit.stats.verdict import Band, Verdict, verdict
+from evalkit.stopping import Stopping
 from evalkit.text import counted
 
 NO_SUBMISSION = {
@@ -109,6 +110,8 @@ class Summary:
     pass_hat_k: Mapping[int, float]
     stability: Stability | None
     warnings: tuple[str, ...]
+    stopping: Stopping | None = None
+    """With `runs.until=decided`: when it stopped. Verdict and interval are then those of the confidence sequence."""
     seconds: tuple[float, ...] = field(default=(), compare=False)
     """Wall clock of every run whose time is known, in seconds."""
 
@@ -146,6 +149,7 @@ class Summary:
             "pass_at_k": {str(k): value for k, value in self.pass_at_k.items()},
             "pass_hat_k": {str(k): value for k, value in self.pass_hat_k.items()},
             "stability": asdict(self.stability) if self.stability else None,
+            "stopping": self.stopping.facts() if self.stopping else None,
             "warnings": list(self.warnings),
         }
 

@@ -20,6 +20,8 @@ class RunsConfig:
     concurrency: int = 1
     seed: int = 0
     batches: int = 1
+    until: str = "count"
+    max: int = 200
 
 
 @dataclass
@@ -105,6 +107,7 @@ class Config:
     agent: AgentConfig = field(default_factory=AgentConfig)
     store: str = "outputs/rollouts"
     reuse: str = "dominating"
+    confirm: bool = False
     verbose: bool = False
 
 
@@ -138,6 +141,8 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("runs.concurrency", runs.concurrency, *whole),
         ("runs.seed", runs.seed, lambda n: n >= 0, "use a whole number from 0 up"),
         ("runs.batches", runs.batches, lambda n: 1 <= n <= runs.count, "use 1 up to runs.count"),
+        ("runs.until", runs.until, lambda s: s in ("count", "decided"), "use count or decided"),
+        ("runs.max", runs.max, *whole),
         ("band.low", band.low, *share),
         ("band.high", band.high, *share),
         ("band.confidence", band.confidence, lambda x: 0 < x < 1, "use a share between 0 and 1, such as 0.95"),

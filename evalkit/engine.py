@@ -28,7 +28,9 @@ from evalkit.run import Run, without_submission
 from evalkit.sampling import Purse, Source
 from evalkit.sandbox import open_sandbox
 from evalkit.sandbox.api import Sandbox
+from evalkit.stats.sequential import UntilDecided
 from evalkit.stats.verdict import Band
+from evalkit.stopping import conclude, planned, watch
 from evalkit.store import Key, Store, digest
 from evalkit.task import Spec, Task
 from evalkit.view import CellInfo, View
@@ -58,12 +60,15 @@ class CellResult:
     runs: list[Run] = field(default_factory=list)
     summary: Summary | None = None
     open_runs: int = 0
+    watched: UntilDecided | None = None
+    """Decides when there are enough runs; None if their number is fixed."""
+    asked: int = 0
+    """How many runs it takes; fewer than planned once enough runs have decided."""
 
     @property
     def done(self) -> bool:
         """Whether everything that was asked was done: no errors, nothing left out."""
-        asked = self.cell.config.runs.count
-        return len(self.runs) == asked and all(run.grade for run in self.runs)
+        return len(self.runs) == self.asked and all(run.grade for run in self.runs)
 
 
 def run_cells(cells: Sequence[Cell], view: View) -> int:
@@ -112,7 +117,15 @@ class _Group:
     @property
     def count(self) -> int:
         """How many runs the most demanding cell wants."""
-        return max(member.cell.config.runs.count for member in self.members)
+        return max(planned(member.cell.config.runs) for member in self.members)
+
+    @property
+    def enough(self) -> int:
+        """How many runs it takes as far as is known: until the last cell is decided, or has all that it planned.
+
+        Cells that share rollouts stop together, so that their rates stay comparable.
+        """
+        return max((m.watched and m.watched.decided_at) or planned(m.cell.config.runs) for m in self.members)
 
     def measured(self, member: CellResult) -> Measurements:
         """The measurements that the cell's grader made of this set; shared by cells that only judge differently."""
@@ -164,14 +177,20 @@ class Engine:
         key, cells = group
         wanted = budgets.join(budgets.from_config(cell.config.limits) for cell, _, _ in cells)
         first, task, model = cells[0]
-        count = max(cell.config.runs.count for cell, _, _ in cells)
+        count = max(planned(cell.config.runs) for cell, _, _ in cells)
         store = Store(Path(first.config.store))
         known = store.find(first.config.task["name"], key, wanted, count, first.config.reuse)
         sandbox = await self._sandbox(first.config, preloads(task.spec(0)))
         source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
         members = [
             CellResult(
-                cell, own_task, source, budgets.from_config(cell.config.limits), open_runs=cell.config.runs.count
+                cell,
+                own_task,
+                source,
+                budgets.from_config(cell.config.limits),
+                open_runs=planned(cell.config.runs),
+                watched=watch(cell.config),
+                asked=planned(cell.config.runs),
             )
             for cell, own_task, _ in cells
         ]
@@ -212,19 +231,21 @@ class Engine:
 
     async def _run(self, group: _Group, run: int, gate: asyncio.Semaphore) -> None:
         """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
-        wanting = [member for member in group.members if run <= member.cell.config.runs.count]
+        wanting = [member for member in group.members if run <= member.asked]
         async with gate:
-            for member in wanting:
+            skipped = run > group.enough
+            for member in () if skipped else wanting:
                 with logs.cell_log(member.cell.folder):
                     logs.run_started(run)
                 self.view.run_started(member.cell.index, run)
-            rollout = await group.source.rollout(run)
+            rollout = None if skipped else await group.source.rollout(run)
             for member in wanting:
                 if rollout is not None:
                     self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
+            for member in wanting:
                 member.open_runs -= 1
                 if not member.open_runs:
-                    self._finish(member)
+                    self._finish(group, member)
 
     async def _grade(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
         """Measure what was submitted, unless that was done before, and judge it by the cell's own thresholds."""
@@ -249,15 +270,20 @@ class Engine:
 
     def _take(self, member: CellResult, run: Run) -> None:
         member.runs.append(run)
+        if member.watched:
+            member.watched.add(run.number, run.grade.passed if run.grade else None)
         with logs.cell_log(member.cell.folder):
             logs.run_done(run)
         if run.rollout.leaked:
             self.view.note(f"LEAKED: run {run.number} contains the canary of the grader's process. Do not trust it.")
         self.view.run_done(member.cell.index, run)
 
-    def _finish(self, member: CellResult) -> None:
+    def _finish(self, group: _Group, member: CellResult) -> None:
         """Analyse and write a cell of which every run has ended."""
         config = member.cell.config
+        # Runs that were under way when the last cell was decided stay in the store, whichever they were.
+        member.asked = min(member.asked, group.enough)
+        member.runs = [run for run in member.runs if run.number <= member.asked]
         member.summary = summarize(
             member.runs,
             band=Band(config.band.low, config.band.high),
@@ -266,6 +292,8 @@ class Engine:
             batches=config.runs.batches,
             seconds={run.number: run.rollout.timing.seconds for run in member.runs},
         )
+        if member.watched:
+            member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
         write_cell(member.cell.folder, member.runs, member.summary, manifest(member))
         self.view.cell_done(member.cell.index, member.summary)
 
@@ -305,7 +333,7 @@ def _info(member: CellResult) -> CellInfo:
         title=member.task.title,
         model=member.source.model.id,
         simulated=member.source.model.simulated,
-        runs=config.runs.count,
+        runs=planned(config.runs),
         concurrency=config.runs.concurrency,
         limits=str(member.limits),
         isolation=member.source.sandbox.level,

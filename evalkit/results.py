@@ -21,6 +21,7 @@ from evalkit.rollout import Ending, Rollout
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band, Decision, Verdict
+from evalkit.stopping import Stopping
 from evalkit.text import counted
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _load_sweep(folder: Path) -> Results:
     ready = [cell for cell in found if _is_finished(cell)]
     if not ready:
         raise UserError(f"{folder} is a sweep without a finished cell: {_finish(folder)}")
-    overrides = {cell: _overrides(cell) for cell in ready}
+    overrides = {cell: _overrides(cell) for cell in found}
     swept = _swept(list(overrides.values()))
     cells = tuple(
         _load_cell(cell, {name: value for name, value in map(_split, overrides[cell]) if name in swept})
@@ -367,6 +368,7 @@ def summary_from(facts: Mapping[str, Any], seconds: Mapping[int, float] | None =
         pass_hat_k={int(k): value for k, value in facts["pass_hat_k"].items()},
         stability=Stability(tuple(stability["rates"]), stability["std"], stability["expected"]) if stability else None,
         warnings=tuple(facts["warnings"]),
+        stopping=Stopping.of(facts["stopping"]) if facts.get("stopping") else None,
         seconds=tuple((seconds or {}).values()),
     )
 

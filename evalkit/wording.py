@@ -87,6 +87,7 @@ def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str
     rows = [
         (f"{level(summary.confidence)} interval", _interval(summary)),
         ("Verdict", _verdict(summary)),
+        ("Stopping", str(summary.stopping) if summary.stopping else None),
         ("Errors", _errors(summary)),
         ("Of k tries", _pass_k(summary)),
         ("Stability", _stability(summary)),
@@ -113,7 +114,8 @@ def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
 
 
 def _interval(summary: Summary) -> str | None:
-    return f"{range_text(summary.rate.interval)} (Wilson)" if summary.rate.runs else None
+    kind = "confidence sequence, holds at every look" if summary.stopping else "Wilson"
+    return f"{range_text(summary.rate.interval)} ({kind})" if summary.rate.runs else None
 
 
 def _verdict(summary: Summary) -> str:
