@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.report.facts import finite
+from evalkit.report.facts import as_json
 from evalkit.results import CellRecord, RunRecord
 from evalkit.rollout import Rollout, Turn
 
@@ -65,7 +65,7 @@ class Conversations:
 
     def _pack(self, run: RunRecord, limit: int) -> str:
         facts = _shorter(self._facts(run, run.rollout), limit)
-        raw = json.dumps(finite(facts), separators=(",", ":")).encode()
+        raw = as_json(facts).encode()
         squeeze = zlib.compressobj(6, zlib.DEFLATED, -15)
         return base64.b64encode(squeeze.compress(raw) + squeeze.flush()).decode()
 

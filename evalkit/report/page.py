@@ -26,9 +26,8 @@ def page(cell: CellRecord) -> str:
     conversations = Conversations(cell)
     blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)
     facts = as_json(page_facts(cell) | {"shared": conversations.shared, "left_out": conversations.left_out})
-    data = f'<script type="application/json" id="facts">{facts}</script>\n{blocks}'
-    body = _asset("launch.html") + data
-    return document(f"{cell.title} – {cell.model}", body, scripts=_SCRIPTS)
+    body = f'{_asset("launch.html")}<script type="application/json" id="facts">{facts}</script>'
+    return document(f"{cell.title} – {cell.model}", body, scripts=_SCRIPTS, data=blocks)
 
 
 def sweep_page(results: Results) -> str:
@@ -49,9 +48,10 @@ def sweep_page(results: Results) -> str:
     return document(title, body)
 
 
-def document(title: str, body: str, *, scripts: Sequence[str] = ()) -> str:
+def document(title: str, body: str, *, scripts: Sequence[str] = (), data: str = "") -> str:
     """A whole page around `body`. Only the style and the script that evalkit ships can act in it: both are named by
-    their hash in a policy that forbids everything else, the network included."""
+    their hash in a policy that forbids everything else, the network included. `data` stands last, so that the page
+    can be used while a browser still reads it."""
     style = _asset("page.css")
     script = "".join(_asset(name) for name in scripts)
     script = f'"use strict";\n(() => {{\n{script}}})();\n' if scripts else ""
@@ -61,6 +61,7 @@ def document(title: str, body: str, *, scripts: Sequence[str] = ()) -> str:
         "title": escaped(title),
         "style": style,
         "body": body,
+        "data": data,
         "script": f"<script>{script}</script>" if script else "",
     }
     return _SLOT.sub(lambda slot: parts[slot[1]], _asset("document.html"))

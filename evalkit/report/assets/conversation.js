@@ -2,6 +2,9 @@
 const SHOWN = 20000;  // characters of one text that are shown at once
 
 async function unpack(run) {
+  if (document.readyState === "loading") {  // conversations stand at the end of the file
+    await new Promise((done) => addEventListener("DOMContentLoaded", done, { once: true }));
+  }
   const holder = byId(`talk-${run}`);
   if (!holder) return null;
   const bytes = Uint8Array.from(atob(holder.textContent), (sign) => sign.charCodeAt(0));

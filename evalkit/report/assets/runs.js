@@ -1,6 +1,6 @@
 // The table of runs: filter, sort, and a link to every run.
 const MARKS = { passed: "✓ SUCCESS", failed: "✗ FAILURE", error: "! ERROR" };
-const PAGE = 1000;  // rows that are drawn at once; more are a click away
+const PAGE = 200;  // rows that are drawn at once; more are a click or an arrow key away, and on paper there are all
 
 function runTable(facts) {
   const view = { sort: "run", down: false, rows: PAGE, order: [] };
@@ -21,7 +21,7 @@ function runTable(facts) {
   const heads = columns.map((column) => el("th", { scope: "col", class: style(column) },
     el("button", { type: "button", click: () => sortBy(column.key) }, column.title)));
   const body = el("tbody");
-  const more = el("button", { type: "button", hidden: true, click: () => { view.rows = Infinity; draw(); } });
+  const more = el("button", { type: "button", hidden: true, click: () => drawAll() });
   byId("table").append(
     el("table", { "aria-labelledby": "runs-title" }, el("thead", {}, el("tr", {}, heads)), body), more);
 
@@ -32,6 +32,12 @@ function runTable(facts) {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => draw());
   form.addEventListener("reset", () => setTimeout(draw));
+
+  function drawAll() {
+    view.rows = Infinity;
+    draw();
+  }
+  addEventListener("beforeprint", drawAll);
 
   function sortBy(key) {
     view.down = view.sort === key ? !view.down : false;
@@ -81,15 +87,19 @@ function runTable(facts) {
   body.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const line = step && event.target.closest("tr");
-    const next = line && (step > 0 ? line.nextElementSibling : line.previousElementSibling);
-    if (!next) return;
+    if (!line) return;
     event.preventDefault();
-    next.querySelector("a").focus();
+    const place = line.sectionRowIndex + step;
+    if (place === body.rows.length && !more.hidden) drawAll();
+    body.rows[place]?.querySelector("a").focus();
   });
   draw();
   return {
     order: () => view.order,
-    focus: (run) => body.querySelector(`a[href="#run-${run}"]`)?.focus(),
+    focus(run) {
+      if (view.order.indexOf(run) >= view.rows) drawAll();
+      body.querySelector(`a[href="#run-${run}"]`)?.focus();
+    },
     choose: (label) => { form.reset(); setTimeout(() => { byId("reason").value = label; draw(); byId("runs").scrollIntoView(); }); },
   };
 }
