@@ -101,9 +101,25 @@ async def execute(cells: Sequence[Cell], view: View) -> list[CellResult]:
     async with AsyncExitStack() as stack:
         engine = Engine(view, stack)
         try:
-            return await engine.run(cells)
+            results = await engine.run(cells)
+            if len(results) > 1:
+                await _map(engine, results)
+            return results
         finally:
             view.end()
+
+
+async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
+    """Write the landscape of a sweep, and sample its recommended cell afresh where that was asked for."""
+    from evalkit.landscape import confirm, write_landscape
+
+    folder = results[0].cell.folder.parent
+    landscape = write_landscape(folder, results)
+    for line in landscape.lines:
+        engine.view.note(line)
+    if any(result.cell.config.confirm for result in results):
+        await confirm(engine, folder, landscape, results)
+    engine.view.note(f"Landscape: {folder / 'landscape.html'}")
 
 
 @dataclass
@@ -140,12 +156,16 @@ class Engine:
 
     def __init__(self, view: View, stack: AsyncExitStack) -> None:
         self.view, self.stack = view, stack
+        self._purse = Purse(None)
         self._sandboxes: dict[str, Sandbox] = {}
         self._models: dict[str, Model] = {}
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
-        purse = Purse(min((c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None))
+        purse = self._purse
+        purse.limit_usd = min(
+            (c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None
+        )
         groups = [await self._open(group, purse) for group in await self._grouped(cells)]
         for sandbox in self._sandboxes.values():
             await sandbox.ready()
@@ -162,6 +182,12 @@ class Engine:
             self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
         return members
 
+    async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
+        """One more cell after the others have ended, as a launch of its own in a folder that exists; same purse."""
+        self.view.end()
+        (result,) = await self.run([Cell(config, folder, overrides)])
+        return result
+
     async def _grouped(self, cells: Sequence[Cell]) -> list[tuple[Key, list[tuple[Cell, Task, Model]]]]:
         """Cells by what their conversations depend on."""
         groups: dict[str, tuple[Key, list[tuple[Cell, Task, Model]]]] = {}
@@ -169,7 +195,8 @@ class Engine:
             task = load_task(cell.config.task)
             model = await self._model(cell.config, task)
             key = rollout_key(cell.config, task, model)
-            groups.setdefault(key.digest, (key, []))[1].append((cell, task, model))
+            apart = "" if clippable(model) else str(budgets.from_config(cell.config.limits))
+            groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
         return list(groups.values())
 
     async def _open(self, group: tuple[Key, list[tuple[Cell, Task, Model]]], purse: Purse) -> _Group:
@@ -179,7 +206,8 @@ class Engine:
         first, task, model = cells[0]
         count = max(planned(cell.config.runs) for cell, _, _ in cells)
         store = Store(Path(first.config.store))
-        known = store.find(first.config.task["name"], key, wanted, count, first.config.reuse)
+        reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
+        known = store.find(first.config.task["name"], key, wanted, count, reuse)
         sandbox = await self._sandbox(first.config, preloads(task.spec(0)))
         source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
         members = [
@@ -296,6 +324,11 @@ class Engine:
             member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
         write_cell(member.cell.folder, member.runs, member.summary, manifest(member))
         self.view.cell_done(member.cell.index, member.summary)
+
+
+def clippable(model: Model) -> bool:
+    """Whether the model's requests do not depend on the budget. A fixed thinking budget must fit below `max_tokens`."""
+    return model.floor <= 1
 
 
 def manifest(member: CellResult) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""Samples the recommended cell afresh, at its own limits, and tests what the landscape predicted for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.config import Config
+from evalkit.landscape.files import finite
+from evalkit.landscape.recommend import number, rate_text, share
+from evalkit.landscape.survey import Landscape, PanelResult
+from evalkit.landscape.write import write
+from evalkit.saved import with_knob, write_config
+from evalkit.stats.comparisons import Comparison, compare
+from evalkit.stats.intervals import wilson
+
+if TYPE_CHECKING:
+    from evalkit.engine import CellResult, Engine
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the landscape says about one setting."""
+
+    knobs: dict[str, float]
+    """Every swept nested knob and the recommended one."""
+    passed: int
+    runs: int
+
+
+async def confirm(engine: Engine, folder: Path, landscape: Landscape, results: Sequence[CellResult]) -> Landscape:
+    """Sample, compare, report: to the console, into the landscape's files, and as a launch beside the sweep."""
+    chosen = next((result for result in landscape.panels if result.best and result.panel.top), None)
+    if chosen is None:
+        reason = "no setting to confirm: " + _why_not(landscape)
+        engine.view.note(f"confirm=true: {reason}.")
+        return _keep(folder, landscape, {"done": False, "reason": reason})
+    predicted = predict(chosen)
+    config = fresh_config(chosen, predicted)
+    target = folder.with_name(folder.name + "-confirmation")
+    overrides = {name: number(value).replace(",", "") for name, value in predicted.knobs.items()}
+    write_config(target, config, overrides)
+    fresh = await engine.sample_apart(config, target, overrides)
+    assert fresh.summary is not None
+    passed, runs = fresh.summary.passed, fresh.summary.rate.runs
+    comparison = compare(predicted.passed, predicted.runs, passed, runs, landscape.confidence)
+    sentence = describe(predicted, passed, runs, comparison, landscape.confidence)
+    engine.view.note(sentence)
+    facts = {
+        "done": True,
+        "setting": {name: finite(value) for name, value in predicted.knobs.items()},
+        "seed": config.runs.seed,
+        "predicted": {"passed": predicted.passed, "runs": predicted.runs},
+        "fresh": {"passed": passed, "runs": runs, "errors": fresh.summary.errors},
+        "difference": comparison.difference,
+        "interval": {"low": comparison.interval.low, "high": comparison.interval.high},
+        "p_value": comparison.p_value,
+        "test": comparison.method,
+        "agrees": not comparison.differs(landscape.confidence),
+        "sentence": sentence,
+    }
+    return _keep(folder, landscape, facts)
+
+
+def predict(chosen: PanelResult) -> Prediction:
+    """The first recommended setting of a panel and the rate that its curve has there."""
+    best = chosen.best
+    assert best is not None and best.value is not None
+    return Prediction({**chosen.anchor.at, best.knob: best.value}, best.passed, best.runs)
+
+
+def fresh_config(chosen: PanelResult, predicted: Prediction) -> Config:
+    """The setting as a config of its own: its own limits, no rollout reused, and a seed that draws afresh."""
+    top = chosen.panel.top
+    assert top is not None
+    config = top.cell.config
+    for name, value in predicted.knobs.items():
+        is_limit = name.startswith("limits.")
+        config = with_knob(config, name, (None if value == math.inf else int(value)) if is_limit else value)
+    fresh = {
+        "reuse": "never",
+        "confirm": False,
+        "runs.seed": config.runs.seed + 1,
+        "runs.until": "count",  # the test is for a number of runs that was fixed beforehand
+        "runs.count": predicted.runs,
+    }
+    for name, setting in fresh.items():
+        config = with_knob(config, name, setting)
+    return config
+
+
+def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparison, confidence: float) -> str:
+    """The outcome of the test in one sentence, whichever it was."""
+    setting = ", ".join(f"{name}={number(value)}" for name, value in predicted.knobs.items())
+    low, high = 100 * comparison.interval.low, 100 * comparison.interval.high
+    outcome = (
+        "REFUTED: these differ, do not trust clipping here"
+        if comparison.differs(confidence)
+        else "nothing speaks against the prediction"
+    )
+    return (
+        f"Confirmation at {setting}: predicted {share(predicted.passed / predicted.runs)}, sampled afresh "
+        f"{rate_text(passed, runs, wilson(passed, runs, confidence))}, difference {low:+.0f} to {high:+.0f} points "
+        f"({comparison.method}, p = {comparison.p_value:.2g}): {outcome}."
+    )
+
+
+def _why_not(landscape: Landscape) -> str:
+    if all(result.panel.top is None for result in landscape.panels):
+        return "every cell was sampled at its own limits already"
+    return "no knob leads into the band"
+
+
+def _keep(folder: Path, landscape: Landscape, facts: dict[str, Any]) -> Landscape:
+    confirmed = replace(landscape, confirmation=facts)
+    write(folder, confirmed)
+    return confirmed

@@ -1,0 +1,96 @@
+"""Configurations in output directories: read back as they were composed, and written where no Hydra job did it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.config import Config, check
+from evalkit.errors import UserError
+from evalkit.store import write_atomically
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def read_node(folder: Path) -> DictConfig:
+    """The composed config of an output directory, unresolved. Raises `UserError` if there is none."""
+    import yaml
+    from omegaconf import DictConfig, OmegaConf
+
+    path = folder / ".hydra" / "config.yaml"
+    try:
+        node = OmegaConf.load(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder} is no output directory of a launch: it has no .hydra/config.yaml") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store") from error
+    if not isinstance(node, DictConfig):
+        raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store")
+    return node
+
+
+def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
+    """The config of an output directory with `key=value` overrides, checked. `UserError` for whatever is wrong."""
+    from evalkit.launch import typed
+
+    node = read_node(folder)
+    for override in overrides:
+        _apply(node, override)
+    config = typed(node)
+    check(config)
+    return config
+
+
+def _apply(node: DictConfig, override: str) -> None:
+    """One override: an existing key, its value read as YAML like Hydra does for scalars and lists."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    key, _, value = override.partition("=")
+    if not key or "=" not in override:
+        raise UserError(f"{override} is no override: write key=value, such as task.tolerances.output=0.02")
+    if OmegaConf.select(node, key, default=None) is None and not _known(node, key):
+        raise UserError(f"There is no knob {key} in this launch's config: `.hydra/config.yaml` lists all of them")
+    try:
+        OmegaConf.update(node, key, OmegaConf.create(f"value: {value}").value)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"{override} cannot be applied: {str(error).splitlines()[0]}") from error
+
+
+def _known(node: DictConfig, key: str) -> bool:
+    """Whether a key exists although its value is null."""
+    from omegaconf import DictConfig, OmegaConf
+
+    *path, last = key.split(".")
+    holder = OmegaConf.select(node, ".".join(path)) if path else node
+    return isinstance(holder, DictConfig) and last in holder
+
+
+def write_config(folder: Path, config: Config, overrides: Mapping[str, object]) -> None:
+    """`.hydra/config.yaml` and `overrides.yaml`, so that the directory is complete and can be resumed."""
+    import yaml
+
+    own = folder / ".hydra"
+    own.mkdir(parents=True, exist_ok=True)
+    listed = [f"{key}={value}" for key, value in overrides.items()]
+    write_atomically(own / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+    write_atomically(own / "overrides.yaml", yaml.safe_dump(listed, allow_unicode=True))
+
+
+def with_knob(config: Config, knob: str, value: object) -> Config:
+    """A copy of the config with one knob, by its full name, set."""
+    import copy
+
+    changed = copy.deepcopy(config)
+    *path, last = knob.split(".")
+    holder: object = changed
+    for part in path:
+        holder = holder[part] if isinstance(holder, dict) else getattr(holder, part)
+    if isinstance(holder, dict):
+        holder[last] = value
+    else:
+        setattr(holder, last, value)
+    return changed
