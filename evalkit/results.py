@@ -146,12 +146,12 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """One row a run: the swept knobs, then the run's facts; a check's value is in `check.<name>`.
 
-        `passed` is True, False or, for an error, None. Needs pandas (`pip install evalkit[frame]`).
+        `passed` is True, False or, for an error, None. Needs pandas (`pip install evalkit[notebooks]`).
         """
         try:
             import pandas as pd
         except ImportError as error:
-            raise UserError("frame() needs pandas: install it with `pip install 'evalkit[frame]'`") from error
+            raise UserError("frame() needs pandas: install it with `pip install 'evalkit[notebooks]'`") from error
         return pd.DataFrame([_row(cell, index, run) for index, cell in enumerate(self.cells) for run in cell.runs])
 
 

@@ -87,7 +87,6 @@ def test_unfinished_cells_of_a_sweep_are_named(tmp_path: Path) -> None:
 
 
 def test_a_frame_has_a_row_a_run_and_a_column_a_swept_knob(tmp_path: Path) -> None:
-    pytest.importorskip("pandas", reason="pandas is an optional extra")
     frame = evalkit.load(write_sweep(tmp_path / "s", {f"a={n}": some_runs() for n in (1, 2)})).frame()
     assert len(frame) == 24
     assert frame.groupby("a")["passed"].sum().tolist() == [4, 4]
@@ -97,7 +96,7 @@ def test_a_frame_has_a_row_a_run_and_a_column_a_swept_knob(tmp_path: Path) -> No
 
 def test_without_pandas_frame_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(UserError, match="pip install 'evalkit\\[frame\\]'"):
+    with pytest.raises(UserError, match="pip install 'evalkit\\[notebooks\\]'"):
         evalkit.load(write_launch(tmp_path / "a")).frame()
 
 
