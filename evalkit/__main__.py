@@ -23,7 +23,10 @@ class Verb(NamedTuple):
     """One line for the help."""
 
 
-VERBS: dict[str, Verb] = {}
+VERBS: dict[str, Verb] = {
+    "report": Verb("evalkit.report:main", "write report.md and report.html into output directories"),
+    "show": Verb("evalkit.show:main", "read a launch, a sweep or a conversation in the terminal"),
+}
 
 FLAGS = {
     **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--shell-completion", "-sc"), 0),

@@ -88,7 +88,8 @@ def observation(run: RunRecord) -> str:
     word = WORDS[run.outcome]
     message = plain(run.message, one_line=True, limit=MESSAGE_LIMIT).removeprefix(f"{word}: ")
     if run.outcome is Outcome.FAILED and run.label:
-        message = f"{run.label}: {message}" if message else run.label
+        label = plain(run.label, one_line=True)
+        message = f"{label}: {message}" if message else label
     return message + (" (LEAKED: do not trust this run)" if run.leaked else "")
 
 
