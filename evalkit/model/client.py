@@ -13,7 +13,7 @@ import httpx2
 from anthropic.resources.messages import DEPRECATED_MODELS
 
 from evalkit.config import ModelConfig
-from evalkit.errors import UserError
+from evalkit.errors import ProviderError, UserError
 from evalkit.model import faults
 from evalkit.model.answers import SENT, WholeAnswer, read_message
 from evalkit.model.api import Request, Response
@@ -182,6 +182,8 @@ class AnthropicModel:
         except anthropic.NotFoundError as error:
             raise faults.unknown_model(self.id, self._where, await self._listed()) from error
         except anthropic.AnthropicError as error:
+            if self._player is not None and isinstance(error, anthropic.BadRequestError):  # a player's own sentence
+                raise (UserError if first else ProviderError)(faults.words(error)) from error
             raise faults.translate(error, self._where, first=first, reached=self._answered) from error
         self._answered = True
         sent = raw.http_response.extensions[SENT]

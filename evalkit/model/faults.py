@@ -58,14 +58,22 @@ def unknown_model(model: str, where: str, listed: Sequence[str]) -> UserError:
     return UserError(f"{where} does not know the model {model}: {hint}It lists {', '.join(listed)}")
 
 
+def words(error: anthropic.APIStatusError) -> str:
+    """The endpoint's own message, whatever the shape of its error."""
+    inner = _inner(error)
+    message = inner.get("message") if isinstance(inner, dict) else inner
+    return str(message or error.message)
+
+
+def _inner(error: anthropic.APIStatusError) -> object:
+    return error.body.get("error", error.body) if isinstance(error.body, dict) else error.body
+
+
 def _said(error: Exception) -> str:
-    """The provider's own words, whatever the shape of its error."""
     if isinstance(error, anthropic.APIStatusError):
-        body = error.body
-        inner = body.get("error", body) if isinstance(body, dict) else body
-        message = inner.get("message") if isinstance(inner, dict) else inner
+        inner = _inner(error)
         kind = f" {inner['type']}" if isinstance(inner, dict) and inner.get("type") else ""
-        return f"HTTP {error.status_code}{kind}: {message or error.message}"
+        return f"HTTP {error.status_code}{kind}: {words(error)}"
     if isinstance(error, anthropic.APIConnectionError) and error.__cause__ is not None:
         return str(error.__cause__) or type(error.__cause__).__name__
     return str(error) or type(error).__name__

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import UserError
+from evalkit.errors import ProviderError, UserError
 from evalkit.journal import write_rollout
 from evalkit.model.api import Request
 from evalkit.model.players import Scripted, cut, estimate_tokens
@@ -209,13 +209,13 @@ async def test_another_recording_is_another_identity(opened: Opener, tmp_path: P
 
 async def test_a_replay_does_not_invent_what_was_not_recorded(opened: Opener, tmp_path: Path) -> None:
     model = opened(kind="replay", replay_from=str(recording(tmp_path, 3)))
-    with pytest.raises(UserError, match=r"no rollout of run 4, only of 3: lower runs\.count"):
+    with pytest.raises(UserError, match=r"^\S+ has no rollout of run 4, only of 3: lower runs\.count$"):
         await model.respond(ask(4))
     request = ask(3)
     message = (await model.respond(request)).message
     request = then(request, message)
     request = then(request, (await model.respond(request)).message, "ok")
-    with pytest.raises(Exception, match="ends after 2 turns"):
+    with pytest.raises(ProviderError, match="^the recording of run 3 .* ends after 2 turns"):
         await model.respond(request)
 
 
