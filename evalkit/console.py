@@ -189,7 +189,7 @@ def header(cells: list[CellInfo]) -> list[str]:
     first = cells[0]
     once = "one after the other" if first.concurrency == 1 else f"{first.concurrency} at once"
     rows = [
-        ("model", first.model + (" (simulated: measures no LLM)" if first.simulated else "")),
+        ("model", _model(first)),
         ("runs", f"{first.runs:,}, {once}"),
         ("limits", first.limits),
         ("sandbox", first.isolation),
@@ -200,6 +200,12 @@ def header(cells: list[CellInfo]) -> list[str]:
         rows[2:3] = [("sweep", f"{counted(len(cells), 'cell')} over {', '.join(first.overrides)}")]
     title = f"{first.title} ({first.task})" if len({cell.task for cell in cells}) == 1 else "Several tasks"
     return [plain(title, one_line=True)] + [f"  {name:<9}{plain(text, one_line=True)}" for name, text in rows if text]
+
+
+def _model(cell: CellInfo) -> str:
+    if not cell.simulated:
+        return cell.model
+    return f"{cell.model} ({'' if cell.model == 'simulated' else 'simulated: '}measures no LLM)"
 
 
 def _knobs(overrides: Mapping[str, str]) -> str:
