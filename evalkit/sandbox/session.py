@@ -35,7 +35,10 @@ class LocalSession:
         """Execute a program. See `evalkit.sandbox.api.Session`."""
         request = {"op": "run", "code": code, "persistent": persistent, "preload": list(preload)}
         async with self._turn:
-            return _output(await self._ask(request, timeout_s=timeout_s))
+            answer = await self._ask(request, timeout_s=timeout_s)
+            if answer.header.get("leftovers") is True and self._child:
+                self._child.kill("its threads outlived its program")  # they would print into the next call
+            return _output(answer)
 
     async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:
         """Execute `source` and keep its function `name`. See `evalkit.sandbox.api.Session`."""

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -103,7 +104,9 @@ class Worker:
             self.programs += 1
             names, number = self.names, self.programs
         program.execute(header["code"], names, number)
-        return {"kind": "ok"}, b""
+        if header["persistent"]:
+            return {"kind": "ok"}, b""
+        return {"kind": "ok", "leftovers": _join_threads()}, b""
 
     def do_define(self, header: dict[str, Any], _: bytes) -> Reply:
         """Execute the source of a function and keep the function."""
@@ -155,6 +158,15 @@ class Worker:
 def _stream(descriptor: int) -> io.TextIOWrapper:
     raw = io.FileIO(descriptor, "w", closefd=False)
     return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _join_threads() -> bool:
+    """Wait for threads as the end of a program does; whether daemon threads still run."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        if not thread.daemon:
+            thread.join()
+    return any(thread.daemon for thread in others)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Tests of evalkit/sandbox, against real children at every level that this machine offers."""
