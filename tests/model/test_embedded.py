@@ -215,7 +215,7 @@ async def test_a_replay_does_not_invent_what_was_not_recorded(opened: Opener, tm
     message = (await model.respond(request)).message
     request = then(request, message)
     request = then(request, (await model.respond(request)).message, "ok")
-    with pytest.raises(ProviderError, match="^the recording of run 3 .* ends after 2 turns"):
+    with pytest.raises(ProviderError, match=r"^the recording of run 3 .* ends after 2 turns"):
         await model.respond(request)
 
 
