@@ -1,7 +1,7 @@
 """Which mistake was made: submitted values compared with what every known mistake would have given.
 
-The nearest hypothesis wins (root mean square over all entries); the right answer is one of them, for submissions that
-were computed right but roughly. If none is near, the shape of the weights decides.
+The nearest hypothesis wins (root mean square, every matrix counting alike); the right answer is one of them, for
+submissions that were computed right but roughly. If none is near, the weights themselves decide.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Hypotheses:
     names: tuple[str, ...]
     categories: tuple[str, ...]
     vectors: Array
+    shares: Array
+    """Of each entry in a mean square in which every matrix counts alike."""
 
 
 @lru_cache(maxsize=256)
@@ -49,7 +51,10 @@ def hypotheses(spec: Spec) -> Hypotheses:
             names.append(mistake.name)
             categories.append(mistake.category)
             vectors.append(vector)
-    return Hypotheses(tuple(names), tuple(categories), np.array(vectors))
+    shares = flat(
+        {key: np.full(matrix.shape, 1 / (matrix.size * len(spec.exact))) for key, matrix in spec.exact.items()}
+    )
+    return Hypotheses(tuple(names), tuple(categories), np.array(vectors), shares)
 
 
 def separation(spec: Spec) -> float:
@@ -67,15 +72,15 @@ def diagnose(answer: Mapping[str, Array], spec: Spec) -> dict[str, Any]:
     """`nearest` hypothesis, its root mean square `distance`, and the `category` that a failure would have."""
     known = hypotheses(spec)
     entries = np.clip(flat(answer), -1e6, 1e6)
-    distances = np.sqrt(np.mean((known.vectors - entries) ** 2, axis=1))
+    distances = np.sqrt((known.vectors - entries) ** 2 @ known.shares)
     nearest = int(np.argmin(distances))
     largest = float(np.abs(entries - known.vectors[nearest]).max())
     category = known.categories[nearest]
     if distances[nearest] >= NEAR or (known.names[nearest] == RIGHT and largest >= ROUGH):
         category = _by_shape(answer, spec)
     leak = _mask_category(answer, spec)
-    if leak and category not in MASK_CATEGORIES:
-        category = leak
+    if (category in MASK_CATEGORIES) != (leak is not None):  # the weights themselves are better evidence
+        category = leak or _by_shape(answer, spec)
     return {"nearest": known.names[nearest], "distance": float(distances[nearest]), "category": category}
 
 

@@ -57,6 +57,8 @@ CHOICES = {
     "success": ("any", "full"),
 }
 LONGEST, WIDEST, MOST_HEADS = 64, 64, 16
+MOST_NUMBERS = 2400
+"""Of an answer: printed in full, so many fit into what python_expression gives back (sandbox.output_kb)."""
 PUBLISHED_LENGTH, PUBLISHED_WIDTH = 4, 3
 
 
@@ -96,6 +98,12 @@ def _check_heads(config: Config) -> None:
         )
     if config.layer_norm and width < 2:
         raise UserError("task.layer_norm=true needs 2 columns or more: widen task.heads or set task.layer_norm=false")
+    numbers = config.sequence_length * (len(heads) * config.sequence_length + width * (3 + config.layer_norm))
+    if numbers > MOST_NUMBERS:
+        raise UserError(
+            f"the answer would hold {numbers:,} numbers and may hold {MOST_NUMBERS:,}: lower task.sequence_length or "
+            "shorten task.heads"
+        )
     published = config.sequence_length == PUBLISHED_LENGTH and width == PUBLISHED_WIDTH
     if config.data == "published" and not published:
         raise UserError(

@@ -39,6 +39,7 @@ SEEDED_VARIANTS = (
     ("sequence_length=9", "heads=[{qk: 3, v: 2}, {qk: 2, v: 3}]", "position_encoding=sinusoidal"),
     ("heads=[{qk: 1, v: 3}, {qk: 2, v: 1}, {qk: 3, v: 2}]", "residual=true", "layer_norm=true", "mask=future"),
     ("position_encoding=none", "values_from=values"),
+    ("sequence_length=40", "heads=[{qk: 6, v: 6}]"),
 )
 """The same on fresh numbers."""
 
