@@ -93,7 +93,11 @@ class Seen:
     @property
     def work(self) -> tuple[int, int]:
         """Python steps and tensor operations."""
-        return self.call.work.get("python", 0), self.call.work.get("tensor", 0)
+        return _work(self.call)
+
+
+def _work(call: Call) -> tuple[int, int]:
+    return call.work.get("python", 0), call.work.get("tensor", 0)
 
 
 async def _measure_cases(session: Session, spec: Spec) -> Measurement:
@@ -101,6 +105,8 @@ async def _measure_cases(session: Session, spec: Spec) -> Measurement:
     faults: list[Fault] = []
     for case in spec.cases():
         call = await _call(session, spec, case)
+        if call.kind == "died" and faults:
+            break  # its earlier answer was forged, and the child is gone for that
         if call.kind in ("raised", "timeout", "died"):
             return Measurement(fault=_crash(call.kind, call.error, _words(case), spec))
         fault = _form_fault(call, case, spec)
@@ -168,7 +174,8 @@ async def _growth_faults(session: Session, spec: Spec, seen: Sequence[Seen]) -> 
     base, *larger = seen[spec.config.hidden.count :]
     faults = []
     for one in larger:
-        if grows(base.work, one.work, spec.config.hidden.growth) or await _clock_grows(session, spec, base, one):
+        counted = grows(base.work, one.work, spec.config.hidden.growth) and await _goes_on(session, spec, base, one)
+        if counted or await _clock_grows(session, spec, base, one):
             (steps, operations), (more_steps, more_operations) = base.work, one.work
             faults.append(
                 Fault(
@@ -178,6 +185,13 @@ async def _growth_faults(session: Session, spec: Spec, seen: Sequence[Seen]) -> 
                 )
             )
     return faults
+
+
+async def _goes_on(session: Session, spec: Spec, base: Seen, one: Seen) -> bool:
+    """Whether work grows on beyond `one`. A branch that only larger sizes take is a step, a loop has no end."""
+    units = spec.config.hidden.growth
+    further = await _call(session, spec, spec.larger(base.case.sizes, one.case.sizes.label, 2 * units))
+    return further.kind != "ok" or grows(one.work, _work(further), units)
 
 
 def grows(small: tuple[int, int], large: tuple[int, int], units: int) -> bool:

@@ -57,41 +57,61 @@ class Case:
         return self.query, self.key_cache, self.value_cache, self.block_table, self.context_lens
 
 
+GROWING = ("batch", "context length", "heads", "blocks")
+"""Sizes with which the work of a vectorized function does not grow."""
+
+
 def draw_sizes(config: Config, rng: np.random.Generator) -> list[Sizes]:
-    """The hidden cases, then five more between which one size at a time grows by `hidden.growth`.
+    """The hidden cases, then five more: one to compare with, and one for each size that grows.
 
     Lengths and batch sizes of all of them are drawn, so that no submission can tell them apart.
     """
-    hidden, block = config.hidden, config.block_size
-    shortest, longest = hidden.context_lengths
-    if config.sliding_window:
-        longest = max(longest, config.sliding_window + block + 1)  # else the window would change nothing
-
-    def lengths(batch: int) -> list[int]:
-        drawn = rng.integers(shortest, longest, batch, endpoint=True)
-        return [int(n) for n in np.where(drawn % block == 0, np.maximum(drawn - 1, shortest), drawn)]
-
-    def sizes(label: str, context_lens: list[int], kv_heads: int = config.kv_heads, spare: int = 2) -> Sizes:
-        heads = kv_heads * (config.num_heads // config.kv_heads)
-        return Sizes(label, tuple(context_lens), heads, kv_heads, spare, spare)
-
+    hidden = config.hidden
     cases = []
     for index in range(hidden.count):
-        lens = lengths(hidden.batch_sizes[index % len(hidden.batch_sizes)])
-        if index == 0:  # the edges: full blocks, a single position, the longest context
-            lens = [longest, block, 1, *lens[3:]][: max(len(lens), 1)]
-        cases.append(sizes(f"case {index + 1}", lens))
-    base = lengths(int(rng.integers(3, 4, endpoint=True)))
-    more = hidden.growth
-    longer = [n + more * block for n in base]
-    return [
-        *cases,
-        sizes("base", base),
-        sizes("batch", base + lengths(more)),
-        sizes("context length", longer),
-        sizes("heads", base, kv_heads=config.kv_heads + more),
-        sizes("blocks", base, spare=2 + more),
-    ]
+        lens = _draw_lengths(config, hidden.batch_sizes[index % len(hidden.batch_sizes)], rng)
+        if index == 0:
+            lens = (*_edges(config), *lens[3:])[: len(lens)]
+        cases.append(_sizes(config, f"case {index + 1}", lens))
+    base = _sizes(config, "base", _draw_lengths(config, int(rng.integers(3, 4, endpoint=True)), rng))
+    return [*cases, base, *(grow(config, base, what, hidden.growth, rng) for what in GROWING)]
+
+
+def grow(config: Config, base: Sizes, what: str, units: int, rng: np.random.Generator) -> Sizes:
+    """`base` with so many more sequences, blocks of context, key/value heads, or blocks that nobody uses."""
+    lens, kv_heads = base.context_lens, base.num_kv_heads
+    if what == "batch":
+        lens += _draw_lengths(config, units, rng)
+    elif what == "context length":
+        lens = tuple(n + units * config.block_size for n in lens)
+    elif what == "heads":
+        kv_heads += units
+    return _sizes(config, what, lens, kv_heads, base.spare_blocks + units * (what == "blocks"))
+
+
+def _sizes(config: Config, label: str, lens: tuple[int, ...], kv_heads: int = 0, spare: int = 2) -> Sizes:
+    kv_heads = kv_heads or config.kv_heads
+    return Sizes(label, lens, kv_heads * config.num_heads // config.kv_heads, kv_heads, spare, spare)
+
+
+def _range(config: Config) -> tuple[int, int]:
+    shortest, longest = config.hidden.context_lengths
+    if config.sliding_window:
+        longest = max(longest, config.sliding_window + config.block_size + 1)  # else the window would change nothing
+    return shortest, longest
+
+
+def _draw_lengths(config: Config, batch: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """Context lengths, full blocks avoided where there is a choice."""
+    shortest, longest = _range(config)
+    drawn = rng.integers(shortest, longest, batch, endpoint=True)
+    return tuple(int(n) for n in np.where(drawn % config.block_size == 0, np.maximum(drawn - 1, shortest), drawn))
+
+
+def _edges(config: Config) -> tuple[int, ...]:
+    """The longest context, a block that is just full, and the shortest."""
+    shortest, longest = _range(config)
+    return longest, min(max(config.block_size, shortest), longest), shortest
 
 
 def build(config: Config, sizes: Sizes, rng: np.random.Generator) -> Case:

@@ -43,7 +43,7 @@ class Spec:
             self.facts,
             cache_heads="num_kv_heads" if grouped else "num_heads",
             kv_sizes=f" num_kv_heads is {config.kv_heads}," if grouped else "",
-            group_stays=" (the same number of query heads for each key/value head)" if grouped else "",
+            group_stays=" The number of query heads for each key/value head is always the same." if grouped else "",
             attention=_attention(config),
             accuracy=f"{config.stated_accuracy:g}",
             time_limit=f"{config.time_limit_s:g}",
@@ -72,6 +72,11 @@ class Spec:
         rng = np.random.default_rng([self.config.hidden.seed, self.seed])
         return [inputs.build(self.config, sizes, rng) for sizes in inputs.draw_sizes(self.config, rng)]
 
+    def larger(self, base: inputs.Sizes, what: str, units: int) -> inputs.Case:
+        """A case of `base` with `what` grown by so many units."""
+        rng = np.random.default_rng([self.config.hidden.seed, self.seed, units])
+        return inputs.build(self.config, inputs.grow(self.config, base, what, units, rng), rng)
+
     def reference(self, case: inputs.Case) -> np.ndarray:
         """The exact output for one of them."""
         return reference.attend(self.config, case)
@@ -80,15 +85,17 @@ class Spec:
 def _attention(config: Config) -> str:
     """What is computed, in one sentence and as many more as the variant needs."""
     window, cap = config.sliding_window, config.logit_softcap
-    positions = "0 … context_len−1"
-    if window:
-        positions = f"max(0, context_len−{window}) … context_len−1 (a sliding window of {window})"
+    first = f"max(0, context_len−{window})" if window else "0"
     scores = "q·Kᵀ / sqrt(head_dim)"
-    lines = [f"`softmax(scores) · V` over the positions {positions} only, separately for each sequence and head,"]
+    lines = [
+        f"`softmax(scores) · V` over the positions {first} … context_len−1 only, separately for each sequence and head,"
+    ]
     if cap:
         lines.append(f"where `scores = {cap:g} · tanh(({scores}) / {cap:g})` (a soft cap of the logits).")
     else:
         lines.append(f"where `scores = {scores}`.")
+    if window:
+        lines.append(f"Positions before these are outside the sliding window of {window} and take no part.")
     if config.num_kv_heads is not None:
         lines.append(
             "Grouped-query attention: query head `h` reads key/value head `h // (num_heads // num_kv_heads)` of the "

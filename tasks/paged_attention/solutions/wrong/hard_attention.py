@@ -14,5 +14,7 @@ def paged_attention_decode(query, key_cache, value_cache, block_table, context_l
     scores = torch.einsum("bhd,bhnd->bhn", query, keys) / math.sqrt(head_dim)
     position = torch.arange(keys.shape[2], device=query.device)
     outside = position >= context_lens[:, None]
-    weights = torch.nn.functional.one_hot(scores.masked_fill(outside[:, None], float("-inf")).argmax(-1), scores.shape[-1]).to(query.dtype)
+    weights = torch.nn.functional.one_hot(
+        scores.masked_fill(outside[:, None], float("-inf")).argmax(-1), scores.shape[-1]
+    ).to(query.dtype)
     return torch.einsum("bhn,bhnd->bhd", weights, values)
