@@ -204,6 +204,9 @@ def _with_sentence(
 
 def _words_for_range(found: Recommendation, curve: Curve, confidence: float) -> str:
     assert found.low is not None and found.value is not None and found.enters and found.leaves
+    rate = rate_text(found.passed, found.runs, found.interval)
+    if found.low == curve.steps[0].value and found.high is None:
+        return f"`{curve.knob}` is in the band whatever it is; at {number(found.value)} the rate is {rate}"
     low, high = inward(found.low, curve.end if found.high is None else found.high)
     at_start = found.low == curve.steps[0].value
     if found.high is None:
@@ -218,7 +221,6 @@ def _words_for_range(found: Recommendation, curve: Curve, confidence: float) -> 
     if found.high is not None or found.leaves.low <= curve.end:
         bounds.append(f"leaves it at {_span(found.leaves, curve)}")
     sure = f" ({100 * confidence:g} %: {', '.join(bounds)})" if bounds else ""
-    rate = rate_text(found.passed, found.runs, found.interval)
     return f"set `{curve.knob}` {where}{sure}; at {number(found.value)} the rate is {rate}"
 
 

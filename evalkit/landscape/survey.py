@@ -27,6 +27,9 @@ log = logging.getLogger("evalkit")
 CURVE_POINTS = 50_000
 """More curves than have so many points together are left out: those through the recommended cell are always there."""
 
+MOST_LINES = 20
+"""On the console."""
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -291,6 +294,8 @@ def _lines(
     for view in panel_results:
         name = ", ".join(f"{knob}={value}" for knob, value in view.panel.fixed.items())
         lines += [f"{name}: {text}" if name else text for text in sentences(view)]
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} more, all in landscape.json."]
     return lines
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.landscape.files import as_csv, as_json
+from evalkit.landscape.page import as_html
+from evalkit.landscape.picture import as_png
 from evalkit.landscape.survey import Landscape, survey
 from evalkit.store import write_atomically
 
@@ -25,4 +27,6 @@ def write(folder: Path, landscape: Landscape) -> None:
     """Write the files of a landscape; the JSON last, so that it is there only with the others."""
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "landscape.csv", as_csv(landscape))
+    (folder / "landscape.png").write_bytes(as_png(landscape))
+    write_atomically(folder / "landscape.html", as_html(landscape))
     write_atomically(folder / "landscape.json", as_json(landscape))

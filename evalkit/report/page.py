@@ -48,12 +48,14 @@ def sweep_page(results: Results) -> str:
     return document(title, body)
 
 
-def document(title: str, body: str, *, scripts: Sequence[str] = (), data: str = "") -> str:
+def document(
+    title: str, body: str, *, scripts: Sequence[str] = (), data: str = "", own_style: str = "", own_script: str = ""
+) -> str:
     """A whole page around `body`. Only the style and the script that evalkit ships can act in it: both are named by
     their hash in a policy that forbids everything else, the network included. `data` stands last, so that the page
     can be used while a browser still reads it."""
-    style = _asset("page.css")
-    script = "".join(_asset(name) for name in scripts)
+    style = _asset("page.css") + own_style
+    script = "".join(_asset(name) for name in scripts) + own_script
     script = f'"use strict";\n(() => {{\n{script}}})();\n' if scripts else ""
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script) if script else _NONE}; {_REST}"
     parts = {

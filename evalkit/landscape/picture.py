@@ -1,0 +1,208 @@
+"""landscape.png: a curve with its band for one nested knob, heat maps for two and more, dots where there is none."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalkit.landscape.curves import Curve
+from evalkit.landscape.grids import Scale, Slice, edges, scale, slices
+from evalkit.landscape.recommend import number
+from evalkit.landscape.survey import Landscape, PanelResult, Spot
+from evalkit.stats.intervals import wilson
+from evalkit.stats.verdict import Band
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_PLOTS = 24
+GREEN, BLUE, GREY = "#1a7f37", "#0550ae", "#57606a"
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.titlesize": 9,
+    "figure.dpi": 130,
+    "savefig.dpi": 130,
+}
+
+Plot = tuple[str, PanelResult, Slice | None]
+"""Title, panel, and for a heat map which slice of it."""
+
+
+def as_png(landscape: Landscape) -> bytes:
+    """The picture. The same landscape gives the same bytes (with the same matplotlib)."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}):
+        plots = _plots(landscape)
+        columns = min(len(plots), 4 if len(plots) > 4 else 2 if len(plots) > 1 else 1)
+        rows = math.ceil(len(plots) / columns)
+        width = 6.4 if len(plots) == 1 else 3.9 * columns
+        figure = Figure(figsize=(width, 3.6 * rows + 0.7), layout="constrained")
+        FigureCanvasAgg(figure)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        flat = [axes for row in grid for axes in row]
+        for axes in flat[len(plots) :]:
+            axes.set_visible(False)
+        for axes, (title, result, part) in zip(flat, plots, strict=False):
+            _draw(figure, axes, landscape, result, part)
+            axes.set_title(title, pad=14)  # the topmost cells stand out of their map
+        figure.suptitle(_title(landscape, len(plots)), fontsize=11)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _title(landscape: Landscape, drawn: int) -> str:
+    simulated = any(result.simulated for result in landscape.panels)
+    return (
+        f"{landscape.title}{' (simulated: measures no LLM)' if simulated else ''}\npass rate, target {landscape.band}"
+    )
+
+
+def _plots(landscape: Landscape) -> list[Plot]:
+    if all(not result.panel.axes for result in landscape.panels):
+        return [("", landscape.panels[0], None)]
+    plots: list[Plot] = []
+    for result in landscape.panels:
+        name = ", ".join(f"{knob}={value}" for knob, value in result.panel.fixed.items())
+        if len(result.panel.axes) < 2 or result.nest is None:
+            plots.append((name, result, None))
+            continue
+        across, up = (axis.knob for axis in result.panel.axes[:2])
+        for part in slices(result, across, up, (160, 120)):
+            fixed = ", ".join(f"{short(knob)}={number(value)}" for knob, value in part.at.items())
+            plots.append((", ".join(filter(None, (name, fixed))), result, part))
+    return plots[:MOST_PLOTS]
+
+
+def _draw(figure: Figure, axes: Axes, landscape: Landscape, result: PanelResult, part: Slice | None) -> None:
+    if part is not None:
+        _heat_map(figure, axes, result, part, landscape.band)
+    elif len(result.panel.axes) == 1:
+        _curve(axes, result, landscape.band, landscape.confidence)
+    else:
+        spots = [spot for each in landscape.panels for spot in each.spots] if not result.panel.axes else result.spots
+        _dots(axes, spots, landscape.band)
+
+
+def short(knob: str) -> str:
+    """The last part of a knob's name."""
+    return knob.rpartition(".")[2]
+
+
+def _curve(axes: Axes, result: PanelResult, band: Band, confidence: float) -> None:
+    """The whole step function with its pointwise interval, and the swept cells with both kinds."""
+    axis = result.panel.axes[0]
+    _target(axes, band, horizontal=True)
+    places = {spot.index: spot.at[axis.knob] for spot in result.spots}
+    if result.nest is not None and result.curves:
+        shown = scale(axis, result.nest)
+        _steps(axes, result.curves[0], shown, confidence)
+        _x_axis(axes, shown)
+        places = {index: min(place, shown.high) for index, place in places.items()}
+    for spot in result.spots:
+        if spot.rate is not None:
+            place = places[spot.index]
+            axes.vlines(place, spot.simultaneous.low, spot.simultaneous.high, color=BLUE, linewidth=0.8)
+            axes.vlines(place, spot.pointwise.low, spot.pointwise.high, color=BLUE, linewidth=3)
+            axes.plot(place, spot.rate, "o", color=GREEN if spot.in_band else BLUE, markeredgecolor="white", zorder=3)
+    best = result.best
+    if best is not None and best.knob == axis.knob and best.low is not None:
+        high = best.high if best.high is not None else axes.get_xlim()[1]
+        axes.hlines(0.0, best.low, high, color=GREEN, linewidth=6, zorder=4, clip_on=True)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("pass rate")
+    axes.set_xlabel(axis.knob)
+    axes.yaxis.set_major_formatter(_percent)
+
+
+def _percent(value: float, position: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def _steps(axes: Axes, curve: Curve, shown: Scale, confidence: float) -> None:
+    steps = [curve.step(shown.low), *(s for s in curve.steps if shown.low < s.value <= shown.high)]
+    x = [shown.low, *(step.value for step in steps[1:]), shown.high]
+    rates = [step.rate for step in steps]
+    ends = [wilson(step.passed, step.graded, confidence) for step in steps]
+    low, high = [end.low for end in ends], [end.high for end in ends]
+    axes.fill_between(x, [*low, low[-1]], [*high, high[-1]], step="post", color=BLUE, alpha=0.15, linewidth=0)
+    axes.step(x, [*rates, rates[-1]], where="post", color=BLUE, linewidth=1.6)
+
+
+def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band: Band) -> None:
+    """The exact rate everywhere, the borders of the band, and the swept cells with their rates."""
+    nest = result.nest
+    assert nest is not None
+    across, up = part.counts.axes
+    by_name = {axis.knob: axis for axis in result.panel.axes}
+    shown = [scale(by_name[axis.knob], nest) for axis in (across, up)]
+    rates = part.rates.T
+    borders = [edges(axis.values, one.logarithmic) for axis, one in zip((across, up), shown, strict=True)]
+    mesh = axes.pcolormesh(*borders, rates, cmap="Blues", vmin=0, vmax=1, rasterized=True)
+    inside = (rates >= band.low) & (rates <= band.high)
+    if inside.any() and not inside.all() and min(rates.shape) > 1:
+        axes.contour(across.values, up.values, inside.astype(float), levels=[0.5], colors=GREEN, linewidths=1.8)
+    for spot in result.spots:
+        if spot.rate is not None and all(spot.at[knob] == value for knob, value in part.at.items()):
+            x, y = (min(spot.at[one.knob], one.high) for one in shown)
+            colour = GREEN if spot.in_band else "white" if spot.rate > 0.6 else "#1b1f24"
+            axes.plot(
+                x,
+                y,
+                "o",
+                markersize=15,
+                color="white" if spot.in_band else "none",
+                markeredgecolor=colour,
+                clip_on=False,
+            )
+            axes.annotate(f"{100 * spot.rate:.0f}", (x, y), ha="center", va="center", fontsize=7.5, color=colour)
+    _x_axis(axes, shown[0])
+    axes.set_yscale("log" if shown[1].logarithmic else "linear")
+    axes.set_ylim(borders[1][0], borders[1][-1])
+    axes.set_xlim(borders[0][0], borders[0][-1])
+    axes.set_xlabel(across.knob)
+    axes.set_ylabel(up.knob)
+    bar = figure.colorbar(mesh, ax=axes, format=_percent)
+    for edge in (band.low, band.high):
+        bar.ax.axhline(edge, color=GREEN, linewidth=2)
+
+
+def _x_axis(axes: Axes, shown: Scale) -> None:
+    axes.set_xscale("log" if shown.logarithmic else "linear")
+    axes.set_xlim(shown.low, shown.high + (shown.high - shown.low) * 0.02)
+    if not shown.logarithmic and shown.high >= 1000:
+        axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
+
+
+def _dots(axes: Axes, spots: Sequence[Spot], band: Band) -> None:
+    """One row a cell: for knobs that need rollouts of their own."""
+    _target(axes, band, horizontal=False)
+    for row, spot in enumerate(spots):
+        if spot.rate is not None:
+            axes.hlines(row, spot.simultaneous.low, spot.simultaneous.high, color=BLUE, linewidth=0.8)
+            axes.hlines(row, spot.pointwise.low, spot.pointwise.high, color=BLUE, linewidth=3)
+            axes.plot(spot.rate, row, "o", color=GREEN if spot.in_band else BLUE, markeredgecolor="white", zorder=3)
+    axes.set_yticks(range(len(spots)), [_name(spot.overrides) for spot in spots])
+    axes.set_ylim(len(spots) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("pass rate")
+    axes.xaxis.set_major_formatter(_percent)
+
+
+def _name(overrides: Mapping[str, Any]) -> str:
+    text = ", ".join(f"{short(knob)}={value}" for knob, value in overrides.items())
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _target(axes: Axes, band: Band, *, horizontal: bool) -> None:
+    span = axes.axhspan if horizontal else axes.axvspan
+    span(band.low, band.high, color=GREEN, alpha=0.12, linewidth=0)
