@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -104,13 +105,10 @@ def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
     shown = figures(summary, simulated=simulated)
     indent = max(len(name) for name, _ in shown) + 2
     for name, text in shown:
-        yield from textwrap.wrap(
-            f"{name + ':':<{indent}}{text}",
-            WIDTH,
-            subsequent_indent=" " * indent,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-        )
+        kept = re.sub(r"(pass[@^]\d+) ", "\\1\N{NO-BREAK SPACE}", text)  # a name stays beside its figure
+        first = f"{name + ':':<{indent}}{kept}"
+        for line in textwrap.wrap(first, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False):
+            yield line.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _interval(summary: Summary) -> str | None:
