@@ -48,7 +48,7 @@ class LiveDisplay:
     def print(self, line: str) -> None:
         """One line above the display; nothing in it is read as markup."""
         style = STYLES.get(line[:1], "") if line[1:2] == " " else ""
-        self.console.print(Text(line, style=style), soft_wrap=True)
+        self.console.print(Text(line, style=style, overflow="fold"))
 
 
 class _Screen:
