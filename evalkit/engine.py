@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,21 +18,19 @@ from evalkit.errors import SandboxError
 from evalkit.keys import code_digest, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
-from evalkit.model import open_model
 from evalkit.model.api import Model
 from evalkit.output import git_commit, versions, write_cell
 from evalkit.registry import load_task
 from evalkit.rollout import Ending, Rollout, Turn
 from evalkit.run import Run, without_submission
 from evalkit.sampling import Purse, Source
-from evalkit.sandbox import open_sandbox
-from evalkit.sandbox.api import Sandbox
 from evalkit.stats.sequential import UntilDecided
 from evalkit.stats.verdict import Band
 from evalkit.stopping import conclude, planned, watch
 from evalkit.store import Key, Store, digest
-from evalkit.task import Spec, Task
+from evalkit.task import Task
 from evalkit.view import CellInfo, View
+from evalkit.workbench import Workbench
 
 log = logging.getLogger("evalkit")
 
@@ -47,6 +44,8 @@ class Cell:
     overrides: Mapping[str, str] = field(default_factory=dict)
     """The swept knobs with this cell's values."""
     index: int = 0
+    since: float | None = None
+    """Unix time of an earlier launch that goes on here: with `reuse=never`, what was sampled since is its own."""
 
 
 @dataclass
@@ -71,42 +70,69 @@ class CellResult:
         return len(self.runs) == self.asked and all(run.grade for run in self.runs)
 
 
-def run_cells(cells: Sequence[Cell], view: View) -> int:
+class Prepared:
+    """A launch that was checked, with clients that are open and sandboxes that are starting on its event loop."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.bench = Workbench()
+
+    def close(self) -> None:
+        """Close everything, used or not."""
+        self.runner.run(self.bench.close())
+        self.runner.close()
+
+
+def preflight(configs: Sequence[Config]) -> Prepared:
+    """Raise `UserError` for what is wrong with a task, a model or its endpoint, before anything is written.
+
+    What was opened for that is worth keeping: give it to `run_cells`, or close it.
+    """
+    prepared = Prepared()
+    try:
+        prepared.runner.run(_preflight(prepared.bench, configs))
+    except BaseException:
+        prepared.close()
+        raise
+    return prepared
+
+
+async def _preflight(bench: Workbench, configs: Sequence[Config]) -> None:
+    tasks = [load_task(config.task) for config in configs]
+    for config, task in zip(configs, tasks, strict=True):
+        await bench.sandbox(config, spec_of(task, config, 1))
+    checked = set()
+    for config, task in zip(configs, tasks, strict=True):
+        endpoint = digest(vars(config.model))
+        model = await bench.model(config, task)
+        if endpoint not in checked:
+            checked.add(endpoint)
+            await model.check()
+
+
+def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = None) -> int:
     """Run all cells to the end and write their directories. Exit status: 0 if everything was done, else 1."""
-    results = asyncio.run(execute(cells, view))
+    prepared = prepared or Prepared()
+    try:
+        results = prepared.runner.run(execute(cells, view, prepared.bench))
+    finally:
+        prepared.close()
     return 0 if all(result.done for result in results) else 1
 
 
-def preflight(configs: Sequence[Config]) -> None:
-    """Raise `UserError` for what is wrong with a task, a model or its endpoint, before anything is written."""
-    asyncio.run(_preflight(configs))
-
-
-async def _preflight(configs: Sequence[Config]) -> None:
-    checked = set()
-    for config in configs:
-        task = load_task(config.task)
-        spec_of(task, config, 1)
-        if digest(vars(config.model)) not in checked:
-            checked.add(digest(vars(config.model)))
-            model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
-            try:
-                await model.check()
-            finally:
-                await model.close()
-
-
-async def execute(cells: Sequence[Cell], view: View) -> list[CellResult]:
-    """The same on a running event loop, with the results."""
-    async with AsyncExitStack() as stack:
-        engine = Engine(view, stack)
-        try:
-            results = await engine.run(cells)
-            if len(results) > 1:
-                await _map(engine, results)
-            return results
-        finally:
-            view.end()
+async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = None) -> list[CellResult]:
+    """The same on a running event loop, with the results. A `bench` that is given stays open."""
+    own = bench or Workbench()
+    try:
+        engine = Engine(view, own)
+        results = await engine.run(cells)
+        if len(results) > 1:
+            await _map(engine, results)
+        return results
+    finally:
+        view.end()
+        if bench is None:
+            await own.close()
 
 
 async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
@@ -154,11 +180,9 @@ class _Group:
 class Engine:
     """What the cells of one launch share: models, sandboxes, a purse, a view."""
 
-    def __init__(self, view: View, stack: AsyncExitStack) -> None:
-        self.view, self.stack = view, stack
+    def __init__(self, view: View, bench: Workbench) -> None:
+        self.view, self.bench = view, bench
         self._purse = Purse(None)
-        self._sandboxes: dict[str, Sandbox] = {}
-        self._models: dict[str, Model] = {}
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
@@ -167,8 +191,8 @@ class Engine:
             (c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None
         )
         groups = [await self._open(group, purse) for group in await self._grouped(cells)]
-        for sandbox in self._sandboxes.values():
-            await sandbox.ready()
+        for group in groups:
+            await group.source.sandbox.ready()
         members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
         self.view.begin([_info(member) for member in members])
         for group in groups:
@@ -193,7 +217,7 @@ class Engine:
         groups: dict[str, tuple[Key, list[tuple[Cell, Task, Model]]]] = {}
         for cell in cells:
             task = load_task(cell.config.task)
-            model = await self._model(cell.config, task)
+            model = await self.bench.model(cell.config, task)
             key = rollout_key(cell.config, task, model)
             apart = "" if clippable(model) else str(budgets.from_config(cell.config.limits))
             groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
@@ -207,8 +231,8 @@ class Engine:
         count = max(planned(cell.config.runs) for cell, _, _ in cells)
         store = Store(Path(first.config.store))
         reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
-        known = store.find(first.config.task["name"], key, wanted, count, reuse)
-        sandbox = await self._sandbox(first.config, preloads(task.spec(0)))
+        known = store.find(first.config.task["name"], key, wanted, count, reuse, first.since)
+        sandbox = await self.bench.sandbox(first.config, spec_of(task, first.config, 1))
         source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
         members = [
             CellResult(
@@ -226,29 +250,12 @@ class Engine:
         source.on_turn = partial(self._turn_done, opened)
         return opened
 
-    async def _model(self, config: Config, task: Task) -> Model:
-        """One client for all cells that ask the same model the same task."""
-        same = digest([config.model.__dict__, config.task, config.runs.seed])
-        if same not in self._models:
-            model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
-            self.stack.push_async_callback(model.close)
-            self._models[same] = model
-        return self._models[same]
-
-    async def _sandbox(self, config: Config, preload: Sequence[str]) -> Sandbox:
-        """One sandbox for all cells that want the same; it starts while the model's client is imported."""
-        same = digest([vars(config.sandbox), preload])
-        if same not in self._sandboxes:
-            opening = open_sandbox(config.sandbox, preload=preload)
-            self._sandboxes[same] = await self.stack.enter_async_context(opening)
-        return self._sandboxes[same]
-
     def _say_what_is_reused(self, group: _Group) -> None:
         there = [run for run in group.source.known.complete() if run <= group.count]
         if there:
             self.view.note(
-                f"Reuses {len(there)} of {group.count} rollouts of set {group.source.known.name}, sampled earlier; "
-                "reuse=never samples afresh."
+                f"Reuses {len(there)} of {group.count} rollouts of set {group.source.known.name}, "
+                f"sampled {group.source.known.sampled(there)}; reuse=never samples afresh."
             )
 
     def _turn_done(self, group: _Group, run: int, step: int, turn: Turn) -> None:
@@ -351,11 +358,6 @@ def manifest(member: CellResult) -> dict[str, Any]:
         "limits": asdict(member.limits),
         "seed": config.runs.seed,
     }
-
-
-def preloads(spec: Spec) -> list[str]:
-    """Modules that the task's tools hand to programs: imported once, for all children."""
-    return sorted({name for tool in spec.tools for name in getattr(tool, "preload", ())})
 
 
 def _info(member: CellResult) -> CellInfo:

@@ -31,7 +31,7 @@ from evalkit.model.choice import default_model
 from evalkit.plugins import bundled, reject_duplicates
 
 if TYPE_CHECKING:
-    from evalkit.engine import Cell
+    from evalkit.engine import Cell, Prepared
 
 
 @dataclass
@@ -44,6 +44,8 @@ class _Launch:
     """Exit statuses of what ran."""
     failure: Exception | None = None
     """What ended it early."""
+    prepared: Prepared | None = None
+    """What the check before the launch has opened already."""
 
 
 _current = _Launch()
@@ -74,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     return max(_current.statuses, default=0)
 
 
-@hydra.main(version_base="1.3", config_path=str(bundled("conf")), config_name="config")
+@hydra.main(config_path=str(bundled("conf")), config_name="config", **_hydra.MAIN_OPTIONS)
 def _start(node: DictConfig) -> int:
     """Hydra's task function: one cell, run here and now. The exit status."""
     try:
@@ -93,11 +95,10 @@ def check_launch(config: DictConfig) -> None:
     _make(Path(config.hydra.run.dir), "hydra.run.dir")
 
 
-def check_sweep(master: DictConfig, cells: Iterable[DictConfig]) -> None:
-    """The same for all cells of a sweep."""
-    HydraConfig.instance().set_config(master)
+def check_sweep(folder: Path, cells: Iterable[DictConfig]) -> None:
+    """The same for all cells of a sweep and its directory."""
     _check([typed(config) for config in cells])
-    _make(Path(master.hydra.sweep.dir), "hydra.sweep.dir")
+    _make(folder, "hydra.sweep.dir")
 
 
 def _check(configs: Sequence[Config]) -> None:
@@ -109,7 +110,7 @@ def _check(configs: Sequence[Config]) -> None:
         check(config)
     for config in configs:
         check_specs(load_task(config.task), run_seed(config.runs.seed, 1))
-    preflight(configs)
+    _current.prepared = preflight(configs)
 
 
 def _make(folder: Path, key: str) -> None:
@@ -134,15 +135,14 @@ def typed(node: DictConfig) -> Config:
     return config
 
 
-def cell(node: DictConfig) -> Cell:
-    """The cell that Hydra has just made a directory for."""
+def cell(node: DictConfig, index: int = 0) -> Cell:
+    """The cell that Hydra has just made a directory for; `index` counts those that run together."""
     from evalkit.engine import Cell
 
     own = HydraConfig.get()
-    folder = Path(own.runtime.output_dir)
     config = typed(node)
     check(config)
-    return Cell(config, folder, _swept(own), own.job.num if own.mode is RunMode.MULTIRUN else 0)
+    return Cell(config, Path(own.runtime.output_dir), _swept(own), index)
 
 
 def _swept(own: Any) -> dict[str, str]:
@@ -163,7 +163,8 @@ def run_cells(cells: Sequence[Cell]) -> int:
     view = ConsoleView(verbose=config.verbose, confidence=config.band.confidence)
     if _current.announcement:
         view.note(_current.announcement)
-    status = run_on_one_loop(cells, view)
+    prepared, _current.prepared = _current.prepared, None  # for the first batch; a search runs several
+    status = run_on_one_loop(cells, view, prepared)
     note_status([status])
     return status
 

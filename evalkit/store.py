@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import os
 import secrets
 import socket
@@ -46,6 +47,11 @@ class RolloutSet:
     def complete(self) -> list[int]:
         """Runs that look finished (their files are read and checked when they are used)."""
         return sorted(int(path.stem) for path in self.folder.glob("*.jsonl") if _ends(path))
+
+    def sampled(self, runs: Sequence[int]) -> str:
+        """When these runs were sampled, for people: `on 2026-11-23`, or from which day to which."""
+        days = sorted({time.strftime("%Y-%m-%d", time.localtime(self.path(run).stat().st_mtime)) for run in runs})
+        return f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
 
     def load(self, run: int) -> Loaded | None:
         """What there is of a run; None if nothing usable."""
@@ -149,13 +155,19 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find(self, task: str, key: Key, limits: Limits, count: int, reuse: str) -> RolloutSet:
+    def find(
+        self, task: str, key: Key, limits: Limits, count: int, reuse: str, since: float | None = None
+    ) -> RolloutSet:
         """The set to use: the best existing one that serves `limits`, or a new one.
 
         `reuse`: `never` starts a new set, `exact` takes only one sampled under the same limits, `dominating`
         also one whose limits dominate. Of several, the one that lacks the fewest runs, then the newest.
+        `since`: Unix time of a launch that goes on, whose own set `never` takes again.
         """
         if reuse == "never":
+            known_since = [known for known in self.sets(task, key) if _born(known) >= (since or math.inf)]
+            if own := [known for known in known_since if known.limits == limits]:
+                return min(own, key=_born)
             return self._make(task, key, limits, suffix=f"-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}")
         fits = [
             known

@@ -11,15 +11,19 @@ from evalkit.output import TIMED
 from evalkit.run import Outcome
 from tests.launching import Watcher, config_for, launch
 
+COMMON = ("task=arithmetic", "model=simulated")
+
 
 def facts(folder: Path) -> dict[str, bytes]:
     """Every file of an output directory that holds no times."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if str(path.relative_to(folder)) not in TIMED}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in paths if str(path.relative_to(folder)) not in TIMED
+    }
 
 
 async def test_a_launch_writes_everything(tmp_path):
-    result = await launch(tmp_path / "out", "task=arithmetic", "model=simulated", "runs.count=6", store=tmp_path / "s")
+    result = await launch(tmp_path / "out", *COMMON, "runs.count=6", store=tmp_path / "s")
     out = tmp_path / "out"
     lines = [json.loads(line) for line in (out / "runs.jsonl").read_text().splitlines()]
     assert [line["run"] for line in lines] == [1, 2, 3, 4, 5, 6]
@@ -32,7 +36,7 @@ async def test_a_launch_writes_everything(tmp_path):
 
 async def test_equal_inputs_give_equal_bytes(tmp_path):
     for name in ("one", "two"):
-        await launch(tmp_path / name, "task=arithmetic", "model=simulated", "runs.count=8", store=tmp_path / f"s-{name}")
+        await launch(tmp_path / name, *COMMON, "runs.count=8", store=tmp_path / f"s-{name}")
     assert facts(tmp_path / "one") == facts(tmp_path / "two")
 
 
@@ -40,23 +44,23 @@ async def test_concurrent_runs_get_the_grades_of_sequential_ones(tmp_path):
     for name, concurrency in (("one", 1), ("four", 4)):
         await launch(
             tmp_path / name,
-            *("task=arithmetic", "model=simulated", "runs.count=12", f"runs.concurrency={concurrency}"),
+            *(*COMMON, "runs.count=12", f"runs.concurrency={concurrency}"),
             store=tmp_path / f"s-{name}",
         )
     assert (tmp_path / "one" / "runs.jsonl").read_bytes() == (tmp_path / "four" / "runs.jsonl").read_bytes()
 
 
 async def test_a_second_launch_buys_nothing(tmp_path):
-    first = await launch(tmp_path / "a", "task=arithmetic", "model=simulated", "runs.count=5", store=tmp_path / "s")
-    second = await launch(tmp_path / "b", "task=arithmetic", "model=simulated", "runs.count=5", store=tmp_path / "s")
+    first = await launch(tmp_path / "a", *COMMON, "runs.count=5", store=tmp_path / "s")
+    second = await launch(tmp_path / "b", *COMMON, "runs.count=5", store=tmp_path / "s")
     assert first.source.purse.output_tokens > 0
     assert second.source.purse.output_tokens == 0
     assert facts(tmp_path / "a") == facts(tmp_path / "b")
 
 
 async def test_more_runs_extend_the_set(tmp_path):
-    few = await launch(tmp_path / "a", "task=arithmetic", "model=simulated", "runs.count=3", store=tmp_path / "s")
-    more = await launch(tmp_path / "b", "task=arithmetic", "model=simulated", "runs.count=7", store=tmp_path / "s")
+    few = await launch(tmp_path / "a", *COMMON, "runs.count=3", store=tmp_path / "s")
+    more = await launch(tmp_path / "b", *COMMON, "runs.count=7", store=tmp_path / "s")
     assert sorted(more.source.reused) == [1, 2, 3]
     assert [run.facts() for run in more.runs[:3]] == [run.facts() for run in few.runs]
 
@@ -70,10 +74,14 @@ async def test_the_oracle_passes_and_doing_nothing_fails(tmp_path, model, outcom
 async def test_cells_of_a_sweep_share_one_sampling(tmp_path):
     sizes = (120, 170, 230, 4000)
     cells = [
-        Cell(config_for("task=arithmetic", "model=simulated", "runs.count=10", f"limits.max_tokens={n}", store=tmp_path / "s"),
-             tmp_path / str(n), {"limits.max_tokens": str(n)}, index)
+        Cell(
+            config_for(*COMMON, "runs.count=10", f"limits.max_tokens={n}", store=tmp_path / "s"),
+            tmp_path / str(n),
+            {"limits.max_tokens": str(n)},
+            index,
+        )
         for index, n in enumerate(sizes)
-    ]  # fmt: skip
+    ]
     for cell in cells:
         cell.folder.mkdir()
     results = await execute(cells, Watcher())
@@ -88,7 +96,7 @@ async def test_cells_of_a_sweep_share_one_sampling(tmp_path):
 @pytest.mark.parametrize("limit", [60, 100, 150, 175, 200, 225, 260, 400])
 async def test_a_clipped_rollout_is_the_rollout_under_the_smaller_limit(tmp_path, limit):
     """Bit for bit: sampling afresh at each limit and clipping one set give the same runs."""
-    common = ("task=arithmetic", "model=simulated", "runs.count=12")
+    common = (*COMMON, "runs.count=12")
     await launch(tmp_path / "large", *common, "limits.max_tokens=4000", store=tmp_path / "s")
     clipped = await launch(tmp_path / "clipped", *common, f"limits.max_tokens={limit}", store=tmp_path / "s")
     fresh = await launch(tmp_path / "fresh", *common, f"limits.max_tokens={limit}", store=tmp_path / "s2")
@@ -108,7 +116,7 @@ async def test_a_grader_that_raises_loses_no_other_run(tmp_path, monkeypatch):
         return judge(self, measurement)
 
     monkeypatch.setattr(arithmetic.Task, "judge", fragile)
-    result = await launch(tmp_path / "out", "task=arithmetic", "model=simulated", "runs.count=30", store=tmp_path / "s")
+    result = await launch(tmp_path / "out", *COMMON, "runs.count=30", store=tmp_path / "s")
     outcomes = [run.outcome for run in result.runs]
     assert Outcome.ERROR in outcomes
     assert Outcome.PASSED in outcomes

@@ -97,7 +97,7 @@ async def test_a_cancelled_launch_goes_on_where_it_stopped(tmp_path, moment):
     common = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=3")
     whole = await launch(tmp_path / "whole", *common, store=tmp_path / "other")
     running = asyncio.ensure_future(launch(tmp_path / "cut", *common, store=tmp_path / "rollouts"))
-    while not journals(tmp_path) and not running.done():
+    while not journals(tmp_path) and not running.done():  # noqa: ASYNC110  files have no event to wait for
         await asyncio.sleep(0.01)
     await asyncio.sleep(moment)
     running.cancel()
