@@ -17,6 +17,8 @@ from evalkit.sandbox.channel import Channel, ChannelClosed
 from evalkit.sandbox.inside import frames
 from evalkit.sandbox.printed import FLOOD, Printed
 
+MAX_ERROR = 20_000
+"""Characters of an error that are passed on; a worker that keeps its promise cuts earlier."""
 GRACE_S = 0.5
 """Between the interrupt, which a program survives with its state, and the kill."""
 
@@ -63,7 +65,7 @@ class Child:
         keep_bytes: int,
         cpu_limit_s: int,
         exited: asyncio.Future[Exit],
-        kill_by_zygote: Callable[[], None],
+        kill_group: Callable[[], None] | None,
     ) -> None:
         self.home = home
         self.channel = Channel(channel)
@@ -73,7 +75,7 @@ class Child:
         self._process = -1
         self._cpu_limit_s = cpu_limit_s
         self._exited = exited
-        self._kill_by_zygote = kill_by_zygote
+        self._kill_group = kill_group
         self._killed_because = ""
         self._closed = False
 
@@ -106,11 +108,12 @@ class Child:
                 os.close(descriptor)
 
     def _signal(self, number: signal.Signals) -> None:
+        """To the process, of which the kernel takes the whole tree along; without namespaces to its group."""
+        if self._kill_group is not None and number == signal.SIGKILL:
+            self._kill_group()
         if self._process >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, number)
-        elif number == signal.SIGKILL:
-            self._kill_by_zygote()
 
     async def request(self, header: dict[str, Any], payload: bytes = b"", *, timeout_s: float) -> Answer:
         """Ask once and wait for exactly one frame. Never raises for what the child does."""
@@ -166,7 +169,9 @@ class Child:
             raise frames.FrameError("an answer of another form")
         if (kind == "ok") != (error is None):
             raise frames.FrameError("an answer of another form")
-        return Answer(kind, error and error[:20_000], reply, payload)
+        if error is not None:
+            error = error[:MAX_ERROR].encode("utf-8", "replace").decode()  # half characters cannot be stored
+        return Answer(kind, error, reply, payload)
 
     async def _last_words(self) -> str:
         """Why it is gone, in words for the model."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -31,9 +31,13 @@ class Homes:
             os.chown(home, NOBODY, NOBODY)
         return str(home)
 
+    def kept(self, home: str) -> bool:
+        """Whether the host has to delete it."""
+        return home != WORKSPACE
+
     def remove(self, home: str) -> None:
         """Delete one of the directories with all that a program left there."""
-        if home != WORKSPACE:
+        if self.kept(home):
             _delete(Path(home))
 
     def close(self) -> None:
@@ -43,9 +47,24 @@ class Homes:
 
 
 def _delete(folder: Path) -> None:
-    for place, folders, _ in os.walk(folder):
-        for name in folders:
-            path = Path(place, name)
-            if not path.is_symlink():
-                path.chmod(0o700)  # a program may have locked itself, and us, out
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete a tree of any depth, even where a program took away the right to enter.
+
+    Folders are moved to the top before they are emptied, so that neither recursion nor a long path can stop it.
+    """
+    pending = [folder]
+    while pending:
+        place = pending[-1]
+        try:
+            place.chmod(0o700)
+            for entry in os.scandir(place):
+                if not entry.is_dir(follow_symlinks=False):
+                    Path(entry.path).unlink()
+                elif place == folder:
+                    pending.append(Path(entry.path))
+                else:
+                    pending.append(Path(entry.path).rename(folder / secrets.token_hex(16)))
+        except OSError:
+            return  # a process that was just killed may still hold on; the folder of the launch goes last
+        if pending[-1] == place:
+            place.rmdir()
+            pending.pop()

@@ -17,7 +17,7 @@ from evalkit.sandbox import probe
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.inside.landlock import MINIMUM_ABI
 from evalkit.sandbox.inside.seccomp import LIBRARY
-from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, WEAK, Launch
+from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, NOBODY, WEAK, Launch, closed_libraries
 from evalkit.sandbox.zygote import Zygote
 
 
@@ -131,6 +131,10 @@ async def attempt(level: str, config: SandboxConfig, places: Homes) -> Zygote | 
     if lacking:
         reason = ", ".join(f"{mechanism.name}: {mechanism.detail}" for mechanism in lacking)
         return Rejected(level, reason, "; ".join(mechanism.fix for mechanism in lacking))
+    closed = closed_libraries() if level == NAMESPACES and os.geteuid() == 0 else []
+    if closed:
+        paths = " ".join(closed)
+        return Rejected(level, f"user {NOBODY}, whom programs run as, may not read {paths}", f"chmod -R o+rX {paths}")
     try:
         return await _start(level, config, places)
     except SandboxError as error:

@@ -59,7 +59,7 @@ class Launch:
             "landlock": confined,
             "seccomp": confined,
             "leave_root": NOBODY if root else -1,
-            "keep_reading": root and self.level == LANDLOCK and not all(map(_public, _libraries())),
+            "keep_reading": root and self.level == LANDLOCK and not _everybody_may_read(),
             "readable": [path for root in _libraries() for path in around(root, protected)] if confined else [],
             "listable": _libraries() if confined else [],
             "memory_mb": config.memory_mb,
@@ -116,7 +116,21 @@ def _libraries() -> list[str]:
     return [path for path in found if not any(_below(path, other) for other in found if other != path)]
 
 
-def _public(path: str) -> bool:
+def _everybody_may_read() -> bool:
+    return not closed_libraries() and all(map(_reachable, _libraries()))
+
+
+def closed_libraries() -> list[str]:
+    """Libraries that everybody but their owner and root is kept from reading."""
+    return [path for path in _libraries() if not _open_to_all(Path(path))]
+
+
+def _open_to_all(path: Path) -> bool:
+    wanted = stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+    return path.stat().st_mode & wanted == wanted
+
+
+def _reachable(path: str) -> bool:
     """Whether everybody may pass through all folders above `path`."""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in Path(path).parents)
 

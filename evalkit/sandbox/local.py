@@ -98,12 +98,14 @@ class LocalSandbox:
     async def discard(self, child: Child) -> None:
         """End a child and delete what it wrote."""
         child.close()
-        await asyncio.to_thread(self._homes.remove, child.home)
+        if self._homes.kept(child.home):
+            await asyncio.to_thread(self._homes.remove, child.home)
 
     async def _spawn(self) -> Child:
-        if not self._running().alive and self._starting.done():  # nothing inside can do that; the machine can
-            self._running().close()
-            self._starting = asyncio.create_task(self._start(), name="sandbox restart")
+        if not self._running().alive:  # nothing inside can end it; the machine can
+            if self._starting.done():
+                self._running().close()
+                self._starting = asyncio.create_task(self._start(), name="sandbox restart")
             await self.ready()
         zygote = self._running()
         return await zygote.spawn(self._homes.new(zygote.level))

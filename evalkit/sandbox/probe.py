@@ -26,8 +26,8 @@ async def attack(zygote: Zygote, home: str, config: SandboxConfig) -> dict[str, 
         program = f"targets = {json.dumps({**targets, 'memory': (config.memory_mb + 512) << 20})}\n{_ATTACKS}"
         child = await zygote.spawn(home)
         try:
-            request = {"op": "run", "code": program, "persistent": False, "preload": []}
-            answer = await child.request(request, timeout_s=TIMEOUT_S)
+            request = {"op": "run", "persistent": False, "preload": []}
+            answer = await child.request(request, program.encode(), timeout_s=TIMEOUT_S)
         finally:
             child.close()
     try:

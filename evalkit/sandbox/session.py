@@ -33,18 +33,18 @@ class LocalSession:
         self, code: str, *, timeout_s: float, persistent: bool = False, preload: Sequence[str] = ()
     ) -> Output:
         """Execute a program. See `evalkit.sandbox.api.Session`."""
-        request = {"op": "run", "code": code, "persistent": persistent, "preload": list(preload)}
+        request = {"op": "run", "persistent": persistent, "preload": list(preload)}
         async with self._turn:
-            answer = await self._ask(request, timeout_s=timeout_s)
+            answer = await self._ask(request, _encoded(code), timeout_s=timeout_s)
             if answer.header.get("leftovers") is True and self._child:
                 self._child.kill("its threads outlived its program")  # they would print into the next call
             return _output(answer)
 
     async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:
         """Execute `source` and keep its function `name`. See `evalkit.sandbox.api.Session`."""
-        request = {"op": "define", "code": source, "name": name, "preload": list(preload)}
+        request = {"op": "define", "name": name, "preload": list(preload)}
         async with self._turn:
-            output = _output(await self._ask(request, timeout_s=timeout_s))
+            output = _output(await self._ask(request, _encoded(source), timeout_s=timeout_s))
             self._defined = output.kind == "ok"
             return output
 
@@ -118,6 +118,11 @@ class LocalSession:
             await self._sandbox.discard(child)
 
 
+def _encoded(source: str) -> bytes:
+    """As UTF-8, half characters included: the compiler on the other side says what is wrong with them."""
+    return source.encode("utf-8", "surrogatepass")
+
+
 def _output(answer: Answer) -> Output:
     kind: Literal["ok", "raised", "timeout", "died"]
     kind = "died" if answer.kind in ("forged", "bad_reply") else answer.kind  # type: ignore[assignment]
@@ -132,7 +137,7 @@ def _call(answer: Answer, arguments: int) -> Call:
     specs, more = answer.header.get("tensors"), answer.header.get("arguments")
     if type(specs) is not list or type(more) is not list or len(specs) > 64 or len(more) != arguments:
         raise ValueError("another number of tensors than asked for")
-    tensors = _tensors([*specs, *more], answer.payload)
+    tensors = tensors_of([*specs, *more], answer.payload)
     return Call(
         "ok",
         returned=tuple(tensors[: len(specs)]),
@@ -146,7 +151,7 @@ def _spec(tensor: Tensor) -> dict[str, Any]:
     return {"dtype": tensor.dtype, "shape": list(tensor.shape), "nbytes": len(tensor.data)}
 
 
-def _tensors(specs: list[Any], payload: bytes) -> list[Tensor]:
+def tensors_of(specs: list[Any], payload: bytes) -> list[Tensor]:
     """Tensors cut out of `payload`. Raises ValueError unless it is exactly used up."""
     tensors, start = [], 0
     for spec in specs:

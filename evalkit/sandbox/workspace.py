@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from pathlib import PurePosixPath
 
-MAX_FILES = 1_000
+MAX_FILES, MAX_BYTES, MAX_DEPTH = 1_000, 48 << 20, 16
 
 
 def read(directory: int, path: str, max_bytes: int) -> bytes:
@@ -49,21 +50,34 @@ def _read_regular(directory: int, name: str, path: str, max_bytes: int) -> bytes
     return content
 
 
-def snapshot(directory: int, max_bytes: int = 48 << 20) -> dict[str, bytes]:
-    """The regular files below `directory`, to be put into the place of a child that died; links stay behind."""
+def snapshot(directory: int) -> dict[str, bytes]:
+    """The regular files below `directory`, to be put into the place of a child that died.
+
+    Links, files past MAX_FILES or MAX_BYTES and folders deeper than MAX_DEPTH stay behind.
+    """
     files: dict[str, bytes] = {}
-    room = max_bytes
-    try:
-        for base, _, names, here in os.fwalk(dir_fd=directory):
-            for name in names:
-                try:
-                    content = _read_regular(here, name, name, room)
-                except (OSError, ValueError):
-                    continue
-                files[os.path.normpath(f"{base}/{name}")] = content
-                room -= len(content)
-                if len(files) >= MAX_FILES:
-                    return files
-    except OSError:
-        pass  # a directory that cannot be entered holds nothing that can be kept
+    _collect(directory, "", files, MAX_DEPTH)
     return files
+
+
+def _collect(directory: int, prefix: str, files: dict[str, bytes], depth: int) -> None:
+    try:
+        with os.scandir(directory) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, MAX_FILES)]
+    except OSError:
+        return  # locked by the program: nothing that can be kept
+    for name, is_folder in sorted(found):
+        room = MAX_BYTES - sum(map(len, files.values()))
+        if len(files) >= MAX_FILES or room <= 0:
+            return
+        try:
+            if not is_folder:
+                files[prefix + name] = _read_regular(directory, name, name, room)
+            elif depth:
+                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+                try:
+                    _collect(inner, f"{prefix}{name}/", files, depth - 1)
+                finally:
+                    os.close(inner)
+        except (OSError, ValueError):
+            continue  # no regular file, or too large

@@ -15,7 +15,7 @@ from evalkit.errors import SandboxError
 from evalkit.sandbox.channel import Channel, ChannelClosed
 from evalkit.sandbox.child import Child, Exit
 from evalkit.sandbox.inside import frames
-from evalkit.sandbox.launch import Launch
+from evalkit.sandbox.launch import WEAK, Launch
 
 START_S = 60.0
 """Importing torch on a loaded machine takes a while."""
@@ -107,7 +107,7 @@ class Zygote:
             keep_bytes=self._config.output_kb << 10,
             cpu_limit_s=self._config.cpu_s,
             exited=self._exits[number],
-            kill_by_zygote=lambda: self._kill(number),
+            kill_group=(lambda: self._kill(number)) if self.level == WEAK else None,
         )
         child.adopt(handles)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import os
@@ -24,6 +25,7 @@ Reply = tuple[dict[str, Any], bytes]
 def serve() -> NoReturn:
     """Answer one request after the other until the host hangs up."""
     worker = Worker()
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)  # what the site module would have put there
     signal.signal(signal.SIGINT, worker.on_interrupt)
     frames.write(CHANNEL, frames.pack({"up": True}))
     while True:
@@ -93,8 +95,9 @@ class Worker:
             start += size
         return {"kind": "ok"}, b""
 
-    def do_run(self, header: dict[str, Any], _: bytes) -> Reply:
+    def do_run(self, header: dict[str, Any], payload: bytes) -> Reply:
         """Execute a program."""
+        code = payload.decode("utf-8", "surrogatepass")
         if not header["persistent"]:
             os.chdir(self.home)
             names, number = self._namespace(header), 1
@@ -103,16 +106,16 @@ class Worker:
                 self.names = self._namespace(header)
             self.programs += 1
             names, number = self.names, self.programs
-        program.execute(header["code"], names, number)
+        program.execute(code, names, number)
         if header["persistent"]:
             return {"kind": "ok"}, b""
         return {"kind": "ok", "leftovers": _join_threads()}, b""
 
-    def do_define(self, header: dict[str, Any], _: bytes) -> Reply:
+    def do_define(self, header: dict[str, Any], payload: bytes) -> Reply:
         """Execute the source of a function and keep the function."""
         self.function = None
         names = self._namespace(header)
-        program.execute(header["code"], names)
+        program.execute(payload.decode("utf-8", "surrogatepass"), names)
         function = names.get(header["name"])
         if not callable(function):
             return {"kind": "raised", "error": f"the program defines no function named {header['name']}"}, b""

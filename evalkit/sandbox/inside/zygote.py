@@ -6,6 +6,7 @@ is ever in its memory. It obeys the control socket and reports how every child e
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -124,6 +125,8 @@ class Zygote:
                 return
             number = self.children.pop(process, None)
             if number is not None:
+                if not self.confinement.plan.seccomp:
+                    _kill_group(process)  # what it started lives on
                 cpu_s = usage.ru_utime + usage.ru_stime
                 self.report({"event": "exit", "child": number, "status": status, "cpu_s": round(cpu_s, 3)})
 
@@ -167,10 +170,12 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _kill(process: int) -> None:
-    try:
-        os.killpg(process, signal.SIGKILL)
-    except ProcessLookupError:
-        try:
-            os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+    """A child with its process group, which it may not have made yet."""
+    _kill_group(process)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
