@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit.config import Config, check
 from evalkit.errors import UserError
@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
+def read_yaml(path: Path) -> Any:
+    """A YAML file of an output directory. Raises `FileNotFoundError`, and `UserError` for a damaged one."""
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store") from error
+
+
 def read_node(folder: Path) -> DictConfig:
     """The composed config of an output directory, unresolved. Raises `UserError` if there is none."""
-    import yaml
     from omegaconf import DictConfig, OmegaConf
 
     path = folder / ".hydra" / "config.yaml"
     try:
-        node = OmegaConf.load(path)
+        node = OmegaConf.create(read_yaml(path) or "damaged")
     except FileNotFoundError as error:
         raise UserError(f"{folder} is no output directory of a launch: it has no .hydra/config.yaml") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store") from error
-    if not isinstance(node, DictConfig):
+    if not isinstance(node, DictConfig) or "task" not in node:
         raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store")
     return node
 

@@ -1,0 +1,95 @@
+"""`python -m evalkit resume <output dir>`: finish a launch or a sweep from its saved config, in the same directory."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.config import check
+from evalkit.errors import UserError
+from evalkit.saved import read_config, read_yaml, with_knob
+
+if TYPE_CHECKING:
+    from evalkit.engine import Cell
+
+USAGE = "python -m evalkit resume <output dir>"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What Hydra recorded about one directory."""
+
+    cwd: Path
+    swept: dict[str, str]
+    index: int
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb. The launch's exit status; 0 at once if nothing is left to do."""
+    if len(argv) != 1 or argv[0].startswith("-"):
+        raise UserError(f"resume takes one output directory and nothing else: {USAGE}")
+    folder = Path(argv[0])
+    cells = find_cells(folder)
+    if all(_complete(cell.folder) for cell in cells) and _mapped(folder, len(cells)):
+        sys.stdout.write(f"{folder} is complete: nothing to resume.\n")
+        return 0
+    from evalkit.engine import preflight
+    from evalkit.launch import run_cells
+
+    preflight([cell.config for cell in cells]).close()
+    return run_cells(cells)
+
+
+def find_cells(folder: Path) -> list[Cell]:
+    """The cells of an output directory as they were launched. Raises `UserError` if it is none."""
+    from evalkit.engine import Cell
+
+    if (folder / "multirun.yaml").is_file():
+        folders = sorted(path.parent for path in folder.rglob(".hydra"))
+    else:
+        folders = [folder]
+    if not folders:
+        raise UserError(f"{folder} is a sweep without cells: launch it again")
+    cells = []
+    for place in folders:
+        config, job = read_config(place), _job(place)
+        config = with_knob(config, "store", str(job.cwd / config.store))
+        check(config)
+        started = (place / ".hydra" / "config.yaml").stat().st_mtime
+        cells.append(Cell(config, place.resolve(), job.swept, job.index, since=started))
+    return sorted(cells, key=lambda cell: cell.index)
+
+
+def _job(folder: Path) -> _Job:
+    """From `.hydra/hydra.yaml`; a directory that regrade or confirm wrote has none."""
+    try:
+        node = read_yaml(folder / ".hydra" / "hydra.yaml")["hydra"]
+    except FileNotFoundError:
+        return _Job(Path.cwd(), {}, 0)
+    excluded = set(node["job"]["config"]["override_dirname"]["exclude_keys"])
+    pairs = (override.lstrip("+~").partition("=") for override in node["overrides"]["task"])
+    multirun = node["mode"] == "MULTIRUN"
+    swept = {key: value for key, _, value in pairs if key not in excluded} if multirun else {}
+    number = node["job"].get("num")
+    index = int(number) if multirun and re.fullmatch(r"\d+", str(number)) else 0
+    return _Job(Path(node["runtime"]["cwd"]), swept, index)
+
+
+def _complete(folder: Path) -> bool:
+    """Whether the directory has its analysis and no run in it was an error."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    wanted = read_config(folder).runs
+    enough = wanted.until == "decided" or summary["runs"] >= wanted.count
+    return bool(enough and summary["errors"] == 0)
+
+
+def _mapped(folder: Path, cells: int) -> bool:
+    return cells == 1 or (folder / "landscape.json").is_file()

@@ -1,0 +1,156 @@
+"""Judging again what is on disk: the new verdicts are those of a launch with the new knobs, and nothing is sampled."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalkit.errors import UserError
+from evalkit.registry import load_task
+from evalkit.regrade import main, regrade
+from evalkit.results import load
+from evalkit.run import Outcome
+from evalkit.saved import read_config, write_config
+from tests.launching import config_for, launch
+
+COMMON = ("task=arithmetic", "model=simulated", "runs.count=25", "runs.concurrency=8")
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory) -> Path:
+    """A finished launch of 25 runs."""
+    root = tmp_path_factory.mktemp("regrade")
+    folder = root / "launch"
+    asyncio.run(launch(folder, *COMMON, "limits.max_tokens=400", store=root / "store"))
+    write_config(folder, config_for(*COMMON, "limits.max_tokens=400", store=root / "store"), {})
+    return folder
+
+
+def fresh(launched: Path, tmp_path: Path, *overrides: str) -> bytes:
+    """`runs.jsonl` of a launch with these overrides, from the same store."""
+    command = [*COMMON, "limits.max_tokens=400", *overrides]
+    asyncio.run(launch(tmp_path / "fresh", *command, store=launched.parent / "store"))
+    return (tmp_path / "fresh" / "runs.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["task.tolerances.answer=10000"],
+        ["limits.max_tokens=150"],
+        ["limits.max_steps=1"],
+        ["limits.max_tokens=170", "task.tolerances.answer=10000", "runs.count=20"],
+    ],
+)
+def test_verdicts_are_those_of_a_launch_with_these_knobs(launched, tmp_path, overrides, capsys):
+    assert main([str(launched), *overrides, "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "runs.jsonl").read_bytes() == fresh(launched, tmp_path, *overrides)
+    assert "changed" in capsys.readouterr().out
+
+
+def test_the_new_directory_is_complete_and_can_be_judged_again(launched, tmp_path):
+    main([str(launched), "task.tolerances.answer=10000", "--out", str(tmp_path / "out")])
+    record = load(tmp_path / "out").cells[0]
+    assert record.manifest["regraded"] == {"from": "launch", "overrides": ["task.tolerances.answer=10000"]}
+    assert record.summary.total == 25
+    assert read_config(tmp_path / "out").task["tolerances"]["answer"] == 10000
+    assert main([str(tmp_path / "out"), "task.tolerances.answer=0.5", "--out", str(tmp_path / "back")]) == 0
+    assert (tmp_path / "back" / "runs.jsonl").read_bytes() == (launched / "runs.jsonl").read_bytes()
+
+
+def test_it_shows_run_by_run_what_changed(launched, tmp_path, capsys):
+    main([str(launched), "task.tolerances.answer=10000", "--out", str(tmp_path / "out")])
+    lines = capsys.readouterr().out.splitlines()
+    before = {run.number: run.outcome for run in load(launched).runs}
+    flipped = [run.number for run in load(tmp_path / "out").runs if run.outcome is not before[run.number]]
+    assert flipped
+    changed = [line for line in lines if line.startswith("✗ failed → ✓ Run ")]
+    assert [int(line.split("Run ")[1].split(":")[0]) for line in changed] == flipped
+    assert f"{len(flipped)} runs changed: {len(flipped)} now pass, 0 now fail" in lines[-2]
+    assert "McNemar p = " in lines[-2]
+
+
+def test_without_a_change_it_says_so_and_writes_beside_the_launch(launched, capsys):
+    assert main([str(launched)]) == 0
+    assert "Nothing changed: 25 runs judged as before." in capsys.readouterr().out
+    beside = launched.with_name("launch-regraded")
+    assert (beside / "runs.jsonl").read_bytes() == (launched / "runs.jsonl").read_bytes()
+    shutil.rmtree(beside)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model.id=other"], "model.id cannot be turned on rollouts that exist"),
+        (["runs.seed=1"], "runs.seed cannot be turned on rollouts that exist"),
+        (["agent.nudges=3"], "agent.nudges cannot be turned"),
+        (["task.expression=1+1"], "task.expression changes what the model is asked"),
+        (["limits.max_tokens=5000"], "limits.max_tokens=5000 is beyond what was sampled (400)"),
+        (["limits.max_tokens=null"], "limits.max_tokens=None is beyond what was sampled (400)"),
+        (["limits.timeout_s=3"], "limits.timeout_s=3.0 is beyond what was sampled (None)"),
+        (["limits=steps"], "limits=… exchanges a whole group"),
+        (["runs.count=26"], "runs.count=26 needs new rollouts: this launch has 25"),
+        (["task.tolerances.answr=1"], "There is no knob task.tolerances.answr"),
+        (["task.tolerances.answer=much"], "task.tolerances.answer"),
+        (["task.tolerances.answer=-1"], "task.tolerances.answer=-1"),
+        (["--out"], "--out needs a folder"),
+        (["another"], "regrade takes one output directory"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_in_one_sentence_and_nothing_is_written(launched, words, message):
+    before = sorted(launched.parent.iterdir())
+    with pytest.raises(UserError) as caught:
+        main([str(launched), *words])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(launched.parent.iterdir()) == before
+
+
+async def test_a_measurement_is_not_made_again_for_another_tolerance(launched):
+    config = read_config(launched, ["task.tolerances.answer=10000"])
+    task = load_task(config.task)
+
+    async def measure(answer, spec, sandbox):
+        raise AssertionError("measured again")
+
+    task.measure = measure
+    runs = await regrade(load(launched).cells[0], task, None, config=config)
+    assert Outcome.ERROR not in {run.outcome for run in runs}
+
+
+def test_a_changed_grader_measures_again_and_a_failing_one_is_an_exit_status(tmp_path):
+    """In processes of their own: a grader is edited between them, like an author does."""
+    root = Path(__file__).parent.parent
+    plugin = tmp_path / "tasks" / "sums"
+    shutil.copytree(root / "tasks" / "arithmetic", plugin, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "conf" / "task").mkdir(parents=True)
+    config = (root / "conf" / "task" / "arithmetic.yaml").read_text().replace("name: arithmetic", "name: sums")
+    (tmp_path / "conf" / "task" / "sums.yaml").write_text(config)
+
+    def evalkit(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "evalkit", *words]
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(root),
+            "EVALKIT_MODEL": "simulated",
+            "HOME": str(tmp_path),
+        }
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+
+    done = evalkit("task=sums", "runs.count=6", "hydra.run.dir=launch")
+    assert done.returncode == 0, done.stderr
+    grader = plugin / "__init__.py"
+    right = grader.read_text()
+    grader.write_text(right.replace("abs(number - spec.expected)", "abs(number - spec.expected) + 1"))
+    done = evalkit("regrade", "launch")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "now fail" in done.stdout
+    assert json.loads((tmp_path / "launch-regraded" / "summary.json").read_text())["passed"] == 0
+    grader.write_text(right.replace("abs(number - spec.expected)", "1 / 0"))
+    done = evalkit("regrade", "launch", "--out", "broken")
+    assert done.returncode == 1
+    assert "the grader raised ZeroDivisionError" in done.stdout
