@@ -7,7 +7,9 @@ import re
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
+import hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
@@ -19,6 +21,13 @@ from evalkit.plugins import folders
 
 FOLDER_LENGTH = 100
 """Longest name of a cell's folder; file systems allow 255 bytes, and the path around it needs room."""
+
+
+IS_1_3 = hydra.__version__.startswith("1.3")
+MAIN_OPTIONS: dict[str, Any] = (
+    {"version_base": "1.3"} if IS_1_3 else {"execution_whitelist": ["evalkit._hydra.*", "hydra.*", "hydra_plugins.*"]}
+)
+"""Hydra 1.4 refuses to call what a config names unless it is listed, and drops `version_base`."""
 
 
 class UserFolders(SearchPathPlugin):
@@ -39,6 +48,11 @@ def folder_name(*parts: object) -> str:
     return f"{name[: FOLDER_LENGTH - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
+def task_name(choice: str | None) -> str:
+    """The folder for a task's output; Hydra knows no choice for a sweep over several."""
+    return folder_name("several" if choice is None else choice)
+
+
 def cell_name(number: int, overrides: str) -> str:
     """`003_limits.max_tokens=2900`: the folder of one cell of a sweep, in an order that `ls` keeps."""
     return folder_name(f"{number:03d}", overrides)
@@ -49,9 +63,10 @@ def install(default_model: str) -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=Config, provider="evalkit")
     store.store(name="default_model", node={"defaults": [{"model": default_model}]}, provider="evalkit")
-    OmegaConf.register_new_resolver("evalkit.unique", lambda: secrets.token_hex(2), use_cache=True, replace=True)
-    OmegaConf.register_new_resolver("evalkit.folder", folder_name, replace=True)
-    OmegaConf.register_new_resolver("evalkit.cell", cell_name, replace=True)
+    register: Any = OmegaConf.register_new_resolver if IS_1_3 else OmegaConf.register_resolver
+    register("evalkit.unique", lambda: secrets.token_hex(2), use_cache=True, replace=True)
+    register("evalkit.task", task_name, replace=True)
+    register("evalkit.cell", cell_name, replace=True)
     here = str(Path(__file__).parent)
     if here not in sys.path:
         sys.path.append(here)  # the scan for plugins finds hydra_plugins/ only there

@@ -13,6 +13,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
+from evalkit import _hydra
 from evalkit.config import Config
 from evalkit.nearest import nearest, suggestion
 from evalkit.plugins import bundled
@@ -117,7 +118,8 @@ def _knobs(argv: Sequence[str]) -> Iterator[tuple[str, Any]]:
     chosen = [arg for arg in argv if _GROUP.match(arg)]
     try:
         running = GlobalHydra.instance().is_initialized()
-        with nullcontext() if running else initialize_config_dir(str(bundled("conf")), version_base="1.3"):
+        version: dict[str, Any] = {"version_base": "1.3"} if _hydra.IS_1_3 else {}
+        with nullcontext() if running else initialize_config_dir(str(bundled("conf")), **version):
             node: Any = compose("config", overrides=chosen)
     except (HydraException, OmegaConfBaseException):
         node = OmegaConf.structured(Config)
