@@ -109,6 +109,7 @@ class Config:
     reuse: str = "dominating"
     confirm: bool = False
     verbose: bool = False
+    quiet: bool = False
 
 
 def check(config: Config) -> None:

@@ -300,7 +300,8 @@ class Engine:
         except SandboxError as error:
             return replace(run, error=f"the grader's sandbox failed: {error}")
         except Exception as error:  # a grader's own fault must not lose the other runs; it is shown with its traceback
-            log.exception("The grader of task %s raised on run %d", member.cell.config.task["name"], rollout.run)
+            with logs.cell_log(member.cell.folder):
+                log.exception("The grader of task %s raised on run %d", member.cell.config.task["name"], rollout.run)
             return replace(run, error=f"the grader raised {type(error).__name__}: {error}")
 
     def _take(self, member: CellResult, run: Run) -> None:

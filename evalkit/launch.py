@@ -160,7 +160,7 @@ def run_cells(cells: Sequence[Cell]) -> int:
     from evalkit.engine import run_cells as run_on_one_loop
 
     config = cells[0].config
-    view = ConsoleView(verbose=config.verbose, confidence=config.band.confidence)
+    view = ConsoleView(verbose=config.verbose, quiet=config.quiet, confidence=config.band.confidence)
     if _current.announcement:
         view.note(_current.announcement)
     prepared, _current.prepared = _current.prepared, None  # for the first batch; a search runs several
