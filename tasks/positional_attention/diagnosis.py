@@ -1,7 +1,7 @@
 """Which mistake was made: submitted values compared with what every known mistake would have given.
 
 The nearest hypothesis wins (root mean square, every matrix counting alike); the right answer is one of them, for
-submissions that were computed right but roughly. If none is near, the weights themselves decide.
+submissions that were computed right but roughly. If none matches, the weights themselves decide.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from .spec import Spec
 
 RIGHT = "reference"
 MASK_CATEGORIES = ("missing_mask", "wrong_mask_direction")
-NEAR = 0.15
-"""Farther than this from every hypothesis (root mean square), values are nobody's."""
+CLOSE = 0.1
+"""Values that are off by more than this somewhere do not match a hypothesis: they are no rounding of it."""
 EQUIVALENT = 1e-9
 """A mistake that changes no entry by more is none under these knobs."""
-ROUGH = 0.1
-"""Values nearest to the right answer but off by more than this somewhere are no rounding of it."""
 LEAK = 0.01
 """Weight on a masked position that is more than rounding."""
 
@@ -74,10 +72,8 @@ def diagnose(answer: Mapping[str, Array], spec: Spec) -> dict[str, Any]:
     entries = np.clip(flat(answer), -1e6, 1e6)
     distances = np.sqrt((known.vectors - entries) ** 2 @ known.shares)
     nearest = int(np.argmin(distances))
-    largest = float(np.abs(entries - known.vectors[nearest]).max())
-    category = known.categories[nearest]
-    if distances[nearest] >= NEAR or (known.names[nearest] == RIGHT and largest >= ROUGH):
-        category = _by_shape(answer, spec)
+    matches = np.abs(entries - known.vectors[nearest]).max() < CLOSE
+    category = known.categories[nearest] if matches else _by_shape(answer, spec)
     leak = _mask_category(answer, spec)
     if (category in MASK_CATEGORIES) != (leak is not None):  # the weights themselves are better evidence
         category = leak or _by_shape(answer, spec)

@@ -1,5 +1,8 @@
 """Knobs out of range are the author's mistake: one sentence that contains the fix."""
 
+import subprocess
+import sys
+
 import pytest
 
 from evalkit.errors import UserError
@@ -55,3 +58,12 @@ async def test_the_reference_passes_in_every_variant_of_every_config(config, var
 def test_an_answer_too_large_to_print_is_refused():
     with pytest.raises(UserError, match=r"hold 4,672 numbers and may hold 2,400: lower task\.sequence_length"):
         make_task("positional_attention_strict", "sequence_length=64", "heads=[{qk: 3, v: 3}]")
+
+
+def test_the_plugin_is_imported_without_numpy():
+    code = (
+        "import sys; from evalkit.plugins import import_task; "
+        "import_task('positional_attention'); "
+        "sys.exit(bool({'numpy', 'torch', 'anthropic'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
