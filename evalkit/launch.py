@@ -71,6 +71,9 @@ def main(argv: Sequence[str]) -> int:
         if not str(error).startswith("Config group override must be"):
             raise
         raise UserError(_explained(error, argv)) from error
+    finally:
+        if _current.prepared:  # refused after all, or run by another launcher
+            _current.prepared.close()
     if _current.failure:
         raise _current.failure
     return max(_current.statuses, default=0)
@@ -78,7 +81,14 @@ def main(argv: Sequence[str]) -> int:
 
 @hydra.main(config_path=str(bundled("conf")), config_name="config", **_hydra.MAIN_OPTIONS)
 def _start(node: DictConfig) -> int:
-    """Hydra's task function: one cell, run here and now. The exit status."""
+    """Hydra's task function. Launchers with processes of their own pickle it, with every global that it names."""
+    from evalkit import launch
+
+    return launch.run_here(node)
+
+
+def run_here(node: DictConfig) -> int:
+    """One cell, here and now. The exit status."""
     try:
         return run_cells([cell(node)])
     except Exception as error:
