@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import tempfile
 from pathlib import Path
 
 from evalkit.sandbox.launch import NAMESPACES, NOBODY, WORKSPACE
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Homes:
@@ -49,22 +50,45 @@ class Homes:
 def _delete(folder: Path) -> None:
     """Delete a tree of any depth, even where a program took away the right to enter.
 
-    Folders are moved to the top before they are emptied, so that neither recursion nor a long path can stop it.
+    Goes down and up by one open directory, so that neither recursion nor a long path can stop it.
     """
-    pending = [folder]
-    while pending:
-        place = pending[-1]
-        try:
-            place.chmod(0o700)
-            for entry in os.scandir(place):
-                if not entry.is_dir(follow_symlinks=False):
-                    Path(entry.path).unlink()
-                elif place == folder:
-                    pending.append(Path(entry.path))
-                else:
-                    pending.append(Path(entry.path).rename(folder / secrets.token_hex(16)))
-        except OSError:
-            return  # a process that was just killed may still hold on; the folder of the launch goes last
-        if pending[-1] == place:
-            place.rmdir()
-            pending.pop()
+    try:
+        folder.chmod(0o700)
+        here = os.open(folder, _DIRECTORY)
+    except FileNotFoundError:
+        return
+    below: list[str] = []
+    try:
+        while True:
+            name = _first_folder(here)
+            if name is not None:
+                os.chmod(name, 0o700, dir_fd=here)
+                here = _step(here, name)
+                below.append(name)
+            elif below:
+                here = _step(here, "..")
+                os.rmdir(below.pop(), dir_fd=here)
+            else:
+                break
+        folder.rmdir()
+    except OSError:
+        return  # a process that was just killed may still hold on; the folder of the launch goes last
+    finally:
+        os.close(here)
+
+
+def _first_folder(directory: int) -> str | None:
+    """Delete the files of a directory up to the first folder in it; None if there was none."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                return entry.name
+            os.unlink(entry.name, dir_fd=directory)
+    return None
+
+
+def _step(directory: int, name: str) -> int:
+    """Open the directory `name` in the place of another."""
+    opened = os.open(name, _DIRECTORY, dir_fd=directory)
+    os.close(directory)
+    return opened

@@ -59,7 +59,7 @@ class Launch:
             "landlock": confined,
             "seccomp": confined,
             "leave_root": NOBODY if root else -1,
-            "keep_reading": root and self.level == LANDLOCK and not _everybody_may_read(),
+            "keep_reading": root and self.level != NAMESPACES and not _everybody_may_read(),
             "readable": [path for root in _libraries() for path in around(root, protected)] if confined else [],
             "listable": _libraries() if confined else [],
             "memory_mb": config.memory_mb,

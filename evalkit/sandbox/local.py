@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import resource
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextvars import ContextVar
 
 from evalkit.config import SandboxConfig
 from evalkit.errors import SandboxError, UserError
 from evalkit.sandbox import api
 from evalkit.sandbox.child import Child
+from evalkit.sandbox.family import FAMILY, Family
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.ladder import Rejected, climb
 from evalkit.sandbox.session import LocalSession
@@ -72,14 +72,14 @@ class LocalSandbox:
     @contextlib.asynccontextmanager
     async def session(self, *, seed: int = 0, files: Mapping[str, bytes] | None = None) -> AsyncIterator[api.Session]:
         """A session whose child starts with its first call."""
-        outer = _FAMILY.get()
-        family = outer or _Family(self._slots)
-        _FAMILY.set(family)
+        outer = FAMILY.get()
+        family = outer or Family(self._slots)
+        FAMILY.set(family)
         session = LocalSession(self, family, seed, files or {})
         try:
             yield session
         finally:
-            _FAMILY.set(outer)
+            FAMILY.set(outer)
             await session.close()
 
     async def take_child(self) -> Child:
@@ -131,29 +131,6 @@ class LocalSandbox:
         if self._zygote is not None:
             self._zygote.close()
         await asyncio.to_thread(self._homes.close)
-
-
-class _Family:
-    """The sessions that are open inside each other share one slot: else grading could wait for itself."""
-
-    def __init__(self, slots: asyncio.Semaphore) -> None:
-        self._slots = slots
-        self._members = 0
-        self._turn = asyncio.Lock()
-
-    async def join(self) -> None:
-        async with self._turn:
-            if not self._members:
-                await self._slots.acquire()
-            self._members += 1
-
-    def leave(self) -> None:
-        self._members -= 1
-        if not self._members:
-            self._slots.release()
-
-
-_FAMILY: ContextVar[_Family | None] = ContextVar("family", default=None)
 
 
 def _live_bound() -> int:

@@ -18,12 +18,14 @@ from evalkit.errors import SandboxError
 from evalkit.sandbox.zygote import Zygote
 
 TIMEOUT_S = 20.0
+EXCESS_MB = 512
+"""How much more memory than allowed the probe asks for."""
 
 
 async def attack(zygote: Zygote, home: str, config: SandboxConfig) -> dict[str, bool]:
     """Attack → whether it got through. Raises SandboxError if the attacks could not be run."""
     with _targets() as targets:
-        program = f"targets = {json.dumps({**targets, 'memory': (config.memory_mb + 512) << 20})}\n{_ATTACKS}"
+        program = f"targets = {json.dumps({**targets, 'memory': (config.memory_mb + EXCESS_MB) << 20})}\n{_ATTACKS}"
         child = await zygote.spawn(home)
         try:
             request = {"op": "run", "persistent": False, "preload": []}

@@ -14,13 +14,14 @@ from evalkit.sandbox.child import Answer, Child
 from evalkit.sandbox.wire import ITEMSIZE, Tensor
 
 if TYPE_CHECKING:
-    from evalkit.sandbox.local import LocalSandbox, _Family
+    from evalkit.sandbox.family import Family
+    from evalkit.sandbox.local import LocalSandbox
 
 
 class LocalSession:
     """What `LocalSandbox.session` gives. Requests that overlap wait for each other."""
 
-    def __init__(self, sandbox: LocalSandbox, family: _Family, seed: int, files: Mapping[str, bytes]) -> None:
+    def __init__(self, sandbox: LocalSandbox, family: Family, seed: int, files: Mapping[str, bytes]) -> None:
         self._sandbox = sandbox
         self._family = family
         self._seed = seed

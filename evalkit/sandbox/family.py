@@ -1,0 +1,32 @@
+"""Who shares a slot when the number of live children is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+
+
+class Family:
+    """The sessions that are open inside each other share one slot: else grading could wait for itself."""
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._members = 0
+        self._turn = asyncio.Lock()
+
+    async def join(self) -> None:
+        """Hold a child: waits for a slot unless another session of the family has one."""
+        async with self._turn:
+            if not self._members:
+                await self._slots.acquire()
+            self._members += 1
+
+    def leave(self) -> None:
+        """Hold one child less."""
+        self._members -= 1
+        if not self._members:
+            self._slots.release()
+
+
+FAMILY: ContextVar[Family | None] = ContextVar("family", default=None)
+"""Of the sessions that are open where this is read."""
