@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "resume": Verb("evalkit.resume:main", "finish an interrupted launch or sweep, from its output directory"),
     "regrade": Verb("evalkit.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"),
+    "diff": Verb("evalkit.diff:main", "what changed between launches or sweeps, and what came of it"),
     "report": Verb("evalkit.report:main", "write report.md and report.html into output directories"),
     "show": Verb("evalkit.show:main", "read a launch, a sweep or a conversation in the terminal"),
 }

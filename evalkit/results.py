@@ -256,12 +256,12 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
     runs = read(folder / "runs.jsonl", lambda path: tuple(_runs(path, summary, measurements, seconds)))
     if len(runs) != summary.total:
         raise UserError(f"{folder / 'runs.jsonl'} is damaged (it has {len(runs)} of {summary.total} runs): {_AGAIN}")
-    config = read(folder / ".hydra" / "config.yaml", _yaml)
+    config = read(folder / ".hydra" / "config.yaml", read_yaml)
     return CellRecord(folder, manifest, config or {}, _overrides(folder), runs, summary, knobs or {})
 
 
 def _overrides(folder: Path) -> tuple[str, ...]:
-    return tuple(map(str, read(folder / ".hydra" / "overrides.yaml", _yaml) or ()))
+    return tuple(map(str, read(folder / ".hydra" / "overrides.yaml", read_yaml) or ()))
 
 
 def _json(path: Path) -> Any:
@@ -271,7 +271,8 @@ def _json(path: Path) -> Any:
     return value
 
 
-def _yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds, nothing resolved; `ValueError` if it is none."""
     import yaml
 
     try:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.report.markdown import markdown, sweep_markdown
-from evalkit.report.page import page, sweep_page
+from evalkit.report.markdown import launch_markdown, sweep_markdown
+from evalkit.report.page import launch_page, sweep_page
 from evalkit.results import CellRecord, Results, load
 from evalkit.store import write_atomically
 from evalkit.text import counted
 
-__all__ = ["main", "markdown", "page", "write"]
+__all__ = ["main", "write"]
 
 
 def write(folder: Path, *, times: bool = False) -> Path:
@@ -32,7 +32,7 @@ def write(folder: Path, *, times: bool = False) -> Path:
         words, html = sweep_markdown(results), sweep_page(results)
     else:
         cell = results.cells[0] if times else _without_times(results.cells[0])
-        words, html = markdown(cell), page(cell)
+        words, html = launch_markdown(cell), launch_page(cell)
     write_atomically(folder / "report.md", words)
     write_atomically(folder / "report.html", html)
     return folder / "report.html"

@@ -20,7 +20,7 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]<>|~&])")
 _PINGS = re.compile(r"(?<!\w)@|@(?=[a-z])|#(?=\w)|(?<=\w)://|(?<=www)\.", re.IGNORECASE)
 
 
-def markdown(cell: CellRecord) -> str:
+def launch_markdown(cell: CellRecord) -> str:
     """The report of one launch. Shows durations where the runs of `cell` have them."""
     summary = cell.summary
     lines = [f"# {escaped(cell.title)}: {_headline(cell)}", ""]

@@ -21,7 +21,7 @@ _SCRIPTS = ("dom.js", "highlight.js", "chart.js", "runs.js", "conversation.js", 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(cell: CellRecord) -> str:
+def launch_page(cell: CellRecord) -> str:
     """The page of one launch. Shows durations where the runs of `cell` have them."""
     conversations = Conversations(cell)
     blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)

@@ -11,6 +11,9 @@ from evalkit.stats.intervals import Interval, normal_quantile, wilson
 BOSCHLOO_TABLES = 90_000
 """Up to this many possible outcomes (300 runs against 300: under a second) the more powerful test is computed."""
 
+CONNOR_IS_CLOSE = 1_000
+"""Rollouts beyond which the exact power of McNemar's test is not computed."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -141,3 +144,37 @@ def runs_to_tell_apart(rate_1: float, rate_2: float, confidence: float = 0.95, p
     found = normal_quantile(2 * power - 1) if power > 0.5 else 0.0
     other = found * math.sqrt(rate_1 * (1 - rate_1) + rate_2 * (1 - rate_2))
     return math.ceil(((null + other) / (rate_1 - rate_2)) ** 2)
+
+
+def paired_runs_to_tell_apart(only_1: float, only_2: float, confidence: float = 0.95, power: float = 0.8) -> int:
+    """Shared rollouts that two verdicts need, so that McNemar's exact test finds their difference with `power`.
+
+    `only_1`, `only_2`: shares of the rollouts that pass the first verdict alone and the second alone. Starts at
+    Connor (1987), "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43,
+    equation 2, and goes up to the power of the exact test; beyond `CONNOR_IS_CLOSE` rollouts the two agree.
+    """
+    if only_1 == only_2:
+        raise ValueError("no number of runs tells two equal rates apart")
+    if not (only_1 >= 0 and only_2 >= 0 and only_1 + only_2 <= 1 and 0.5 <= power < 1):
+        raise ValueError("shares must add up to at most 1, and power must be from 0.5 to below 1")
+    differing, difference = only_1 + only_2, only_2 - only_1
+    found = normal_quantile(2 * power - 1) if power > 0.5 else 0.0
+    spread = found * math.sqrt(max(0.0, differing - difference * difference))
+    needed = math.ceil(((normal_quantile(confidence) * math.sqrt(differing) + spread) / difference) ** 2)
+    while needed < CONNOR_IS_CLOSE and mcnemar_power(needed, only_1, only_2, confidence) < power:
+        needed += 1
+    return needed
+
+
+def mcnemar_power(runs: int, only_1: float, only_2: float, confidence: float = 0.95) -> float:
+    """The probability that McNemar's exact test on `runs` rollouts rejects, summed over every number that differs."""
+    import numpy
+    from scipy.stats import binom
+
+    differing = numpy.arange(runs + 1)
+    tail = (1 - confidence) / 2
+    most = binom.ppf(tail, differing, 0.5)  # the smallest count with a larger tail, unless it is hit exactly
+    most = numpy.where(binom.cdf(most, differing, 0.5) <= tail, most, most - 1)
+    share = only_1 / (only_1 + only_2) if only_1 + only_2 else 0.5
+    rejects = binom.cdf(most, differing, share) + binom.sf(differing - most - 1, differing, share)
+    return float(binom.pmf(differing, runs, only_1 + only_2) @ rejects)

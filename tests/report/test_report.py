@@ -12,8 +12,9 @@ import pytest
 
 from evalkit import UserError
 from evalkit.grading import Grade
-from evalkit.report import conversations, main, page, write
-from evalkit.report.markdown import escaped, markdown
+from evalkit.report import conversations, main, write
+from evalkit.report.markdown import escaped, launch_markdown
+from evalkit.report.page import launch_page
 from evalkit.results import load
 from evalkit.rollout import Timing
 from tests.outputs import failed, manifest_of, passed, some_runs, write_launch, write_sweep
@@ -58,8 +59,8 @@ def test_a_simulated_model_is_called_simulated_and_a_real_one_is_not(tmp_path: P
     simulated = load(write_launch(tmp_path / "a")).cells[0]
     model = {"id": "claude-sonnet-4-5", "kind": "anthropic", "simulated": False}
     real = load(write_launch(tmp_path / "b", manifest=manifest_of(model=model))).cells[0]
-    assert "measure no LLM" in markdown(simulated) and '"simulated":true' in page(simulated)
-    assert "measure no LLM" not in markdown(real) and '"simulated":false' in page(real)
+    assert "measure no LLM" in launch_markdown(simulated) and '"simulated":true' in launch_page(simulated)
+    assert "measure no LLM" not in launch_markdown(real) and '"simulated":false' in launch_page(real)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +84,13 @@ def test_markdown_shows_what_others_wrote_and_does_nothing_else(text: str, shown
 
 def test_an_observation_does_not_repeat_the_verdict(tmp_path: Path) -> None:
     run = replace(failed(1), grade=Grade(False, "FAILURE: Incorrect position_encoding", "wrong_value"))
-    words = markdown(load(write_launch(tmp_path / "a", [run])).cells[0])
+    words = launch_markdown(load(write_launch(tmp_path / "a", [run])).cells[0])
     assert "| 1 | ✗ FAILURE | Wrong value: Incorrect position\\_encoding |" in words
 
 
 def test_a_command_with_backticks_stays_inside_its_fence(tmp_path: Path) -> None:
     folder = write_launch(tmp_path / "a", overrides=["task=arithmetic", "+task.note='```\n# no heading'"])
-    assert "````sh\n" in markdown(load(folder).cells[0])
+    assert "````sh\n" in launch_markdown(load(folder).cells[0])
 
 
 def test_a_sweep_is_reported_cell_by_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,17 +108,17 @@ def test_a_sweep_is_reported_cell_by_cell(tmp_path: Path, capsys: pytest.Capture
 def test_texts_are_cut_only_when_a_page_would_become_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))
     cell = load(write_launch(tmp_path / "a", [passed(run, said=noise) for run in range(1, 21)])).cells[0]
-    whole = page(cell)
+    whole = launch_page(cell)
     monkeypatch.setattr(conversations, "ROOM", 90_000)
-    smaller = page(cell)
+    smaller = launch_page(cell)
     assert len(smaller) < len(whole) and '"left_out":[]' in smaller
     monkeypatch.setattr(conversations, "ROOM", 20_000)
-    left_out = re.search(r'"left_out":\[([\d,]*)\]', page(cell))
+    left_out = re.search(r'"left_out":\[([\d,]*)\]', launch_page(cell))
     assert left_out and left_out[1].endswith("19,20")
 
 
 def test_the_page_holds_no_address_that_a_browser_would_ask(tmp_path: Path) -> None:
-    html = page(load(write_launch(tmp_path / "a")).cells[0])
+    html = launch_page(load(write_launch(tmp_path / "a")).cells[0])
     assert re.findall(r'(?:src|href)="[^#]', html) == []
     assert re.findall(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", html) == []
     assert "default-src 'none'; style-src 'sha256-" in html and "unsafe" not in html

@@ -1,13 +1,15 @@
 """Comparing two rates: published examples, exactness, and that the planned number of runs has its power."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, fisher_exact
 
 from benchmarks import coverage
-from evalkit.stats import Interval, compare, compare_paired, runs_to_tell_apart
-from evalkit.stats.comparisons import mcnemar, newcombe, newcombe_paired, two_sample_test
+from evalkit.stats import Interval, compare, compare_paired, paired_runs_to_tell_apart, runs_to_tell_apart
+from evalkit.stats.comparisons import mcnemar, mcnemar_power, newcombe, newcombe_paired, two_sample_test
 
 small = st.integers(1, 25).flatmap(lambda runs: st.tuples(st.integers(0, runs), st.just(runs)))
 cells = st.tuples(*[st.integers(0, 40)] * 4)
@@ -115,3 +117,26 @@ def test_runs_to_tell_apart_gives_the_textbook_value():
 def test_impossible_plans_are_refused(one, two, power):
     with pytest.raises(ValueError):
         runs_to_tell_apart(one, two, power=power)
+
+
+@pytest.mark.parametrize(("only_1", "only_2"), [(0.0, 0.4), (0.05, 0.25), (0.3, 0.2)])
+def test_the_planned_number_of_shared_rollouts_has_the_power_asked_for(only_1, only_2):
+    runs = paired_runs_to_tell_apart(only_1, only_2, power=0.8)
+    assert 0.8 <= mcnemar_power(runs, only_1, only_2) < 0.86
+
+
+def test_the_power_of_mcnemar_is_what_counting_every_outcome_gives():
+    runs, only_1, only_2, same = 9, 0.1, 0.5, 0.4
+    power = 0.0
+    for one in range(runs + 1):
+        for two in range(runs + 1 - one):
+            ways = math.factorial(runs) / math.factorial(one) / math.factorial(two) / math.factorial(runs - one - two)
+            if mcnemar(one, two) <= 0.05:
+                power += ways * only_1**one * only_2**two * same ** (runs - one - two)
+    assert mcnemar_power(runs, only_1, only_2) == pytest.approx(power)
+
+
+@pytest.mark.parametrize(("one", "two", "power"), [(0.2, 0.2, 0.8), (-0.1, 0.2, 0.8), (0.6, 0.5, 0.8), (0.1, 0.2, 1.0)])
+def test_impossible_paired_plans_are_refused(one, two, power):
+    with pytest.raises(ValueError):
+        paired_runs_to_tell_apart(one, two, power=power)

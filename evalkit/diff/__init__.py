@@ -1,0 +1,51 @@
+"""`python -m evalkit diff A B [C …]`: what was set differently, what came of it, and whether chance explains it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalkit.diff.compare import LaunchDiff, SweepDiff, compare
+from evalkit.results import load
+
+__all__ = ["LaunchDiff", "SweepDiff", "compare", "main"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb. Exit status like that of `diff`: 0 the same, 1 different, 2 trouble."""
+    options = _parser().parse_args(argv)
+    first, *others = map(load, (options.folder, *options.others))
+    diffs = [compare(first, other) for other in others]
+    _write(diffs, options.format, pager=not options.no_pager)
+    return 1 if any(diff.differ for diff in diffs) else 0
+
+
+def _write(diffs: Sequence[LaunchDiff | SweepDiff], form: str, *, pager: bool) -> None:
+    from evalkit.diff import formats
+    from evalkit.diff.story import tell
+    from evalkit.show import present
+
+    stories = [tell(diff) for diff in diffs]
+    if form == "text":
+        present(formats.terminal([section for story in stories for section in story]), sys.stdout, pager=pager)
+    elif form == "markdown":
+        sys.stdout.write("\n".join(formats.markdown(story) for story in stories))
+    elif form == "html":
+        sys.stdout.write(formats.page(stories))
+    else:
+        sys.stdout.write(formats.as_json(diffs))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m evalkit diff",
+        description="Compare launches, or sweeps cell by cell. The others are compared with the first.",
+        epilog="Exit status: 0 the same, 1 different, 2 trouble.",
+    )
+    parser.add_argument("folder", type=Path, metavar="A", help="output directory of a launch or a sweep")
+    parser.add_argument("others", type=Path, nargs="+", metavar="B", help="one or more to compare with it")
+    parser.add_argument("--format", choices=("text", "markdown", "json", "html"), default="text")
+    parser.add_argument("--no-pager", action="store_true", help="write everything at once")
+    return parser

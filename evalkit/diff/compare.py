@@ -1,0 +1,173 @@
+"""Two launches, or two sweeps cell by cell, compared: settings, outcomes, and the grader's share in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.diff.outcomes import Outcomes, compare_outcomes, shared_runs
+from evalkit.diff.settings import Settings, compare_settings
+from evalkit.errors import UserError
+from evalkit.results import CellRecord, Results
+
+
+@dataclass(frozen=True)
+class GraderEffect:
+    """What the grader of today says about rollouts that an earlier one graded: the same conversations, two graders."""
+
+    folder: Path
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True)
+class LaunchDiff:
+    """Two launches. Where the grader changed, `outcomes` compares both under the grader of today."""
+
+    old: CellRecord
+    new: CellRecord
+    settings: Settings
+    outcomes: Outcomes
+    grader_effects: tuple[GraderEffect, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def differ(self) -> bool:
+        """Whether anything that can change a result, or any result, differs."""
+        effects = any(effect.outcomes.differ for effect in self.grader_effects)
+        return self.settings.differ or self.outcomes.differ or effects
+
+
+@dataclass(frozen=True)
+class CellDiff:
+    """One cell that both sweeps have."""
+
+    knobs: Mapping[str, str]
+    outcomes: Outcomes
+    discovered: bool
+    """Whether the difference is told from chance with all cells in view (Benjamini & Hochberg)."""
+
+
+@dataclass(frozen=True)
+class SweepDiff:
+    """Two sweeps: their common cells, and those of one side only."""
+
+    old: Results
+    new: Results
+    settings: Settings
+    """What differs besides the swept knobs, taken from the first common cell."""
+    cells: tuple[CellDiff, ...]
+    only_old: tuple[Mapping[str, str], ...]
+    only_new: tuple[Mapping[str, str], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def differ(self) -> bool:
+        """Whether anything that can change a result, or any result, differs."""
+        return (
+            self.settings.differ
+            or any(cell.outcomes.differ for cell in self.cells)
+            or bool(self.only_old or self.only_new)
+        )
+
+
+def compare(old: Results, new: Results) -> LaunchDiff | SweepDiff:
+    """Compare two output directories of the same kind; `UserError` for a launch and a sweep."""
+    if old.is_sweep != new.is_sweep:
+        sweep, launch = (old, new) if old.is_sweep else (new, old)
+        raise UserError(
+            f"{sweep.folder} is a sweep and {launch.folder} a launch: name a cell of the sweep, "
+            f"such as {sweep.cells[0].folder}"
+        )
+    return compare_sweeps(old, new) if old.is_sweep else compare_launches(old.cells[0], new.cells[0])
+
+
+def compare_launches(old: CellRecord, new: CellRecord) -> LaunchDiff:
+    """Two launches. Their intervals and tests are at the confidence of the second."""
+    settings = compare_settings(old, new)
+    shared, confidence = shared_runs(old, new), new.summary.confidence
+    effects: list[GraderEffect] = []
+    notes = list(_notes(old, new, len(shared)))
+    one, other = old, new
+    if settings.grader and old.task == new.task:
+        try:
+            one, other = (_under_current(cell, effects) for cell in (old, new))
+        except UserError as error:
+            effects.clear()
+            one, other = old, new
+            notes.append(
+                f"The grader changed and the rollouts could not be graded again ({error}): "
+                "what came of it mixes the effects of grader and model."
+            )
+    outcomes = compare_outcomes(one.runs, other.runs, shared, confidence)
+    return LaunchDiff(old, new, settings, outcomes, tuple(effects), tuple(notes))
+
+
+def _under_current(cell: CellRecord, effects: list[GraderEffect]) -> CellRecord:
+    """The cell as the grader of today sees it; what that changes is added to `effects`."""
+    from evalkit.diff.grader import current, regraded  # loads the sandbox and the task, which few comparisons need
+
+    if cell.manifest["digests"].get("grader") == current(cell):
+        return cell
+    again = regraded(cell)
+    numbers = [run.number for run in cell.runs]
+    effects.append(GraderEffect(cell.folder, compare_outcomes(cell.runs, again.runs, numbers, cell.summary.confidence)))
+    return again
+
+
+def _notes(old: CellRecord, new: CellRecord, shared: int) -> Iterator[str]:
+    if old.task != new.task:
+        yield f"These are two tasks ({old.task} and {new.task}): their pass rates measure different things."
+    if old.simulated or new.simulated:
+        which = "Both models are" if old.simulated and new.simulated else "One of the models is"
+        yield f"{which} simulated: the figures measure no LLM."
+    if 0 < shared < min(old.summary.rate.runs, new.summary.rate.runs):
+        yield f"Only {shared} runs rest on the same conversation on both sides; the test uses those alone."
+
+
+def compare_sweeps(old: Results, new: Results) -> SweepDiff:
+    """Cell by cell, matched by the values of the swept knobs."""
+    before, after = ({_place(cell): cell for cell in sweep.cells} for sweep in (old, new))
+    common = [place for place in before if place in after]
+    if not common:
+        raise UserError(f"{old.folder} and {new.folder} have no cell in common: compare sweeps over the same knobs")
+    swept = (*old.knobs, *new.knobs)
+    first = before[common[0]], after[common[0]]
+    found = []
+    for place in common:
+        one, other = before[place], after[place]
+        shared = shared_runs(one, other)
+        found.append((one, compare_outcomes(one.runs, other.runs, shared, other.summary.confidence)))
+    told = _discovered([outcomes for _, outcomes in found])
+    notes = list(_notes(*first, 0))
+    settings = compare_settings(*first, apart_from=swept)
+    if settings.grader:
+        notes.append("The grader changed: compare single cells to see its effect apart from the model's.")
+    return SweepDiff(
+        old,
+        new,
+        settings,
+        tuple(
+            CellDiff(one.knobs, outcomes, discovered) for (one, outcomes), discovered in zip(found, told, strict=True)
+        ),
+        tuple(before[place].knobs for place in before if place not in after),
+        tuple(after[place].knobs for place in after if place not in before),
+        tuple(notes),
+    )
+
+
+def _place(cell: CellRecord) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(cell.knobs.items()))
+
+
+def _discovered(cells: list[Outcomes]) -> list[bool]:
+    """Cells that differ after Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57: of many cells some differ by chance.
+
+    Valid for cells that share rollouts too, which makes their tests positively dependent.
+    """
+    if all(cell.comparison.p_value == 1 for cell in cells):
+        return [False] * len(cells)
+    from scipy.stats import false_discovery_control  # type: ignore[import-untyped]
+
+    adjusted = false_discovery_control([cell.comparison.p_value for cell in cells])
+    return [bool(p <= 1 - cell.confidence) for p, cell in zip(adjusted, cells, strict=True)]

@@ -1,0 +1,68 @@
+"""The same rollouts under the grader of today: what separates a changed grader from a changed model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evalkit.agent import begin
+from evalkit.analysis import failure_label
+from evalkit.config import Config
+from evalkit.errors import SandboxError, UserError
+from evalkit.keys import code_digest, spec_of
+from evalkit.registry import load_task
+from evalkit.regrade import regrade
+from evalkit.results import CellRecord, RunRecord
+from evalkit.run import Outcome, Run
+from evalkit.saved import read_config
+from evalkit.store import same_question
+from evalkit.task import Task
+from evalkit.workbench import Workbench
+
+
+def current(cell: CellRecord) -> str:
+    """Digest of the grader that the cell's task has now. `UserError` if the task cannot be loaded."""
+    return code_digest(load_task(read_config(cell.folder).task))[:16]
+
+
+def regraded(cell: CellRecord) -> CellRecord:
+    """The cell with its kept rollouts measured and judged again. Raises `UserError` where that is impossible."""
+    config = read_config(cell.folder)
+    task = load_task(config.task)
+    for record in cell.runs:
+        if not same_question(record.rollout, begin(record.number, spec_of(task, config, record.number))):
+            raise UserError(f"the prompt or tools of task {cell.task} are not those of {cell.folder} any more")
+    try:
+        runs = asyncio.run(_regrade(cell, config, task))
+    except SandboxError as error:
+        raise UserError(f"{cell.folder} cannot be graded again: {error}") from error
+    return replace(cell, runs=tuple(_records(cell, runs, task)))
+
+
+async def _regrade(cell: CellRecord, config: Config, task: Task) -> list[Run]:
+    bench = Workbench()
+    try:
+        sandbox = await bench.sandbox(config, spec_of(task, config, 1))
+        await sandbox.ready()
+        return await regrade(cell, task, sandbox, config=config)
+    finally:
+        await bench.close()
+
+
+def _records(cell: CellRecord, runs: Sequence[Run], task: Task) -> list[RunRecord]:
+    """The new verdicts on the facts that do not change."""
+    known = {record.number: record for record in cell.runs}
+    return [
+        replace(
+            known[run.number],
+            outcome=run.outcome,
+            category=run.grade.category if run.grade else None,
+            label=failure_label(run, task.categories) if run.outcome is Outcome.FAILED else None,
+            message=run.message,
+            score=run.grade.score if run.grade else None,
+            checks=run.grade.checks if run.grade else (),
+            measurement=run.measurement,
+        )
+        for run in runs
+    ]

@@ -1,0 +1,210 @@
+"""What was set differently in two launches: config, prompt, tools, grader, versions. Nothing about what came of it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.results import CellRecord, read, read_yaml
+
+NEUTRAL = ("store", "reuse", "verbose", "confirm", "runs.concurrency", "sandbox.pool", "hydra")
+"""Knobs that cannot change a result: listed as provenance, and no difference."""
+
+MISSING = object()
+_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+_PLAIN = re.compile(r"[A-Za-z_/][\w/.:@+-]*", re.ASCII)
+_RESERVED = re.compile(r"(null|true|false|nan|inf|[+-]?[\d.][\w.+-]*)$", re.IGNORECASE)
+_CONTEXT = 12
+"""Tokens (words, spaces, signs) shown on both sides of a changed place in a text."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One named value; None on the side that does not have it."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a text: in both (`=`), in the old only (`-`), in the new only (`+`), or left out (`…`)."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs, in the order in which it is worth reading. Empty where nothing does."""
+
+    config: tuple[Change, ...] = ()
+    """Names and values in Hydra's override notation; `name` is what to put before the `=`."""
+    prompt: tuple[Piece, ...] = ()
+    system: tuple[Piece, ...] = ()
+    tools: tuple[Change, ...] = ()
+    grader: tuple[Change, ...] = ()
+    model: tuple[Change, ...] = ()
+    versions: tuple[Change, ...] = ()
+    provenance: tuple[Change, ...] = ()
+    """What cannot change a result: commit, rollout set, neutral knobs. No difference."""
+
+    @property
+    def differ(self) -> bool:
+        """Whether anything that can change a result was set differently."""
+        parts = (self.config, self.prompt, self.system, self.tools, self.grader, self.model, self.versions)
+        return any(parts)
+
+
+def compare_settings(old: CellRecord, new: CellRecord, *, apart_from: Sequence[str] = ()) -> Settings:
+    """What differs. `apart_from`: dotted names of config keys that are not compared (the swept knobs of a cell)."""
+    config = [change for change in _config(old, new) if change.name.lstrip("+~") not in apart_from]
+    neutral = [change for change in config if _is_neutral(change.name.lstrip("+~"))]
+    one, other = old.manifest, new.manifest
+    prompts, systems, tools = _seen(old, new)
+    provenance = [*_changes({"commit": one.get("commit")}, {"commit": other.get("commit")})]
+    provenance += _changes({"rollouts": old.rollout_set}, {"rollouts": new.rollout_set})
+    provenance += _changes({"sandbox": one.get("isolation")}, {"sandbox": other.get("isolation")})
+    return Settings(
+        config=tuple(change for change in config if change not in neutral),
+        prompt=prompts,
+        system=systems,
+        tools=tools,
+        grader=tuple(_changes({"grader": one["digests"].get("grader")}, {"grader": other["digests"].get("grader")})),
+        model=tuple(_changes({"model": old.model}, {"model": new.model})),
+        versions=tuple(_changes(one["versions"], other["versions"])),
+        provenance=(*provenance, *neutral),
+    )
+
+
+def _is_neutral(name: str) -> bool:
+    return any(name == known or name.startswith(f"{known}.") for known in NEUTRAL)
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in dict.fromkeys((*old, *new)):
+        if old.get(name) != new.get(name):
+            yield Change(name, _text(old.get(name)), _text(new.get(name)))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _config(old: CellRecord, new: CellRecord) -> Iterator[Change]:
+    """Group choices first (`model=claude`); of what a choice brings along only what was overridden on top of it."""
+    groups = list(_changes(_choices(old.folder), _choices(new.folder)))
+    yield from groups
+    before, after = dict(_leaves(old.config)), dict(_leaves(new.config))
+    given = {override.lstrip("+~").partition("=")[0] for cell in (old, new) for override in cell.overrides}
+    for name in dict.fromkeys((*before, *after)):
+        one, other = before.get(name, MISSING), after.get(name, MISSING)
+        brought = any(name.startswith(f"{group.name}.") for group in groups)
+        if _same(one, other) or (brought and name not in given):
+            continue
+        sign = "+" if one is MISSING else "~" if other is MISSING else ""
+        yield Change(sign + name, *(None if value is MISSING else hydra_value(value) for value in (one, other)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def _choices(folder: Path) -> dict[str, str]:
+    """Config groups and what was chosen in them, Hydra's own groups apart."""
+    path = folder / ".hydra" / "hydra.yaml"
+    if not path.is_file():
+        return {}
+    choices = read(path, read_yaml)["hydra"]["runtime"]["choices"]
+    return {str(name): str(value) for name, value in choices.items() if not name.startswith("hydra/")}
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict) and (node or not path):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, node
+
+
+def hydra_value(value: Any) -> str:
+    """A config value as it is written behind the `=` of an override."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list):
+        return "[" + ",".join(map(hydra_value, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{hydra_value(item)}" for key, item in value.items()) + "}"
+    return _hydra_text(str(value))
+
+
+def _hydra_text(text: str) -> str:
+    """Quoted where Hydra's grammar needs it: backslashes count only before a quote, and are doubled there."""
+    if _PLAIN.fullmatch(text) and not _RESERVED.match(text):
+        return text
+    inside = re.sub(r'(\\*)"', lambda found: found[1] * 2 + '\\"', text)
+    tail = len(inside) - len(inside.rstrip("\\"))
+    return f'"{inside}{tail * chr(92)}"'
+
+
+def _seen(old: CellRecord, new: CellRecord) -> tuple[tuple[Piece, ...], tuple[Piece, ...], tuple[Change, ...]]:
+    """What the models were shown, taken from the first run that both have: prompts, system prompts, tools."""
+    theirs = {run.number: run for run in new.runs}
+    pair = next(((run, theirs[run.number]) for run in old.runs if run.number in theirs), None)
+    if pair is None:
+        return (), (), ()
+    one, other = pair[0].rollout, pair[1].rollout
+    return words(one.prompt, other.prompt), words(one.system, other.system), tuple(_tools(one.tools, other.tools))
+
+
+def _tools(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+    before, after = ({str(tool.get("name")): tool for tool in tools} for tools in (old, new))
+    for name in dict.fromkeys((*before, *after)):
+        one, other = before.get(name), after.get(name)
+        if one is None or other is None:
+            yield Change(name, None if one is None else "there", None if other is None else "there")
+            continue
+        for part in dict.fromkeys((*one, *other)):
+            if one.get(part) != other.get(part):
+                yield Change(f"{name} {part}", _text(one.get(part)), _text(other.get(part)))
+
+
+def words(old: str, new: str) -> tuple[Piece, ...]:
+    """The words that changed between two texts, with some context; empty if the texts are equal."""
+    if old == new:
+        return ()
+    before, after = _WORD.findall(old), _WORD.findall(new)
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > 5000)
+    pieces: list[Piece] = []
+    blocks = matcher.get_opcodes()
+    for place, (kind, start, end, first, last) in enumerate(blocks):
+        if kind == "equal":
+            pieces += _context(before[start:end], at_start=place == 0, at_end=place == len(blocks) - 1)
+            continue
+        if start < end:
+            pieces.append(Piece("-", "".join(before[start:end])))
+        if first < last:
+            pieces.append(Piece("+", "".join(after[first:last])))
+    return tuple(pieces)
+
+
+def _context(tokens: Sequence[str], *, at_start: bool, at_end: bool) -> Iterator[Piece]:
+    left = 0 if at_start else _CONTEXT
+    right = 0 if at_end else _CONTEXT
+    if len(tokens) <= left + right + 2:
+        yield Piece("=", "".join(tokens))
+        return
+    if left:
+        yield Piece("=", "".join(tokens[:left]))
+    yield Piece("…", "…")
+    if right:
+        yield Piece("=", "".join(tokens[-right:]))
