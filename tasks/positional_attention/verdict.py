@@ -73,12 +73,8 @@ class Rule:
 
     def _messages(self, required: set[str]) -> dict[str, str]:
         """Checks that a failure names, and as what: those the verdict looks at, and every head instead of the best."""
-        named = {name: name for name in (required - {"better_head_weights"}) | set(self._weights)}
-        return (
-            named
-            | {FLAG: "causal_mask_missing"}
-            | ({"mask_respected": "mask_not_respected"} if "mask_respected" in named else {})
-        )
+        words = {FLAG: "causal_mask_missing", "mask_respected": "mask_not_respected"}
+        return {name: words.get(name, name) for name in (required - {"better_head_weights"}) | set(self._weights)}
 
     def _success(self, found: Mapping[str, float]) -> str:
         parts = [f"pos={number(found['position_encoding'])}"] if self._encoded else []
