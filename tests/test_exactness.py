@@ -1,0 +1,104 @@
+"""Clipping is exact on the main tasks, a sweep buys one cell's tokens, and the tempting wrong way is shown to be biased."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalkit.engine import Cell, execute
+from evalkit.limits import Limits, clip
+from evalkit.rollout import Ending
+from tests.builders import rollout, turn
+from tests.launching import Watcher, config_for
+from tests.servers.fixtures import MessagesServer
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("task", "runs", "limits"),
+    [
+        ("paged_attention", 6, [f"limits.max_tokens={n}" for n in (700, 1500, 1900, 2300, 2700, 2900, 3300, 4500)]),
+        ("positional_attention", 12, [f"limits.max_tokens={n}" for n in range(300, 1700, 175)]),
+        ("positional_attention", 12, [f"limits.max_steps={n}" for n in (1, 2, 3, 5)]),
+        ("positional_attention", 12, [f"limits.max_tokens={n} limits.max_steps=2" for n in (500, 900, 1300)]),
+        ("positional_attention", 12, [f"limits.max_tokens_per_turn={n}" for n in (300, 600, 900, 1200)]),
+    ],
+)
+async def test_clipped_cells_equal_cells_sampled_afresh(tmp_path, task, runs, limits):
+    """Bit for bit, for every limit of a grid: one sampling at the largest limits against one sampling a cell."""
+
+    def cells(kind: str, store: str, reuse: str) -> list[Cell]:
+        made = []
+        for index, limit in enumerate(["limits=unlimited", *limits]):
+            overrides = [f"task={task}", "model=simulated", f"runs.count={runs}", "runs.concurrency=4", f"reuse={reuse}"]
+            overrides += ["limits=unlimited", *limit.split()] if index else [limit]
+            folder = tmp_path / kind / f"{index:02d}"
+            folder.mkdir(parents=True)
+            made.append(Cell(config_for(*overrides, store=tmp_path / store), folder, {"limits": limit}, index))
+        return made
+
+    clipped = await execute(cells("clipped", "one-set", "dominating"), Watcher())
+    assert len({result.source.known.name for result in clipped}) == 1
+    for cell in cells("fresh", "own-sets", "exact"):
+        (fresh,) = await execute([cell], Watcher())
+        assert fresh.source.known.limits == fresh.limits  # sampled under its own limits
+        own, other = (tmp_path / kind / cell.folder.name / "runs.jsonl" for kind in ("fresh", "clipped"))
+        assert own.read_bytes() == other.read_bytes(), cell.overrides
+    endings = {run.rollout.ending for result in clipped for run in result.runs}
+    assert endings >= {Ending.SUBMITTED} and endings & {Ending.TOKEN_LIMIT, Ending.STEP_LIMIT}
+
+
+def test_a_sweep_buys_its_largest_cell_once_and_a_second_sweep_nothing(tmp_path):
+    """What is bought is what the server says it delivered, not what we believe."""
+    server = MessagesServer("--task", "positional_attention", "task.data=seeded", "runs.count=6")
+    try:
+        spent = []
+        for sweep in ("one", "two"):
+            command = [
+                *(sys.executable, "-m", "evalkit", "-m", "task=positional_attention", "task.data=seeded"),
+                *("model=local", "model.id=scripted", f"model.base_url={server.url}", "runs.count=6"),
+                *("task.tolerances.attention_weights=0.05,0.1,0.15,0.3", "limits.max_tokens=1500,2000,2900,4000"),
+                *(f"hydra.sweep.dir={tmp_path / sweep}", f"store={tmp_path / 'rollouts'}"),
+            ]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "CI": "1"}
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stderr[-2000:]
+            spent.append(server.counts["output_tokens"])
+    finally:
+        server.stop()
+    cells = sorted(path.parent for path in (tmp_path / "one").glob("*/runs.jsonl"))
+    assert len(cells) == 16
+    tokens = [sum(json.loads(line)["output_tokens"] for line in (c / "runs.jsonl").open()) for c in cells]
+    assert spent[0] == max(tokens)
+    assert spent[1] == spent[0]
+    assert sum(tokens) > 10 * spent[0]
+
+
+def drawn(rng: random.Random):
+    """A rollout of an agent that is right when it is quick: one turn, lengths log-normal."""
+    tokens = max(1, round(rng.lognormvariate(7.0, 0.6)))
+    right = rng.random() < (0.7 if tokens < 1500 else 0.2)
+    return rollout(turn(tokens, answer=right))
+
+
+def test_resampling_only_what_was_cut_is_biased():
+    """Keep the rollouts that ended under the small limit, buy the cut ones anew at the large one: the rate comes out
+    too high, because quick rollouts get two chances to be quick. Clipping the large set has no such bias."""
+    rng, small, large, runs = random.Random(7), Limits(max_tokens=1200), Limits(max_tokens=4000), 40_000
+
+    def rate(limits: Limits, rollouts) -> float:
+        clipped = [clip(each, limits) for each in rollouts]
+        return sum(bool(each.submission and each.submission.answer) for each in clipped) / runs
+
+    truth = rate(large, [drawn(rng) for _ in range(runs)])
+    first = [drawn(rng) for _ in range(runs)]
+    patched = [drawn(rng) if clip(each, small).ending is Ending.TOKEN_LIMIT else each for each in first]
+    assert abs(rate(large, first) - truth) < 0.01  # noise of this many runs: 0.0035
+    assert rate(large, patched) > truth + 0.05
