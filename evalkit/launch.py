@@ -32,6 +32,7 @@ from evalkit.plugins import bundled, reject_duplicates
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell, Prepared
+    from evalkit.view import View
 
 
 @dataclass
@@ -46,6 +47,8 @@ class _Launch:
     """What ended it early."""
     prepared: Prepared | None = None
     """What the check before the launch has opened already."""
+    view: View | None = None
+    """Watches instead of the console."""
 
 
 _current = _Launch()
@@ -170,13 +173,23 @@ def run_cells(cells: Sequence[Cell]) -> int:
     from evalkit.engine import run_cells as run_on_one_loop
 
     config = cells[0].config
-    view = ConsoleView(verbose=config.verbose, quiet=config.quiet, confidence=config.band.confidence)
+    view = _current.view or ConsoleView(verbose=config.verbose, quiet=config.quiet, confidence=config.band.confidence)
     if _current.announcement:
         view.note(_current.announcement)
     prepared, _current.prepared = _current.prepared, None  # for the first batch; a search runs several
     status = run_on_one_loop(cells, view, prepared)
     note_status([status])
     return status
+
+
+@contextmanager
+def watched_by(view: View) -> Iterator[None]:
+    """What is launched inside is shown by `view`, not by the console."""
+    _current.view = view
+    try:
+        yield
+    finally:
+        _current.view = None
 
 
 def note_status(statuses: Iterable[Any]) -> None:
