@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from evalkit.errors import ProviderError, SandboxError
 from evalkit.limits import Limits, next_call
 from evalkit.model.api import ContextLimitError, Model, Request
-from evalkit.rollout import Ending, Json, Rollout, Timing, Turn, shallow
+from evalkit.rollout import Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.api import Session
 from evalkit.tool import Tool, ToolContext, ToolResult, definition
 
@@ -99,7 +99,7 @@ class Agent:
             clock=Clock(self.deadline),
         )
         response = await self.model.respond(request)
-        turn = Turn(max_tokens=max_tokens, response=shallow(response.message))
+        turn = Turn(max_tokens=max_tokens, response=response.message)
         self.recorder.response(turn, response.seconds, response.waited)
         self.seconds.append(response.seconds)
         self.waited += response.waited

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 Json = Any
 """Anything JSON can hold."""
-
-
-DEPTH = 100
-"""Levels of nesting that a response is kept with; nobody means more, and everything that reads JSON recurses."""
-
-
-def shallow(value: Json) -> Json:
-    """`value` itself, or where it nests deeper than `DEPTH`, a copy with a note in place of what is too deep."""
-    return value if _depth_within(value, DEPTH) else _shallow(value, DEPTH)
-
-
-def _depth_within(value: Json, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth):
-        level = [item for outer in level for item in _items(outer)]
-        if not level:
-            return True
-    return False
-
-
-def _items(value: Json) -> Iterable[Json]:
-    if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _shallow(value: Json, depth: int) -> Json:
-    if not isinstance(value, Mapping | list | tuple):
-        return value
-    if not depth:
-        return "(nested too deep)"
-    if isinstance(value, Mapping):
-        return {key: _shallow(item, depth - 1) for key, item in value.items()}
-    return [_shallow(item, depth - 1) for item in value]
 
 
 class Ending(StrEnum):

@@ -6,13 +6,13 @@ repeated within the same budget (`model.max_retries`).
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import anthropic
 import httpx2
 
+from evalkit import deepjson
 from evalkit.model.sse import BrokenAnswer, read_events
 from evalkit.rollout import Json
 
@@ -45,7 +45,7 @@ def read_message(response: httpx2.Response) -> dict[str, Json]:
     if "text/event-stream" in response.headers.get("content-type", ""):
         return read_events(response.text)
     try:
-        message = json.loads(response.content)
+        message = deepjson.loads(response.content)
     except ValueError:
         raise BrokenAnswer("its body is no JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("content"), list):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evalkit import deepjson
 from evalkit.rollout import Json
 
 
@@ -41,7 +42,7 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
         if not lines:
             continue
         try:
-            event = json.loads("\n".join(lines))
+            event = deepjson.loads("\n".join(lines))
         except ValueError:
             raise BrokenAnswer("the stream holds an event that is no JSON") from None
         if isinstance(event, dict):
@@ -79,7 +80,7 @@ class _Block:
         """The finished block. Input that is no JSON (cut, or malformed by the model) is kept as its maker advises."""
         if self._input:
             try:
-                self._block["input"] = json.loads(self._input)
+                self._block["input"] = deepjson.loads(self._input)
             except ValueError:
                 self._block["input"] = {"INVALID_JSON": self._input}
         return self._block
