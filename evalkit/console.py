@@ -114,6 +114,7 @@ class ConsoleView:
             self._print(line)
         if not self._quiet:
             self._print(f"Output: {plain(info.folder, one_line=True)}")
+            self._print(f"Report: {plain(info.folder / 'report.html', one_line=True)}")
 
     def end(self) -> None:
         """Give the terminal back."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from evalkit import limits as budgets
 from evalkit import log as logs
+from evalkit import report
 from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
 from evalkit.errors import SandboxError
@@ -146,6 +147,8 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
     if any(result.cell.config.confirm for result in results):
         await confirm(engine, folder, landscape, results)
     engine.view.note(f"Landscape: {folder / 'landscape.html'}")
+    if (folder / "multirun.yaml").is_file():
+        report.write(folder)
 
 
 @dataclass
@@ -331,6 +334,7 @@ class Engine:
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
         write_cell(member.cell.folder, member.runs, member.summary, manifest(member))
+        report.write(member.cell.folder)
         self.view.cell_done(member.cell.index, member.summary)
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit import report
 from evalkit.agent import begin
 from evalkit.analysis import summarize
 from evalkit.config import Config
@@ -252,6 +253,7 @@ def write_regraded(
     known = dict(override.partition("=")[::2] for override in (*cell.overrides, *overrides))
     write_config(folder, config, known)
     write_cell(folder, runs, summary, about)
+    report.write(folder)
 
 
 def describe(regraded: Regraded) -> list[str]:

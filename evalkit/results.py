@@ -256,12 +256,14 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
     runs = read(folder / "runs.jsonl", lambda path: tuple(_runs(path, summary, measurements, seconds)))
     if len(runs) != summary.total:
         raise UserError(f"{folder / 'runs.jsonl'} is damaged (it has {len(runs)} of {summary.total} runs): {_AGAIN}")
-    config = read(folder / ".hydra" / "config.yaml", read_yaml)
+    hydra = (folder / ".hydra").is_dir()  # a launch made from Python has none
+    config = read(folder / ".hydra" / "config.yaml", read_yaml) if hydra else {}
     return CellRecord(folder, manifest, config or {}, _overrides(folder), runs, summary, knobs or {})
 
 
 def _overrides(folder: Path) -> tuple[str, ...]:
-    return tuple(map(str, read(folder / ".hydra" / "overrides.yaml", read_yaml) or ()))
+    path = folder / ".hydra" / "overrides.yaml"
+    return tuple(map(str, read(path, read_yaml) or ())) if path.parent.is_dir() else ()
 
 
 def _json(path: Path) -> Any:

@@ -108,7 +108,7 @@ def test_plain_output_from_the_first_line_to_the_last():
         "! Run 3: ERROR - overloaded (529) after 5 tries",
     ]
     assert lines[9:11] == ["", "=" * 80]
-    assert lines[-3:] == ["=" * 80, "Output: outputs/x", ""]
+    assert lines[-4:] == ["=" * 80, "Output: outputs/x", "Report: outputs/x/report.html", ""]
 
 
 def test_quiet_leaves_the_closing_block_alone():

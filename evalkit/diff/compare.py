@@ -121,6 +121,11 @@ def _notes(old: CellRecord, new: CellRecord, shared: int) -> Iterator[str]:
     if old.simulated or new.simulated:
         which = "Both models are" if old.simulated and new.simulated else "One of the models is"
         yield f"{which} simulated: the figures measure no LLM."
+    if old.summary.stopping or new.summary.stopping:
+        yield (
+            "The number of runs was not fixed beforehand (runs.until=decided): interval and p-value below assume that "
+            "it was, so read them as a description."
+        )
     if 0 < shared < min(old.summary.rate.runs, new.summary.rate.runs):
         yield f"Only {shared} runs rest on the same conversation on both sides; the test uses those alone."
 
