@@ -24,6 +24,7 @@ Reply = tuple[dict[str, Any], bytes]
 
 def serve() -> NoReturn:
     """Answer one request after the other until the host hangs up."""
+    Worker().answer({"op": "run", "persistent": False, "preload": []}, b"None")  # its page faults now, not later
     worker = Worker()
     vars(builtins).update(exit=sys.exit, quit=sys.exit)  # what the site module would have put there
     signal.signal(signal.SIGINT, worker.on_interrupt)
@@ -155,7 +156,7 @@ class Worker:
             elif name == "numpy":
                 sys.modules[name].random.seed(self.seed % 2**32)
             else:
-                sys.modules[name].manual_seed(self.seed % 2**63)
+                sys.modules[name].default_generator.manual_seed(self.seed % 2**63)
 
 
 def _stream(descriptor: int) -> io.TextIOWrapper:
