@@ -151,7 +151,7 @@ def _recommendation(found: Recommendation) -> dict[str, Any]:
         "enters": _interval(found.enters),
         "leaves": _interval(found.leaves),
         "certain": _interval(found.certain),
-        "value": found.value,
+        "value": None if found.value is None else finite(found.value),
         "passed": found.passed,
         "runs": found.runs,
         "interval": asdict(found.interval),

@@ -275,7 +275,7 @@ def _notes(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[str]:
     if apart:
         names = " and ".join(apart)
         notes.append(
-            f"Cells that differ in {names} were sampled one by one, not clipped: the model can see these limits."
+            f"Cells that differ in {names} were sampled one by one and not clipped: their requests depend on the limit."
         )
     return notes
 

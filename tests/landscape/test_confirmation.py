@@ -1,0 +1,52 @@
+"""Confirming: the recommended setting is sampled afresh, and the test can say no."""
+
+import json
+
+import jsonschema
+import pytest
+
+from evalkit.landscape.confirmation import Prediction, describe
+from evalkit.landscape.files import schema
+from evalkit.results import load
+from evalkit.stats.comparisons import compare
+from tests.launching import Watcher
+
+FIXED = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=10", "confirm=true")
+
+
+async def test_the_recommended_cell_is_sampled_afresh_at_its_own_limits(sweep, tmp_path):
+    view = Watcher()
+    results = await sweep(FIXED, {"limits.max_tokens": ["120", "150", "400"]}, view)
+    facts = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
+    jsonschema.validate(facts, schema())
+    confirmed = facts["confirmation"]
+    (found,) = [one for one in facts["panels"][0]["recommendations"] if one["knob"] == "limits.max_tokens"]
+    assert confirmed["setting"] == {"limits.max_tokens": found["value"]}
+    assert confirmed["predicted"] == {"passed": found["passed"], "runs": found["runs"]}
+    beside = load(tmp_path / "sweep-confirmation").cells[0]
+    assert beside.limits.max_tokens == found["value"]
+    assert beside.rollout_set != results[0].source.known.name
+    assert (beside.summary.passed, beside.summary.total) == (confirmed["fresh"]["passed"], found["runs"])
+    assert [run.output_tokens for run in beside.runs] != [run.rollout.output_tokens for run in results[1].runs]
+    assert confirmed["agrees"]
+    assert confirmed["sentence"] in view.notes
+
+
+async def test_without_a_setting_in_the_band_there_is_nothing_to_confirm(sweep, tmp_path):
+    view = Watcher()
+    await sweep([*FIXED, "band.low=0.98", "band.high=0.99"], {"limits.max_tokens": ["20", "30"]}, view)
+    facts = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
+    assert facts["confirmation"] == {"done": False, "reason": "no setting to confirm: no knob leads into the band"}
+    assert not (tmp_path / "sweep-confirmation").exists()
+    assert "confirm=true: no setting to confirm: no knob leads into the band." in view.notes
+
+
+@pytest.mark.parametrize(
+    ("fresh", "words"),
+    [((25, 100), "nothing speaks against the prediction"), ((60, 100), "REFUTED"), ((0, 0), "nothing speaks against")],
+)
+def test_either_outcome_is_said(fresh, words):
+    comparison = compare(30, 100, *fresh)
+    said = describe(Prediction({"limits.max_tokens": 2900.0}, 30, 100), *fresh, comparison, 0.95)
+    assert words in said
+    assert said.startswith("Confirmation at limits.max_tokens=2,900: predicted 30 %, sampled afresh ")

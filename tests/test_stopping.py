@@ -1,0 +1,78 @@
+"""`runs.until=decided`: stops when the band is decided, in the same place however the runs are scheduled."""
+
+import json
+
+import pytest
+
+from evalkit.engine import Cell, execute
+from evalkit.results import load
+from evalkit.saved import write_config
+from evalkit.stats.sequential import UntilDecided
+from evalkit.stats.verdict import Decision
+from tests.launching import Watcher, config_for, launch
+
+COMMON = ("task=arithmetic", "model=simulated", "runs.until=decided", "runs.max=60", "limits.max_tokens=150")
+
+
+async def test_it_stops_at_the_run_that_decides_and_says_what_that_saved(tmp_path):
+    result = await launch(tmp_path / "out", *COMMON, "band.low=0.6", "band.high=0.9", store=tmp_path / "store")
+    stopping = result.summary.stopping
+    assert stopping.decision is Decision.TOO_HARD
+    assert stopping.decided_at == len(result.runs) == stopping.sampled < 60
+    assert stopping.saved == 60 - len(result.runs)
+    watched = UntilDecided(result.summary.band)
+    decisions = [watched.add(run.number, run.grade.passed) for run in sorted(result.runs, key=lambda run: run.number)]
+    assert decisions[-1] is Decision.TOO_HARD
+    assert set(decisions[:-1]) == {Decision.UNDECIDED}
+    assert (
+        str(stopping)
+        == f"decided after {len(result.runs)} runs, which saved {stopping.saved} of the 60 of a fixed plan"
+    )
+    assert result.done
+
+
+@pytest.mark.parametrize("concurrency", [3, 16])
+async def test_concurrent_runs_stop_where_sequential_ones_do(tmp_path, concurrency):
+    words = (*COMMON, "band.low=0.6", "band.high=0.9")
+    for name, extra in (("one", 1), ("many", concurrency)):
+        await launch(tmp_path / name, *words, f"runs.concurrency={extra}", store=tmp_path / f"store-{name}")
+    for name in ("runs.jsonl", "summary.json", "manifest.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
+
+
+async def test_verdict_and_interval_are_those_of_the_sequence(tmp_path):
+    result = await launch(tmp_path / "out", *COMMON, "band.low=0.6", "band.high=0.9", store=tmp_path / "store")
+    facts = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert facts["verdict"] == {"decision": "TOO HARD", "more_runs": None}
+    assert facts["pass_rate"]["interval"]["high"] < 0.6
+    assert facts["stopping"]["saved"] == result.summary.stopping.saved
+    write_config(tmp_path / "out", result.cell.config, {})
+    assert load(tmp_path / "out").cells[0].summary.stopping == result.summary.stopping
+
+
+async def test_without_a_decision_it_stops_at_the_most_runs(tmp_path):
+    words = [word.replace("runs.max=60", "runs.max=4") for word in COMMON]
+    result = await launch(tmp_path / "out", *words, store=tmp_path / "store")
+    assert len(result.runs) == 4
+    assert result.summary.stopping.decided_at is None
+    assert str(result.summary.stopping) == "not decided after 4 runs of at most 4"
+    assert result.done
+
+
+async def test_cells_that_share_rollouts_stop_together(tmp_path):
+    cells = []
+    for index, tokens in enumerate((20, 150, 4000)):
+        words = [*COMMON[:4], f"limits.max_tokens={tokens}", "band.low=0.6", "band.high=0.9", "runs.concurrency=5"]
+        (tmp_path / str(tokens)).mkdir()
+        config = config_for(*words, store=tmp_path / "store")
+        cells.append(Cell(config, tmp_path / str(tokens), {"limits.max_tokens": str(tokens)}, index))
+    results = await execute(cells, Watcher())
+    decided = [result.summary.stopping.decided_at for result in results]
+    assert decided[0] < max(at or 60 for at in decided)
+    assert {len(result.runs) for result in results} == {max(at or 60 for at in decided)}
+    assert len({tuple(run.number for run in result.runs) for result in map(sorted_runs, results)}) == 1
+
+
+def sorted_runs(result):
+    result.runs.sort(key=lambda run: run.number)
+    return result
