@@ -65,7 +65,7 @@ class Child:
         keep_bytes: int,
         cpu_limit_s: int,
         exited: asyncio.Future[Exit],
-        kill_group: Callable[[], None] | None,
+        signal_by_zygote: Callable[[int], None] | None,
     ) -> None:
         self.home = home
         self.channel = Channel(channel)
@@ -75,7 +75,7 @@ class Child:
         self._process = -1
         self._cpu_limit_s = cpu_limit_s
         self._exited = exited
-        self._kill_group = kill_group
+        self._signal_by_zygote = signal_by_zygote
         self._killed_because = ""
         self._closed = False
 
@@ -109,9 +109,9 @@ class Child:
 
     def _signal(self, number: signal.Signals) -> None:
         """To the process, of which the kernel takes the whole tree along; without namespaces to its group."""
-        if self._kill_group is not None and number == signal.SIGKILL:
-            self._kill_group()
-        if self._process >= 0:
+        if self._signal_by_zygote is not None:
+            self._signal_by_zygote(number)
+        else:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, number)
 

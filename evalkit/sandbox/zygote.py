@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import tempfile
+from functools import partial
 from typing import Any
 
 from evalkit.config import SandboxConfig
@@ -107,7 +108,7 @@ class Zygote:
             keep_bytes=self._config.output_kb << 10,
             cpu_limit_s=self._config.cpu_s,
             exited=self._exits[number],
-            kill_group=(lambda: self._kill(number)) if self.level == WEAK else None,
+            signal_by_zygote=partial(self._signal, number) if self.level == WEAK else None,
         )
         child.adopt(handles)
         try:
@@ -150,9 +151,9 @@ class Zygote:
         if sent < len(request):
             await self._control.send(request[sent:])
 
-    def _kill(self, number: int) -> None:
+    def _signal(self, child: int, number: int) -> None:
         if not self._control.closed:
-            self._control.sock.send(frames.pack({"do": "kill", "child": number}))
+            self._control.sock.send(frames.pack({"do": "signal", "child": child, "number": number}))
 
     async def _listen(self) -> None:
         try:

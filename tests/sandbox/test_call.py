@@ -65,7 +65,7 @@ async def test_each_call_gets_fresh_arguments(session: Session) -> None:
         ("x.to_sparse()", "not a plain dense one"),
         ("x.to('meta')", "not a plain dense one"),
         ("x.to(torch.float8_e5m2)", "not a plain dense one"),
-        ("x[0, 0].expand(10**6, 10**6)", "shape [1000000, 1000000]: more than 64 MiB"),
+        ("x[0, 0].expand(10**6, 10**6)", "shape [1000000, 1000000]: more than fits into 63 MiB"),
         ("[x] * 65", "returned 65 values, more than 64"),
     ],
 )
@@ -74,6 +74,15 @@ async def test_what_is_no_tensor_is_named(session: Session, expression: str, wor
 
     assert result.kind == "bad_reply" and words in str(result.error)
     assert result.returned == ()
+
+
+async def test_answer_that_is_too_large_with_its_arguments_is_no_forgery(session: Session) -> None:
+    large = Tensor.of(np.zeros(5 << 20))
+
+    result = await call(session, "def f(x): return x", large, return_arguments=True)
+
+    assert result.kind == "bad_reply" and "was left in the arguments" in str(result.error)
+    assert (await session.call([large], timeout_s=10)).returned == (large,)
 
 
 async def test_error_of_a_function_is_shown_with_its_own_frames(session: Session) -> None:

@@ -174,8 +174,13 @@ def _limit(plan: Plan, base_bytes: int) -> None:
         limits["NPROC"] = plan.processes
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
-        if kind is not None:
+        if kind is None:
+            continue
+        try:
             resource.setrlimit(kind, (value, value + 1 if name == "CPU" else value))
+        except (OSError, ValueError):
+            if sys.platform == "linux":  # macOS has limits that it does not let anybody set
+                raise
 
 
 def place_descriptors(channel: int, output: int) -> None:

@@ -34,19 +34,25 @@ def load(specs: Sequence[dict[str, Any]], payload: bytes) -> list[Any]:
     return tensors
 
 
-def dump(value: Any, what: str = "the function") -> tuple[list[dict[str, Any]], list[bytes]]:
-    """`{dtype, shape, nbytes}` and the bytes of one tensor, or of a tuple or list of them."""
-    values = list(value) if type(value) in (tuple, list) else [value]
+MAX_BYTES = MAX_FRAME - (1 << 20)
+"""Of all tensors of one answer."""
+
+
+def dump(
+    value: Any, what: str = "the function returned", room: int = MAX_BYTES
+) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """`{dtype, shape, nbytes}` and the bytes of one tensor, or of a tuple or list of them; in `room` bytes."""
+    several = type(value) in (tuple, list)
+    values = list(value) if several else [value]
     if len(values) > 64:
-        raise BadReply(f"{what} returned {len(values)} values, more than 64")
+        raise BadReply(f"{what} {len(values)} values, more than 64")
     specs, buffers = [], []
-    room = MAX_FRAME - (1 << 20)
     for index, item in enumerate(values):
-        place = f"item {index} of " if type(value) in (tuple, list) else ""
-        spec = _spec(item, f"{place}what {what} returned")
+        place = f"item {index} of what {what}" if several else f"what {what}"
+        spec = _spec(item, place)
         room -= spec["nbytes"]
         if room < 0:
-            raise BadReply(f"{place}what {what} returned has shape {spec['shape']}: more than {MAX_FRAME >> 20} MiB")
+            raise BadReply(f"{place} has shape {spec['shape']}: more than fits into {MAX_BYTES >> 20} MiB")
         specs.append(spec)
         buffers.append(_bytes(item))
     return specs, buffers

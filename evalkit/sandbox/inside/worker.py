@@ -138,7 +138,8 @@ class Worker:
         reply["tensors"], buffers = tensors.dump(value)
         reply["arguments"] = []
         if header["return_arguments"]:
-            reply["arguments"], more = tensors.dump(arguments, "the call's arguments as")
+            room = tensors.MAX_BYTES - sum(map(len, buffers))
+            reply["arguments"], more = tensors.dump(arguments, "was left in the arguments", room)
             buffers += more
         return reply, b"".join(buffers)
 

@@ -86,10 +86,8 @@ class Zygote:
         try:
             if request["do"] == "spawn":
                 self._spawn(request, *descriptors)
-            elif request["do"] == "kill":
-                for process, number in self.children.items():
-                    if number == request["child"]:
-                        _kill(process)
+            elif request["do"] == "signal":
+                self._signal(request["child"], request["number"])
             else:
                 loaded = load(request["modules"])
                 self.confinement.measure()
@@ -103,6 +101,13 @@ class Zygote:
     def _spawn(self, request: dict[str, Any], channel: int, output: int) -> None:
         process = self.confinement.fork(lambda: self._become_worker(channel, output, request["home"]))
         self.children[process] = request["child"]
+
+    def _signal(self, child: int, number: int) -> None:
+        for process, known in self.children.items():
+            if known == child and number == signal.SIGKILL:
+                _kill(process)
+            elif known == child:
+                os.kill(process, number)
 
     def _become_worker(self, channel: int, output: int, home: str) -> NoReturn:
         try:
