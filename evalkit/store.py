@@ -190,7 +190,7 @@ class Store:
             about = {"version": "1.0", "limits": asdict(limits), "key": key.parts}
             write_atomically(folder / "set.json", json.dumps(about, indent=1, sort_keys=True, default=str) + "\n")
         except OSError as error:
-            raise UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder") from error
+            raise self._unwritable(error) from error
         return RolloutSet(folder, limits)
 
 
