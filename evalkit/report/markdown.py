@@ -97,10 +97,11 @@ def setting_rows(cell: CellRecord) -> list[tuple[str, str]]:
     """What the figures rest on."""
     facts = cell.manifest
     versions, digests = facts["versions"], facts["digests"]
-    simulated = ", simulated" if cell.simulated else ""
+    about = dict.fromkeys([str(facts["model"]["kind"]), *(["simulated"] if cell.simulated else [])])
+    about.pop(cell.model, None)
     return [
         ("Task", cell.task),
-        ("Model", f"{cell.model} ({facts['model']['kind']}{simulated})"),
+        ("Model", cell.model + (f" ({', '.join(about)})" if about else "")),
         ("Limits", str(cell.limits)),
         ("Seed", str(facts.get("seed", "–"))),
         ("Sandbox", str(facts.get("isolation", "–"))),

@@ -1,5 +1,7 @@
 // One run: why it ended as it did, how it spent its tokens, and everything that was said.
 const SHOWN = 20000;  // characters of one text that are shown at once
+const LONG_PROMPT = 1500;  // characters from which a prompt is folded, so that the conversation is in sight
+const MANY = 40;  // turns from which a browser draws only those in sight
 
 async function unpack(run) {
   if (document.readyState === "loading") {  // conversations stand at the end of the file
@@ -15,7 +17,7 @@ async function unpack(run) {
 function drawRun(facts, run, talk) {
   const parts = [
     el("h2", {}, `Run ${run.run}: `, el("span", { class: run.outcome }, MARKS[run.outcome])),
-    el("p", { class: "message" }, run.message),
+    el("p", { class: "message" }, observation(run)),
     run.leaked && el("p", { class: "note" }, "The grader's secrets leaked into this conversation: its grade proves nothing."),
     diagnosis(run),
   ];
@@ -29,9 +31,10 @@ function drawRun(facts, run, talk) {
   parts.push(submitted(talk));
   parts.push(el("h2", {}, "Conversation"));
   if (facts.shared[talk.system]) parts.push(folded("System prompt", prose(facts.shared[talk.system])));
-  parts.push(folded("Prompt", prose(facts.shared[talk.prompt]), true));
+  parts.push(folded("Prompt", prose(facts.shared[talk.prompt]), facts.shared[talk.prompt].length < LONG_PROMPT));
   const tools = facts.shared[talk.tools];
   if (tools.length) parts.push(folded(`Tools: ${tools.map((tool) => tool.name).join(", ")}`, json(tools)));
+  byId("run").classList.toggle("many", turns.length > MANY);
   let spent = 0;
   turns.forEach((turn, i) => {
     spent += turn.tokens;
@@ -44,13 +47,14 @@ function diagnosis(run) {
   if (!run.checks.length && run.tool_errors === 0) return null;
   const rows = run.checks.map((check) => [
     check.name,
-    el("td", { class: check.passed ? "passed" : "failed" }, check.passed ? "✓ passed" : "✗ failed"),
+    el("td", { class: check.passed ? "brief passed" : "brief failed" }, check.passed ? "✓ passed" : "✗ failed"),
     el("td", { class: "figure" }, numeral(check.value)), el("td", { class: "figure" }, numeral(check.bound)),
-    check.required ? "" : "reported only",
+    ...run.checks.every((one) => one.required) ? [] : [check.required ? "" : "reported only"],
   ]);
+  const header = ["Check", "Verdict", figureHead("Value"), figureHead("Bound")];
   return el("div", {},
     rows.length > 0 && el("div", { class: "wide" },
-      table(["Check", "Verdict", figureHead("Value"), figureHead("Bound"), ""], rows, "Checks of the grader")),
+      table(rows[0].length > header.length ? [...header, ""] : header, rows, "Checks of the grader")),
     run.tool_errors > 0 && el("p", { class: "error" }, `${counted(run.tool_errors, "tool call")} answered with an error`));
 }
 
@@ -58,7 +62,9 @@ function submitted(talk) {
   if (!talk.submission && !talk.measured) return null;
   const values = Object.entries(talk.measured?.values || {});
   const reference = talk.measured?.values?.reference;
-  return el("div", { class: "columns" },
+  const answer = talk.submission?.answer;
+  const wide = typeof answer === "string" && answer.includes("\n") && reference === undefined;  // a program needs room
+  return el("div", { class: wide ? "" : "columns" },
     talk.submission && el("section", { class: "outcome-box", "aria-label": "Submission" },
       el("h3", {}, "Submission"), el("div", { class: "block" }, code(talk.submission.answer))),
     reference !== undefined && el("section", { class: "outcome-box", "aria-label": "Reference" },

@@ -12,12 +12,12 @@ function runTable(facts) {
     { key: "message", title: "Observation", value: (run) => run.message },
     { key: "tokens", title: "Tokens", value: (run) => run.tokens, figure: true },
     { key: "steps", title: "Steps", value: (run) => run.steps, figure: true, minor: true },
-    { key: "ending", title: "Ending", value: (run) => run.ending, minor: true },
+    { key: "ending", title: "Ending", value: (run) => run.ending, minor: true, brief: true },
     ...facts.runs.some((run) => run.cost) ? [{ key: "cost", title: "Cost", value: (run) => run.cost ?? -1, figure: true,
       minor: true, shown: (run) => dollars(run.cost) }] : [],
     ...timed ? [{ key: "seconds", title: "Seconds", value: (run) => run.seconds ?? -1, figure: true, minor: true }] : [],
   ];
-  const style = (column) => [column.figure && "figure", column.minor && "minor"].filter(Boolean).join(" ");
+  const style = (column) => [column.figure && "figure", column.minor && "minor", column.brief && "brief"].filter(Boolean).join(" ");
   const heads = columns.map((column) => el("th", { scope: "col", class: style(column) },
     el("button", { type: "button", click: () => sortBy(column.key) }, column.title)));
   const body = el("tbody");
@@ -78,7 +78,7 @@ function runTable(facts) {
       }
       if (column.key === "outcome") return el("td", { class: `brief ${run.outcome}` }, MARKS[run.outcome]);
       const value = column.shown ? column.shown(run) : column.value(run);
-      if (column.key === "message") return el("td", {}, brief(run), run.leaked && el("strong", {}, " LEAKED"));
+      if (column.key === "message") return el("td", { class: "message" }, brief(run), run.leaked && el("strong", {}, " LEAKED"));
       return el("td", { class: style(column) }, column.figure && typeof value === "number" ? value.toLocaleString("en-US")
         : value);
     }));
@@ -104,8 +104,14 @@ function runTable(facts) {
   };
 }
 
+const WORDING = { passed: "SUCCESS: ", failed: "FAILURE: ", error: "ERROR: " };
+
+function observation(run) {  // the status says the verdict already
+  return run.message.startsWith(WORDING[run.outcome]) ? run.message.slice(WORDING[run.outcome].length) : run.message;
+}
+
 function brief(run) {
-  const text = run.message.replace(/^(SUCCESS|FAILURE|ERROR): /, "");
+  const text = observation(run);
   return text.length > 300 ? `${text.slice(0, 299)}…` : text;
 }
 
