@@ -196,3 +196,10 @@ def test_loading_imports_neither_torch_nor_anthropic_nor_numpy(tmp_path: Path) -
     )
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_launch_made_from_python_has_no_hydra_folder_and_can_be_loaded(tmp_path: Path) -> None:
+    folder = write_launch(tmp_path / "a")
+    shutil.rmtree(folder / ".hydra")
+    (cell,) = evalkit.load(folder).cells
+    assert (cell.config, cell.overrides, len(cell.runs)) == ({}, (), 12)
