@@ -24,6 +24,7 @@ class Verb(NamedTuple):
 
 
 VERBS: dict[str, Verb] = {
+    "audit": Verb("evalkit.audit:main", "try whether a task's grader is right: known solutions, mutants, tolerances"),
     "resume": Verb("evalkit.resume:main", "finish an interrupted launch or sweep, from its output directory"),
     "regrade": Verb("evalkit.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"),
     "diff": Verb("evalkit.diff:main", "what changed between launches or sweeps, and what came of it"),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from evalkit.grading import Fault, Grade, Measurement, as_number, preview, within
 from evalkit.sandbox.api import Sandbox
-from evalkit.scripted import ScriptedAgent, load_agents
+from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
 from evalkit.tool import PythonExpression, SubmitAnswer, Tool
 
 
@@ -52,6 +52,16 @@ class Spec:
         return float(eval(self.program, {"__builtins__": {}}))  # the author's own config, no submission
 
     answer_schema: ClassVar[Mapping[str, Any]] = {"type": "number"}
+
+    @property
+    def rules(self) -> Mapping[str, str]:
+        """Every rule that the grader enforces → the words of the prompt that state it."""
+        return {
+            "expression": f"Calculate {self.expression}",
+            "exponentiation": "where ^ is exponentiation",
+            "number": "submit the number",
+            "exact": "The answer is exact",
+        }
 
     @property
     def tools(self) -> Sequence[Tool]:
@@ -102,6 +112,17 @@ class Task:
     def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
         """Simulated agents, from the careful one to the one that forgets to submit."""
         return self._agents(spec)
+
+    def reference_source(self, spec: Spec) -> str:
+        """The program that audits make mistakes in."""
+        return f"print({spec.program})"
+
+    def solution(self, source: str, spec: Spec) -> ScriptedAgent:
+        """Runs a program of solutions/ with the Python tool and submits what it printed."""
+        call = {"name": "python_expression", "input": {"expression": source.replace("EXPRESSION", spec.program)}}
+        return ScriptedAgent(
+            "solution", (ScriptedTurn(Tokens(90), "", (call,)), ScriptedTurn(Tokens(60), submit_output=True))
+        )
 
     def _agents(self, spec: Spec) -> list[ScriptedAgent]:
         return load_agents(Path(__file__).with_name("agents.yaml"), {"expression": spec.program})

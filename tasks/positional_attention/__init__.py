@@ -61,8 +61,11 @@ class Task:
 
     def oracle(self, spec: Spec) -> ScriptedAgent:
         """A correct solution, run by the Python tool on the prompt's numbers."""
-        source = (FOLDER / "solutions" / "correct" / "numpy_heads.py").read_text(encoding="utf-8")
-        return self.solution(source, spec)
+        return self.solution(self.reference_source(spec), spec)
+
+    def reference_source(self, spec: Spec) -> str:
+        """The program that the oracle runs; audits make mistakes in it."""
+        return (FOLDER / "solutions" / "correct" / "numpy_heads.py").read_text(encoding="utf-8")
 
     def solution(self, source: str, spec: Spec) -> ScriptedAgent:
         """Plays one program of solutions/ through the real tools: runs it and submits what it printed."""

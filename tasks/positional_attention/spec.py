@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +113,18 @@ class Spec:
         return compute(self, self.recipe)
 
     @property
+    def rules(self) -> Mapping[str, str]:
+        """Every rule that the grader enforces → the words of the prompt that state it."""
+        from .prompt import requirements
+
+        return requirements(self)
+
+    def scaled(self, factor: float) -> Spec:
+        """The same problem with larger numbers, for audits."""
+        larger = {name: _times(getattr(self, name), factor) for name in ("Q", "K", "V")}
+        return replace(self, pos_emb=self.pos_emb and _times(self.pos_emb, factor), **larger)
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the prompt tells, as JSON: the argument of every program in solutions/."""
         facts: dict[str, Any] = {name: [list(row) for row in getattr(self, name)] for name in ("Q", "K", "V")}
@@ -121,6 +133,10 @@ class Spec:
         facts["heads"] = [list(head) for head in self.heads]
         names = ("values_from", "mask", "position_encoding", "residual", "layer_norm")
         return facts | {name: getattr(self, name) for name in names}
+
+
+def _times(matrix: Matrix, factor: float) -> Matrix:
+    return tuple(tuple(entry * factor for entry in row) for row in matrix)
 
 
 def sinusoidal(length: int, width: int) -> Matrix:

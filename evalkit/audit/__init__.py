@@ -1,0 +1,135 @@
+"""`python -m evalkit audit [task=…] [overrides]`: whether a task's grader is right, before a token is spent.
+
+Plays every known solution through the task's real tools, grades it as a run is graded, and compares with what it must
+come to. Needs no key. Exit status: 0 clean, 1 something is wrong with the task, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.errors import UserError
+
+if TYPE_CHECKING:
+    from evalkit.audit.run import Audit
+    from evalkit.config import Config
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb."""
+    options, overrides = _parse(argv)
+    statuses = []
+    for name, config in _configs(overrides):
+        began = time.monotonic()
+        audit = _audit(config, name, options)
+        folder = _write(audit, Path(options.out) / name)
+        _say(audit, folder, time.monotonic() - began)
+        statuses.append(_status(audit, known=options.known))
+    return max(statuses)
+
+
+def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog="python -m evalkit audit",
+        description="Whether a task's grader is right. Without task=… every task is audited.",
+        epilog="Overrides are written as for a launch: task=paged_attention task.tolerances.output=0.1",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
+    parser.add_argument("--seeds", type=int, default=50, help="problems to try, those of runs 1 to N (default 50)")
+    parser.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
+    parser.add_argument(
+        "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
+    )
+    parser.add_argument("--out", default="outputs/audit", metavar="DIR", help="where reports go (outputs/audit)")
+    options = parser.parse_intermixed_args(argv)
+    if options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
+    for word in options.overrides:
+        if "=" not in word:
+            raise UserError(f"{word!r} is no override: write task={word}" if word.isidentifier() else f"{word!r}?")
+    return options, options.overrides
+
+
+def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
+    """The config of every task that is to be audited, checked; nothing has been done yet."""
+    from evalkit.usage import choices
+
+    task = next((word for word in overrides if word.startswith("task=")), None)
+    if task:
+        return [(task.partition("=")[2], _compose(overrides))]
+    return [(name, _compose([f"task={name}", *overrides])) for name, _ in choices("task")]
+
+
+def _compose(overrides: Sequence[str]) -> Config:
+    """The config that a launch with these overrides would have."""
+    import yaml
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from evalkit import _hydra
+    from evalkit._hydra.explain import explain
+    from evalkit.config import Config, check
+    from evalkit.plugins import bundled, reject_duplicates
+
+    reject_duplicates()
+    _hydra.install("oracle")
+    try:
+        with initialize_config_dir(str(bundled("conf")), **_version_base()):
+            config = OmegaConf.to_object(compose("config", overrides=list(overrides)))
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(explain(error, overrides)) from error
+    assert isinstance(config, Config)
+    check(config)
+    return config
+
+
+def _version_base() -> dict[str, str]:
+    """Hydra 1.4 drops the argument."""
+    from evalkit import _hydra
+
+    return {"version_base": "1.3"} if _hydra.IS_1_3 else {}
+
+
+def _audit(config: Config, name: str, options: argparse.Namespace) -> Audit:
+    from evalkit.audit.run import audit
+
+    return asyncio.run(audit(config, name, seeds=options.seeds, thorough=options.thorough))
+
+
+def _write(audit: Audit, folder: Path) -> Path:
+    from evalkit.audit import report
+    from evalkit.audit.picture import as_png
+    from evalkit.store import write_atomically
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}): set --out <folder>") from None
+    write_atomically(folder / "audit.md", report.markdown(audit))
+    write_atomically(folder / "audit.json", report.facts(audit))
+    if audit.tolerances and audit.tolerances.rows:
+        (folder / "tolerances.png").write_bytes(as_png(audit.tolerances, f"Tolerances of {audit.config}"))
+    return folder
+
+
+def _say(audit: Audit, folder: Path, seconds: float) -> None:
+    from evalkit.audit.report import text
+    from evalkit.text import duration, for_encoding
+
+    said = f"{text(audit)}{folder / 'audit.md'}, tolerances.png, audit.json; took {duration(seconds)}\n\n"
+    sys.stdout.write(for_encoding(said, sys.stdout.encoding))
+    sys.stdout.flush()
+
+
+def _status(audit: Audit, *, known: bool) -> int:
+    return int(bool(audit.new or audit.gone)) if known else int(bool(audit.findings))

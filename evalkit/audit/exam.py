@@ -1,0 +1,198 @@
+"""Every solution plays every problem, and is graded as a run would be; nothing is graded twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from evalkit.audit import values
+from evalkit.audit.evidence import Solution, task_folder
+from evalkit.audit.play import Played, play
+from evalkit.config import Config
+from evalkit.errors import SandboxError
+from evalkit.grading import Grade, Measurement
+from evalkit.keys import run_seed
+from evalkit.rollout import Ending
+from evalkit.run import without_submission
+from evalkit.sandbox.api import Sandbox, Session
+from evalkit.task import Spec, Task
+
+FULL = 3
+"""Problems on which a source is graded exactly as in a run, where the task can measure many at once."""
+SLOW_S = 3.0
+"""A wrong solution that takes longer for a problem plays no other: it waits for a time limit."""
+EQUAL = 1e-9
+"""Answers that differ by no more are equal, where the prompt states no accuracy."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One of the problems that runs would get."""
+
+    run: int
+    """The run that gets it (and others, where several runs get the same)."""
+    spec: Spec
+
+    @property
+    def accuracy(self) -> float:
+        """How exact the prompt asks an answer to be."""
+        return float(getattr(self.spec, "stated_accuracy", EQUAL))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One solution on one problem."""
+
+    run: int
+    answer: Any = None
+    measurement: Measurement | None = None
+    """None where nothing was submitted, or the grader raised."""
+    grade: Grade | None = None
+    """None where the grader raised."""
+    error: str = ""
+    """What the grader raised, and where."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it passed; a grader that raises passes nothing."""
+        return self.grade is not None and self.grade.passed
+
+    @cached_property
+    def numbers(self) -> values.Numbers | None:
+        """The numbers of the answer."""
+        return values.numbers(self.answer)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One solution on all problems."""
+
+    solution: Solution
+    attempts: tuple[Attempt, ...]
+    replies: tuple[str, ...] = ()
+    """What tools answered on the first problem."""
+    cut_short: bool = False
+    """It was so slow that it did not play every problem."""
+
+
+def problems(task: Task, config: Config, count: int) -> list[Problem]:
+    """The problems of runs 1 … `count`, equal ones once."""
+    found: list[Problem] = []
+    for run in range(1, count + 1):
+        spec = task.spec(run_seed(config.runs.seed, run))
+        if not any(_same(spec, other.spec) for other in found):
+            found.append(Problem(run, spec))
+    return found
+
+
+def _same(one: Spec, other: Spec) -> bool:
+    try:
+        return one is other or bool(one == other)
+    except ValueError:  # arrays do not compare as a whole
+        return False
+
+
+class Exam:
+    """Plays and grades. Holds what all solutions share."""
+
+    def __init__(
+        self, task: Task, config: Config, sandbox: Sandbox, problems: Sequence[Problem], *, thorough: bool = False
+    ) -> None:
+        self.task, self.config, self.sandbox, self.problems = task, config, sandbox, problems
+        self.thorough = thorough
+        """Grade every source on every problem as a run would, instead of measuring many at once."""
+
+    async def sit(self, solution: Solution) -> Result:
+        """One solution on all problems."""
+        began = time.monotonic()
+        attempts: list[Attempt] = []
+        waiting: list[tuple[Problem, Played]] = []
+        replies: list[str] = []
+        async with self.sandbox.session() as session:
+            for problem in self.problems:
+                played = await self._play(solution, problem, session)
+                replies = replies or played.replies
+                if len(attempts) < FULL or self.thorough or not hasattr(self.task, "measure_many"):
+                    attempts.append(await self._grade(problem, played))
+                else:
+                    waiting.append((problem, played))
+                if not solution.right and time.monotonic() - began > SLOW_S * len(attempts):
+                    break
+        attempts += await self._grade_waiting(waiting)
+        return Result(solution, tuple(attempts), tuple(replies), len(attempts) < len(self.problems))
+
+    async def _play(self, solution: Solution, problem: Problem, session: Session) -> Played:
+        agent = solution.play(self.task, problem.spec)
+        timeout = self.config.limits.tool_timeout_s
+        files = getattr(problem.spec, "files", None)
+        if files:
+            async with self.sandbox.session(files=files) as own:
+                played = await play(agent, problem.spec, own, tool_timeout_s=timeout)
+        else:
+            played = await play(agent, problem.spec, session, tool_timeout_s=timeout)
+        if played.rollout.ending is Ending.ERROR:
+            raise SandboxError(played.rollout.detail)
+        return played
+
+    async def _grade(self, problem: Problem, played: Played) -> Attempt:
+        if not played.submitted:
+            return Attempt(problem.run, grade=without_submission(played.rollout, None, None))
+        return await self.grade(problem, played.answer)
+
+    async def grade(self, problem: Problem, answer: Any) -> Attempt:
+        """Measure and judge an answer as a run's is."""
+        try:
+            measurement = await self.task.measure(answer, problem.spec, self.sandbox)
+            return Attempt(problem.run, answer, measurement, self.task.judge(measurement))
+        except SandboxError:
+            raise
+        except Exception as error:  # the grader's own fault is what an audit is for
+            return Attempt(problem.run, answer, error=_where(error, task_folder(self.task)))
+
+    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, Played]]) -> list[Attempt]:
+        """One source on many problems, measured together if the task knows how."""
+        answers = [played.answer for _, played in waiting]
+        if not waiting or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):
+            return [await self._grade(problem, played) for problem, played in waiting]
+        return await self._grade_together([problem for problem, _ in waiting], answers[0])
+
+    async def _grade_together(self, problems: Sequence[Problem], answer: Any) -> list[Attempt]:
+        measure_many: Any = self.task.measure_many  # type: ignore[attr-defined]
+        try:
+            many: Sequence[Measurement] = await measure_many(
+                answer, [problem.spec for problem in problems], self.sandbox
+            )
+            return [
+                Attempt(problem.run, answer, measurement, self.task.judge(measurement))
+                for problem, measurement in zip(problems, many, strict=True)
+            ]
+        except SandboxError:
+            raise
+        except Exception as error:
+            return [Attempt(problems[0].run, answer, error=_where(error, task_folder(self.task)))]
+
+    async def sit_all(self, solutions: Sequence[Solution], workers: int) -> list[Result]:
+        """All solutions, several at a time, in their order."""
+        gate = asyncio.Semaphore(workers)
+
+        async def one(solution: Solution) -> Result:
+            async with gate:
+                return await self.sit(solution)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(solution)) for solution in solutions]
+        return [task.result() for task in tasks]
+
+
+def _where(error: Exception, folder: Path) -> str:
+    """`KeyError: 'x' (measure.py:31)`: what was raised, and the innermost line of the task's own code."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(folder)]
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = str(error).strip().split("\n")[0][:200]
+    return f"{type(error).__name__}: {said}{place}"

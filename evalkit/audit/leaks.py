@@ -1,0 +1,168 @@
+"""Whether hidden values can be seen: in the prompt, in the tools' definitions and replies, or in the workspace."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.audit.exam import Exam, Problem
+from evalkit.audit.findings import Finding
+from evalkit.audit.generic import function_in
+from evalkit.audit.values import numbers
+from evalkit.keys import run_seed
+from evalkit.task import Spec
+from evalkit.tool import Tool, ToolContext, definition
+
+DIGITS = 4
+"""Numbers with fewer significant digits are met by chance."""
+NUMBER = re.compile(r"-?\d+(?:[\d_]*\d)?(?:,\d{3})*(?:\.\d+)?(?:[eE][-+]?\d+)?")
+LONG_LINE = 40
+"""Characters of a line that nobody writes by chance."""
+
+LOOK_AROUND = """
+import os, sys
+for folder, _, names in os.walk("."):
+    for name in names:
+        path = os.path.join(folder, name)
+        print(path, open(path, errors="replace").read()[:20000])
+print(sorted(os.environ.items()), sorted(globals()), sys.argv, os.getcwd())
+"""
+"""What a curious model would print first."""
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """What was searched, and what was found."""
+
+    hidden: int
+    """Values that must not be seen."""
+    places: tuple[str, ...]
+    """Where they were looked for."""
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What must not be seen."""
+
+    numbers: frozenset[float]
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, spec: Spec, right: Any) -> Hidden:
+        """The right answer, and what the spec says is hidden (`hidden`: numbers and texts)."""
+        found: set[float] = set()
+        texts: set[str] = set()
+        for value in (numbers(right) or {}).values() if not function_in(right) else ():
+            found.add(value)
+        if isinstance(right, str) and numbers(right) is None:
+            texts |= {line.strip() for line in right.splitlines() if len(line.strip()) >= LONG_LINE}
+        for item in getattr(spec, "hidden", ()):
+            if isinstance(item, str):
+                texts.add(item)
+            else:
+                found.add(float(item))
+        asked = spec.prompt if function_in(right) else ""  # a signature that the prompt gives is no secret
+        return cls(
+            frozenset(value for value in found if distinctive(value)),
+            frozenset(text for text in texts if text and not (asked and text.startswith("def ") and text in asked)),
+        )
+
+    def seen_in(self, text: str) -> str:
+        """The first hidden value that `text` shows; empty if none does."""
+        for hidden in sorted(self.texts):
+            if hidden in text:
+                return hidden[:80]
+        digits = {(value.is_integer(), round_to(value)) for value in self.numbers}
+        for token in NUMBER.findall(text) if digits else ():
+            number = float(token.replace(",", "").replace("_", ""))
+            # A whole number in a text is no rounding of a fraction: processes and ports are numbered.
+            whole = number.is_integer() and ("." not in token or token.endswith(".0"))
+            if distinctive(number) and (whole, round_to(number)) in digits:
+                return str(token)
+        return ""
+
+
+def distinctive(value: float) -> bool:
+    """Whether a number has so many digits that it is not met by chance."""
+    if not math.isfinite(value) or value == 0:
+        return False
+    return len(f"{abs(value):.15g}".partition("e")[0].replace(".", "").strip("0")) >= DIGITS
+
+
+def round_to(value: float) -> str:
+    """A fraction as its first significant digits, a whole number as all of them."""
+    return f"{abs(value):.15g}" if value.is_integer() else f"{abs(value):.{DIGITS}g}"
+
+
+async def check(exam: Exam, right: Mapping[int, Any]) -> Leaks:
+    """Look everywhere that a model can look. `right`: run → the right answer to its problem.
+
+    Every problem's prompt is read, and everything else of the first one.
+    """
+    problem = exam.problems[0]
+    hidden = Hidden.of(problem.spec, right[problem.run])
+    found, places = [], []
+    for other in exam.problems[1:]:
+        if seen := Hidden.of(other.spec, right[other.run]).seen_in(other.spec.prompt):
+            found.append(Finding("leak", "prompt", f"that of run {other.run} shows {seen!r}"))
+    async for place, text in _texts(exam, problem):
+        places.append(place)
+        if seen := hidden.seen_in(text):
+            found.append(Finding("leak", place, f"shows {seen!r}, which only the grader should know"))
+    return Leaks(len(hidden.numbers) + len(hidden.texts), tuple(places), tuple(found))
+
+
+async def _texts(exam: Exam, problem: Problem) -> AsyncIterator[tuple[str, str]]:
+    """Everything a model can read without solving anything, by place."""
+    spec = problem.spec
+    yield "prompt", spec.prompt
+    yield "system prompt", str(getattr(spec, "system", ""))
+    yield "tool definitions", json.dumps([definition(tool) for tool in spec.tools], ensure_ascii=False)
+    files: Mapping[str, bytes] = getattr(spec, "files", {})
+    for name, content in files.items():
+        yield f"file {name}", content.decode("utf-8", "replace")
+    context_seconds = exam.config.limits.tool_timeout_s
+    seed = run_seed(exam.config.runs.seed, problem.run)
+    async with exam.sandbox.session(seed=seed, files=files) as session:
+        output = await session.run(LOOK_AROUND, timeout_s=context_seconds)
+        yield "workspace", output.stdout + (output.error or "")
+        for tool in spec.tools:
+            for number, given in enumerate(_inputs(tool), 1):
+                reply = await _reply(tool, given, ToolContext(session, context_seconds))
+                yield f"reply of {tool.name} ({number})", reply
+
+
+async def _reply(tool: Tool, given: Mapping[str, Any], context: ToolContext) -> str:
+    try:
+        return (await tool(given, context)).content
+    except Exception as error:  # what a tool raises is answered to the model
+        return f"{type(error).__name__}: {error}"
+
+
+def _inputs(tool: Tool) -> Sequence[dict[str, Any]]:
+    """Calls that solve nothing: the smallest input that fits, wrong ones, and a look around."""
+    properties: Mapping[str, Any] = tool.input_schema.get("properties", {})
+    smallest = {name: _smallest(schema) for name, schema in properties.items()}
+    shown: Mapping[str, Any] = getattr(tool, "shown_schema", tool.input_schema).get("properties", {})
+    fitting = {name: _smallest(schema) for name, schema in shown.items()}
+    text = dict.fromkeys(properties, "help")
+    return [
+        given for number, given in enumerate((smallest, fitting, text)) if given not in (smallest, fitting)[:number]
+    ]
+
+
+def _smallest(schema: Mapping[str, Any]) -> Any:
+    """The least that fits a JSON Schema, as far as types go."""
+    kind = schema.get("type")
+    if "enum" in schema:
+        return schema["enum"][0]
+    if kind == "object":
+        return {name: _smallest(inner) for name, inner in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [_smallest(schema.get("items", {}))] * int(schema.get("minItems", 0))
+    return {"string": "", "number": 0, "integer": 0, "boolean": False}.get(str(kind), 0)

@@ -1,0 +1,117 @@
+"""One audit from beginning to end: play everything, then look at what came of it from every side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from evalkit.audit import generic, leaks, promises, stability, tolerances, verdict
+from evalkit.audit.evidence import Solution, oracle, solutions, task_folder
+from evalkit.audit.exam import Exam, Problem, Result, problems
+from evalkit.audit.findings import Finding, in_order, known_findings
+from evalkit.audit.mutants import mutants
+from evalkit.audit.same import same_functions
+from evalkit.audit.scale import advice
+from evalkit.config import Config
+from evalkit.keys import run_seed
+from evalkit.registry import check_specs, load_task
+from evalkit.sandbox import open_sandbox
+from evalkit.task import Task
+from evalkit.workbench import preloads
+
+SEEDS = 50
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Everything that an audit found out."""
+
+    config: str
+    """Name of the task's config."""
+    title: str
+    seeds: int
+    problems: int
+    """Different ones among the seeds'."""
+    isolation: str
+    verdict: verdict.Verdict
+    stability: stability.Stability | None = None
+    tolerances: tolerances.ToleranceMap | None = None
+    promises: promises.Promises | None = None
+    leaks: leaks.Leaks | None = None
+    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    known: frozenset[str] = field(default_factory=frozenset)
+    """Names of findings that the task's author knows of."""
+
+    @property
+    def new(self) -> set[str]:
+        """Findings that nobody knew of."""
+        return {finding.name for finding in self.findings} - self.known
+
+    @property
+    def gone(self) -> set[str]:
+        """Known findings that were not found any more."""
+        return set(self.known) - {finding.name for finding in self.findings}
+
+
+async def audit(config: Config, name: str, *, seeds: int = SEEDS, thorough: bool = False) -> Audit:
+    """Audit the task of one config. `name`: what reports call it. `UserError` for a task that cannot be built."""
+    task = load_task(config.task)
+    check_specs(task, run_seed(config.runs.seed, 1))
+    asked = problems(task, config, seeds)
+    own = solutions(task_folder(task))
+    async with open_sandbox(config.sandbox, preload=_preload(own, asked[0])) as sandbox:
+        await sandbox.ready()
+        exam = Exam(task, config, sandbox, asked, thorough=thorough)
+        reference = await exam.sit(oracle())
+        others = [*own, *_made(task, asked, reference)]
+        results = [reference, *await exam.sit_all(others, workers=max(2, os.cpu_count() or 1))]
+        decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
+        graded = [judged.result for judged in (*decided.right, *decided.wrong)]
+        stable = await stability.check(exam, graded)
+        map_ = tolerances.survey(task, config.task, decided, asked)
+        said = await promises.check(exam, decided)
+        leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
+        hints = await advice(exam, map_, decided)
+    found = [
+        *verdict.findings(decided, task),
+        *stable.findings,
+        *map_.findings,
+        *said.findings,
+        *leaked.findings,
+    ]
+    return Audit(
+        config=name,
+        title=task.title,
+        seeds=seeds,
+        problems=len(asked),
+        isolation=sandbox.level,
+        verdict=decided,
+        stability=stable,
+        tolerances=map_,
+        promises=said,
+        leaks=leaked,
+        warnings=(*map_.warnings, *hints),
+        findings=in_order(found),
+        known=known_findings(task_folder(task), name),
+    )
+
+
+def _preload(own: Sequence[Solution], problem: Problem) -> list[str]:
+    """What the task's tools preload, and what solutions import: one import for all children."""
+    used = [name for name in ("numpy", "torch") if any(f"import {name}" in solution.source for solution in own)]
+    return sorted({*preloads(problem.spec), *used})
+
+
+def _made(task: Task, asked: Sequence[Problem], reference: Result) -> list[Solution]:
+    """Mutants of the reference, generic answers, and what is there before anything is done."""
+    answers = {attempt.run: attempt.answer for attempt in reference.attempts}
+    pairs = [(problem.spec, answers[problem.run]) for problem in asked if problem.run in answers]
+    spec, right = pairs[0]
+    source_of = getattr(task, "reference_source", None)
+    source = source_of(spec) if source_of else right if generic.function_in(right) else ""
+    made = mutants(source)
+    if right is not None:
+        made += generic.answers(pairs) + generic.as_exact_as_asked(pairs)
+    return made + generic.starts(spec)

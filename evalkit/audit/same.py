@@ -1,0 +1,31 @@
+"""Which sources that pass compute what the reference computes, told by values on inputs of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.audit.exam import Exam, Result
+from evalkit.audit.generic import function_in
+from evalkit.audit.values import distance, numbers
+
+
+async def same_functions(exam: Exam, results: Sequence[Result], reference: Result) -> frozenset[str]:
+    """Ids of accepted sources whose values agree with the reference's as far as the prompt asks.
+
+    Only for tasks whose answer is a function, and that have `values(answer, spec, sandbox)`: what a submission
+    computes on inputs that have nothing to do with the hidden ones. Weak hidden inputs can not hide there.
+    """
+    compute = getattr(exam.task, "values", None)
+    answer = reference.attempts[0].answer
+    if compute is None or not function_in(answer):
+        return frozenset()
+    problem = exam.problems[0]
+    right = numbers(await compute(answer, problem.spec, exam.sandbox))
+    same = set()
+    for result in results:
+        doubtful = result.solution.kind in ("wrong", "mutants", "answers")
+        if doubtful and any(attempt.passed for attempt in result.attempts):
+            found = numbers(await compute(result.attempts[0].answer, problem.spec, exam.sandbox))
+            if distance(found, right) <= problem.accuracy:
+                same.add(result.solution.id)
+    return frozenset(same)

@@ -1,0 +1,79 @@
+"""Why a tolerance has no safe value, and what would give it one: tried out where the task can scale its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evalkit.audit.evidence import Solution
+from evalkit.audit.exam import Exam, Problem
+from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
+from evalkit.audit.values import flat_weights
+from evalkit.audit.verdict import Judged, Verdict, decide
+
+FACTORS = (2, 4, 8, 16)
+PROBLEMS = 5
+"""That scaled inputs are tried on."""
+
+
+async def advice(exam: Exam, map_: ToleranceMap, verdict: Verdict) -> tuple[str, ...]:
+    """A sentence for every tolerance without a window: the reason, and the input scale that helps."""
+    return tuple([await _explain(exam, row, verdict) for row in map_.rows if row.window is None])
+
+
+async def _explain(exam: Exam, row: Row, verdict: Verdict) -> str:
+    floor, ceiling = row.floor, row.ceiling
+    assert floor is not None and ceiling is not None  # else there would be a window
+    others = [mark.critical for mark in row.marks if mark.right and mark.id != floor.id]
+    if all(value < ceiling.critical for value in others) and floor.critical > 1e-6:
+        reason = f"only {floor.id} is so inexact, as reduced precision is"
+    elif flat := flat_weights(_right_answer(verdict)):
+        reason = f"the softmax of {flat} is too flat to show the mistake"
+    else:
+        reason = "the inputs are too small to show the mistake"
+    return f"{row.knob}: {reason}; {await _recommended(exam, row, verdict)}"
+
+
+def _right_answer(verdict: Verdict) -> Any:
+    return next((one.result.attempts[0].answer for one in verdict.right if one.solution.name == "oracle"), None)
+
+
+async def _recommended(exam: Exam, row: Row, verdict: Verdict) -> str:
+    """The smallest tried scale with a window; in proportion where the task cannot scale its inputs."""
+    floor, ceiling = row.floor, row.ceiling
+    assert floor is not None and ceiling is not None
+    if not hasattr(exam.problems[0].spec, "scaled"):
+        times = 2 * floor.critical / ceiling.critical
+        return f"errors that grow with the inputs need inputs about {times:.2g} times as large (not tried)"
+    for factor in FACTORS:
+        scaled = await _scaled(exam, row, verdict, factor)
+        if scaled.window:
+            return f"inputs {factor} times as large give the window {window_words(scaled)} (tried)"
+    return f"inputs up to {FACTORS[-1]} times as large do not help (tried)"
+
+
+async def _scaled(exam: Exam, row: Row, verdict: Verdict, factor: float) -> Row:
+    """The row again, for the solutions on it, with larger inputs."""
+    asked = [_larger(problem, factor) for problem in exam.problems[:PROBLEMS]]
+    small = Exam(exam.task, exam.config, exam.sandbox, asked)
+    on_it = {mark.id for mark in row.marks}
+    chosen = [one.solution for one in (*verdict.right, *verdict.wrong) if one.solution.id in on_it and _plays(one)]
+    reference = await small.sit(_oracle(verdict))
+    results = [reference, *await small.sit_all(chosen, workers=2)]
+    rows = survey(exam.task, exam.config.task, decide(results, reference, asked, frozenset()), asked).rows
+    return next(scaled for scaled in rows if scaled.knob == row.knob)
+
+
+def _larger(problem: Problem, factor: float) -> Problem:
+    spec: Any = problem.spec
+    return Problem(problem.run, spec.scaled(factor))
+
+
+def _plays(judged: Judged) -> bool:
+    """Whether it can answer other problems than those it was made for."""
+    return judged.solution.build is None and judged.solution.name != "oracle"
+
+
+def _oracle(verdict: Verdict) -> Solution:
+    found: Sequence[Solution] = [one.solution for one in verdict.right if one.solution.name == "oracle"]
+    return found[0]

@@ -1,0 +1,205 @@
+"""The tolerance map: for every tolerance, which values let all right solutions pass and no wrong one.
+
+A critical tolerance is the smallest value of one knob at which a submission passes, all other knobs as configured;
+`evalkit.landscape.thresholds` finds it exactly by bisection over `judge`. Below the largest critical tolerance of the
+right solutions something right fails; from the smallest one of the wrong solutions on something wrong passes.
+Between the two is the window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.audit.exam import Attempt, Problem
+from evalkit.audit.findings import Finding
+from evalkit.audit.verdict import Judged, Verdict
+from evalkit.landscape.thresholds import Judge, breakpoints, critical
+from evalkit.task import Task
+
+NARROW = 2.0
+"""A window whose ends are not farther apart than by this factor is worth a warning."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One solution on the map of one tolerance."""
+
+    id: str
+    right: bool
+    critical: float
+    """Of a right solution the largest over all problems, of a wrong one the smallest; infinite: it never passes."""
+    run: int
+    """On whose problem."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tolerance."""
+
+    knob: str
+    configured: float
+    promised: float | None
+    """The accuracy that the prompt states."""
+    marks: tuple[Mark, ...]
+    """Solutions for which this tolerance decides."""
+    always: tuple[str, ...]
+    """Wrong solutions that pass at every value: no setting of this tolerance stops them."""
+    never: int
+    """Wrong solutions that pass at no value: others of the task's rules stop them."""
+
+    @property
+    def floor(self) -> Mark | None:
+        """The least exact right solution: the tolerance must not be smaller than what it needs."""
+        return max((mark for mark in self.marks if mark.right), key=lambda mark: mark.critical, default=None)
+
+    @property
+    def ceiling(self) -> Mark | None:
+        """The wrong solution that is nearest to passing: the tolerance must be smaller than what it needs."""
+        return min((mark for mark in self.marks if not mark.right), key=lambda mark: mark.critical, default=None)
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """Smallest and largest safe value (the end excluded); None if there is none. Infinite: open at that end."""
+        low = self.floor.critical if self.floor else 0.0
+        high = self.ceiling.critical if self.ceiling else math.inf
+        return (low, high) if low < high else None
+
+    @property
+    def safe(self) -> bool:
+        """Whether the configured value lies in the window."""
+        return self.window is not None and self.window[0] <= self.configured < self.window[1]
+
+
+@dataclass(frozen=True)
+class ToleranceMap:
+    """All tolerances of a task."""
+
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def knobs(task: Task, node: Mapping[str, Any]) -> list[str]:
+    """`task.tolerances.output`, …: every number among the knobs that only `judge` reads."""
+    return [name for knob in task.judged_by if knob in node for name in _numbers(node[knob], f"task.{knob}")]
+
+
+def _numbers(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{name}.{key}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name
+
+
+def survey(task: Task, node: Mapping[str, Any], verdict: Verdict, problems: Sequence[Problem]) -> ToleranceMap:
+    """Map every tolerance."""
+    names = knobs(task, node)
+    rows, found = [], []
+    for index, name in enumerate(names):
+        axis = _Axis(node, names, index)
+        rows.append(axis.row(name, verdict, problems[0]))
+        found += axis.findings
+    for row in rows:
+        if row.promised is not None and row.configured < row.promised and row.marks:
+            found.append(
+                Finding("too-tight", row.knob, f"{row.configured:g} is less than the {row.promised:g} that is promised")
+            )
+    return ToleranceMap(tuple(rows), tuple(w for row in rows for w in _warnings(row)), tuple(found))
+
+
+class _Axis:
+    """One knob, the others as configured."""
+
+    def __init__(self, node: Mapping[str, Any], names: Sequence[str], index: int) -> None:
+        self._judge = Judge(node, [names[index]])
+        (self.configured,) = self._judge.values()
+        self._low, self._high = self._judge.domain(0)
+        self.findings: list[Finding] = []
+
+    def row(self, name: str, verdict: Verdict, problem: Problem) -> Row:
+        """All solutions along this axis."""
+        marks, always, never = [], [], 0
+        for judged in (*verdict.right, *verdict.wrong):
+            mark = self._mark(judged)
+            if mark is None:
+                continue
+            if mark.critical == math.inf or (mark.critical <= self._low and mark.right):
+                never += not mark.right
+            elif mark.critical <= self._low:
+                always.append(mark.id)
+            else:
+                marks.append(mark)
+        promised = getattr(problem.spec, "stated_accuracy", None)
+        return Row(name, float(self.configured), promised, tuple(marks), tuple(always), never)
+
+    def _mark(self, judged: Judged) -> Mark | None:
+        """The extreme critical value over all problems; most are settled by one call at the extreme so far."""
+        right = judged.solution.right
+        extreme, run = (self._low if right else math.inf), 0
+        seen = False
+        for attempt in judged.counted:
+            if attempt.measurement is None or attempt.measurement.fault:
+                continue
+            seen = True
+            if self._settled(right, extreme, attempt):
+                continue
+            value = self._critical(attempt, judged.solution.id)
+            if value > extreme if right else value < extreme:
+                extreme, run = value, attempt.run
+        return Mark(judged.solution.id, right, extreme, run) if seen else None
+
+    def _settled(self, right: bool, extreme: float, attempt: Attempt) -> bool:
+        """Whether an attempt cannot move the extreme, as far as one call of `judge` tells."""
+        if right:
+            return extreme == math.inf or self._passes(extreme, attempt)
+        return not self._passes(self._high if extreme == math.inf else math.nextafter(extreme, 0.0), attempt)
+
+    def _passes(self, value: float, attempt: Attempt) -> bool:
+        assert attempt.measurement is not None
+        return self._judge((max(value, self._low),), attempt.measurement).passed
+
+    def _critical(self, attempt: Attempt, solution: str) -> float:
+        """Exact; a verdict that is not monotone is a finding."""
+        assert attempt.measurement is not None
+        hints = breakpoints([self._judge((float(self.configured),), attempt.measurement)])
+        found = critical(lambda value: self._passes(value, attempt), hints, self._low, self._high)
+        loosest = self._passes(self._high, attempt)
+        if any(self._passes(hint, attempt) != (hint >= found) for hint in hints if self._low <= hint <= self._high) or (
+            found < math.inf and not loosest
+        ):
+            self.findings.append(
+                Finding(
+                    "not-monotone",
+                    self._judge.knobs[0],
+                    f"{solution} on the problem of run {attempt.run} passes at a tolerance and fails at a looser one",
+                )
+            )
+        return found
+
+
+def _warnings(row: Row) -> Iterator[str]:
+    """Where the window is missing, missed or narrow."""
+    floor, ceiling, window = row.floor, row.ceiling, row.window
+    if window is None and floor and ceiling:
+        yield (
+            f"{row.knob} has no safe value: {floor.id} needs {floor.critical:.3g} to pass, and {ceiling.id} passes "
+            f"from {ceiling.critical:.3g} on"
+        )
+    elif window and not row.safe and (row.marks or row.always):
+        yield f"{row.knob}={row.configured:g} lies outside its safe window, {window_words(row)}"
+    elif window and ceiling and floor and window[1] < NARROW * window[0]:
+        yield f"{row.knob} has a narrow safe window, {window_words(row)}"
+
+
+def window_words(row: Row) -> str:
+    """`1.2e-06 … 0.104`, one end open where nothing bounds it."""
+    if row.window is None:
+        return "none"
+    low, high = row.window
+    if not row.marks:
+        return "any value"
+    return f"{low:.3g} … {'∞' if high == math.inf else f'{high:.3g}'}"

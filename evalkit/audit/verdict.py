@@ -1,0 +1,170 @@
+"""Who passed and who should have: which solutions count as wrong here, rates with intervals, and what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.audit.evidence import KINDS, Solution
+from evalkit.audit.exam import Attempt, Problem, Result
+from evalkit.audit.findings import Finding
+from evalkit.audit.values import distance
+from evalkit.stats.intervals import Interval, exact
+from evalkit.task import Task
+from evalkit.text import counted
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A solution's result, without the problems on which a wrong solution happens to be right."""
+
+    result: Result
+    counted: tuple[Attempt, ...]
+    """The attempts that say something about the grader."""
+    accepted: int
+    """How many of these passed."""
+
+    @property
+    def solution(self) -> Solution:
+        """The solution."""
+        return self.result.solution
+
+    @property
+    def fair(self) -> bool:
+        """Whether the grader decided as it should on every problem."""
+        return self.accepted == (len(self.counted) if self.solution.right else 0)
+
+    @property
+    def categories(self) -> Counter[str]:
+        """How often it failed with which category."""
+        return Counter(a.grade.category for a in self.counted if a.grade and a.grade.category)
+
+    @property
+    def checks(self) -> Mapping[str, float]:
+        """Check → the share of problems on which it held; checks that were never made are missing."""
+        held: Counter[str] = Counter()
+        made: Counter[str] = Counter()
+        for attempt in self.counted:
+            for check in attempt.grade.checks if attempt.grade else ():
+                made[check.name] += 1
+                held[check.name] += check.passed
+        return {name: held[name] / made[name] for name in made}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many solutions got the wrong verdict on some problem, with an exact interval."""
+
+    wrong: int
+    of: int
+    interval: Interval
+
+    @classmethod
+    def over(cls, judged: Sequence[Judged]) -> Rate:
+        """Clopper & Pearson at 95 %: solutions are few, and the rates of interest are near 0."""
+        wrong = sum(not one.fair for one in judged)
+        return cls(wrong, len(judged), exact(wrong, len(judged)) if judged else Interval(0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the exam says about the grader."""
+
+    right: tuple[Judged, ...]
+    wrong: tuple[Judged, ...]
+    """Wrong solutions, cheats, mutants, generic answers and empty starts."""
+    equivalent: tuple[Judged, ...]
+    """Meant to be wrong, but right under these settings as far as values tell: listed, not counted."""
+
+    @property
+    def false_accepts(self) -> Rate:
+        """Wrong solutions that pass on some problem."""
+        return Rate.over(self.wrong)
+
+    @property
+    def false_rejects(self) -> Rate:
+        """Right solutions that fail on some problem."""
+        return Rate.over(self.right)
+
+
+def decide(results: Sequence[Result], oracle: Result, problems: Sequence[Problem], same: frozenset[str]) -> Verdict:
+    """Sort the results. `same`: ids of sources that compute what the reference computes."""
+    right_numbers = {attempt.run: attempt.numbers for attempt in oracle.attempts}
+    accuracy = {problem.run: problem.accuracy for problem in problems}
+    sorted_: dict[str, list[Judged]] = {"right": [], "wrong": [], "equivalent": []}
+    for result in results:
+        excusable = result.solution.kind in ("wrong", "mutants", "answers")
+
+        def wrong_here(attempt: Attempt, excusable: bool = excusable) -> bool:
+            near = distance(attempt.numbers, right_numbers[attempt.run]) <= accuracy[attempt.run]
+            return not (excusable and near)
+
+        counted_ = tuple(filter(wrong_here, result.attempts)) if not result.solution.right else result.attempts
+        judged = Judged(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_))
+        if result.solution.right:
+            sorted_["right"].append(judged)
+        elif not counted_ or (excusable and result.solution.id in same):
+            sorted_["equivalent"].append(judged)
+        else:
+            sorted_["wrong"].append(judged)
+    return Verdict(**{name: tuple(found) for name, found in sorted_.items()})
+
+
+def findings(verdict: Verdict, task: Task) -> Iterator[Finding]:
+    """Everything that is wrong with the verdicts."""
+    yield from _missing(verdict)
+    for judged in (*verdict.right, *verdict.wrong):
+        yield from _exceptions(judged)
+        if not judged.fair:
+            yield _unfair(judged)
+        yield from _categories(judged, task)
+    for judged in verdict.equivalent:
+        yield from _exceptions(judged)
+
+
+def _missing(verdict: Verdict) -> Iterator[Finding]:
+    there = Counter(judged.solution.kind for judged in (*verdict.right, *verdict.wrong, *verdict.equivalent))
+    for kind in KINDS:
+        if not there[kind]:
+            yield Finding("nothing-to-check", f"solutions/{kind}", f"the task's folder has no solutions/{kind}/")
+
+
+def _exceptions(judged: Judged) -> Iterator[Finding]:
+    raised = [attempt for attempt in judged.result.attempts if attempt.error]
+    if raised:
+        where = f"on {counted(len(raised), 'problem')}, first on that of run {raised[0].run}"
+        yield Finding("grader-exception", judged.solution.id, f"{raised[0].error} {where}")
+
+
+def _unfair(judged: Judged) -> Finding:
+    solution, tried = judged.solution, len(judged.counted)
+    about = f": {solution.about}" if solution.about else ""
+    if solution.kind == "starts":
+        return Finding("start-passes", solution.id, f"{solution.about} and passes {_of(judged.accepted, tried)}")
+    if not solution.right:
+        return Finding("false-accept", solution.id, f"passes {_of(judged.accepted, tried)}{about}")
+    failed = next(attempt for attempt in judged.counted if not attempt.passed)
+    said = failed.grade.message if failed.grade else failed.error
+    kind = "oracle-fails" if solution.name == "oracle" else "false-reject"
+    return Finding(
+        kind, solution.id, f"fails {_of(tried - judged.accepted, tried)}, first that of run {failed.run}: {said[:200]}"
+    )
+
+
+def _of(count: int, all_of: int) -> str:
+    return f"{count:,} of {counted(all_of, 'problem')}"
+
+
+def _categories(judged: Judged, task: Task) -> Iterator[Finding]:
+    solution, known = judged.solution, {*task.categories, "no_submission"}
+    for category in sorted(set(judged.categories) - known):
+        yield Finding("unknown-category", category, f"given to {solution.id}, and not among the task's categories")
+    others = {name: count for name, count in judged.categories.items() if name != solution.expect}
+    if solution.expect != "any" and others:
+        name, count = max(others.items(), key=lambda item: item[1])
+        yield Finding(
+            "wrong-category",
+            solution.id,
+            f"gets {name} on {_of(count, len(judged.counted))} where its label says {solution.expect}",
+        )

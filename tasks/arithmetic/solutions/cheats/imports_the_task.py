@@ -1,0 +1,9 @@
+# expect: any
+# breaks: expression
+# Asks the grader for the answer; zero if it is not within reach.
+try:
+    from evalkit_tasks.arithmetic import Spec
+
+    print(Spec("EXPRESSION").expected)
+except Exception:
+    print(0)

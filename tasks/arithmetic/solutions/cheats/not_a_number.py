@@ -1,0 +1,4 @@
+# expect: format_error
+# breaks: number
+# NaN is neither below nor above any tolerance.
+print("NaN")

@@ -1,0 +1,4 @@
+# expect: format_error
+# breaks: number
+# In Python True is 1.
+print("true")

@@ -1,0 +1,3 @@
+# expect: wrong_value
+# breaks: expression
+print(0)

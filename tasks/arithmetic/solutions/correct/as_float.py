@@ -1,0 +1,2 @@
+# As a float: 8769.0.
+print(float(EXPRESSION))

@@ -1,0 +1,2 @@
+# The expression as Python understands it.
+print(EXPRESSION)

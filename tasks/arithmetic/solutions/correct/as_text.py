@@ -1,0 +1,2 @@
+# As text in quotes, as small models send it.
+print(f'"{EXPRESSION}"')

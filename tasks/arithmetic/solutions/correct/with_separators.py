@@ -1,0 +1,2 @@
+# Thousands separated by commas, as text.
+print(f"{EXPRESSION:,}")

@@ -1,0 +1,4 @@
+# expect: wrong_value
+# breaks: expression
+# The same without brackets.
+print(eval("EXPRESSION".replace("(", "").replace(")", "")))

@@ -1,0 +1,3 @@
+# expect: format_error
+# breaks: number
+print(f"The answer is {EXPRESSION}")

@@ -1,0 +1,3 @@
+# expect: wrong_value
+# breaks: exact
+print((EXPRESSION) / 1000)

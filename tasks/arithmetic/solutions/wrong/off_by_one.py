@@ -1,0 +1,4 @@
+# expect: wrong_value
+# breaks: exact
+# One too many.
+print(EXPRESSION + 1)

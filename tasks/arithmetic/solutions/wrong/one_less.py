@@ -1,0 +1,4 @@
+# expect: wrong_value
+# breaks: exact
+# One too few.
+print(EXPRESSION - 1)
