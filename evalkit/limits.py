@@ -104,7 +104,15 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
             return replace(rollout, turns=tuple(kept), ending=Ending.TOKEN_LIMIT, detail="")
         kept.append(turn)
         tokens += turn.output_tokens
+    if rollout.ending in _DURING_A_CALL and rollout.asks_for_more:
+        allowed = next_call(limits, tokens, rollout.steps, ceiling=1)
+        if isinstance(allowed, Ending):  # the call in which it ended would not have been bought
+            return replace(rollout, ending=allowed, detail="")
     return rollout
+
+
+_DURING_A_CALL = (Ending.ERROR, Ending.CONTEXT_LIMIT, Ending.TIME_LIMIT)
+"""Endings that can come from a call that left no turn."""
 
 
 def from_config(node: LimitsConfig) -> Limits:

@@ -139,6 +139,12 @@ class Rollout:
         """What was submitted, if anything."""
         return next((turn.submission for turn in self.turns if turn.submission), None)
 
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether the conversation, as it stands, would go on with another model call."""
+        last = self.turns[-1] if self.turns else None
+        return last is None or last.reply is not None or last.stop_reason == "pause_turn"
+
     def messages(self) -> list[dict[str, Json]]:
         """The conversation so far, as the next request sends it."""
         messages: list[dict[str, Json]] = [{"role": "user", "content": self.prompt}]

@@ -104,3 +104,18 @@ def test_wall_clocks_are_never_clipped():
     for one, other in itertools.permutations([Limits(timeout_s=60), Limits(timeout_s=600), Limits()], 2):
         assert not one.dominates(other)
     assert not Limits(tool_timeout_s=30).dominates(Limits(tool_timeout_s=10))
+
+
+@pytest.mark.parametrize("ending", [Ending.ERROR, Ending.CONTEXT_LIMIT, Ending.TIME_LIMIT])
+def test_a_call_that_the_smaller_limits_would_not_have_bought_cannot_have_failed(ending):
+    broken = rollout(turn(100), turn(200), ending=ending, detail="overloaded")
+    assert clip(broken, Limits(max_tokens=301)).ending is ending
+    assert clip(broken, Limits(max_tokens=300)).ending is Ending.TOKEN_LIMIT
+    assert clip(broken, Limits(max_steps=3)).ending is ending
+    assert clip(broken, Limits(max_steps=2)).ending is Ending.STEP_LIMIT
+    assert clip(broken, Limits(max_steps=2)).detail == ""
+
+
+def test_a_response_that_ended_the_conversation_stays_what_it_was():
+    whole = rollout(turn(100), turn(200, reply=None, stop="model_context_window_exceeded"), ending=Ending.CONTEXT_LIMIT)
+    assert clip(whole, Limits(max_tokens=300, max_steps=2)) == whole

@@ -41,7 +41,7 @@ class Reach:
 
 
 def reach(rollout: Rollout) -> Reach:
-    """What `clip` needs to get past every turn, up to the submission if there is one."""
+    """What `clip` needs to get past every turn, up to the submission if there is one, and to a call that failed."""
     tokens, spent, widest, steps = 0, 0, 1, 0
     for turn in rollout.turns:
         written = turn.output_tokens
@@ -51,7 +51,9 @@ def reach(rollout: Rollout) -> Reach:
         widest = max(widest, written)
         spent, steps = spent + written, steps + 1
         if turn.submission:
-            break
+            return Reach(tokens, widest, steps)
+    if rollout.ending is Ending.ERROR and rollout.asks_for_more:
+        return Reach(spent + 1, widest, steps + 1)
     return Reach(tokens, widest, steps)
 
 
