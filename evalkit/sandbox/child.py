@@ -111,7 +111,7 @@ class Child:
         """To the process, of which the kernel takes the whole tree along; without namespaces to its group."""
         if self._signal_by_zygote is not None:
             self._signal_by_zygote(number)
-        else:
+        elif self._process >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, number)
 

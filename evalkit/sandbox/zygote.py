@@ -18,7 +18,7 @@ from evalkit.sandbox.child import Child, Exit
 from evalkit.sandbox.inside import frames
 from evalkit.sandbox.launch import WEAK, Launch
 
-START_S = 60.0
+START_S = 120.0
 """Importing torch on a loaded machine takes a while."""
 
 
@@ -78,8 +78,9 @@ class Zygote:
 
     def complaint(self) -> str:
         """What the zygote, or the program that wraps it, wrote before it ended."""
-        self._stderr.seek(0)
-        lines = self._stderr.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        written = os.fstat(self._stderr.fileno()).st_size
+        last = os.pread(self._stderr.fileno(), 4000, max(0, written - 4000))  # leaves the offset to the writer
+        lines = last.decode("utf-8", "replace").strip().splitlines()
         return f"the sandbox ended: {lines[-1] if lines else 'without a word'}"
 
     async def spawn(self, home: str) -> Child:
@@ -133,9 +134,12 @@ class Zygote:
             data, handles, _, _ = socket.recv_fds(sock, 1, 2)
         except TimeoutError:
             raise SandboxError(f"no child came up within {START_S:g} s") from None
+        except ConnectionError:
+            data, handles = b"", []
         finally:
             self._loop.remove_reader(sock)
         if not data:
+            await asyncio.sleep(0.1)  # the zygote's own account may still be on its way
             raise SandboxError(self._failures.pop(number, "") or self.complaint())
         return list(handles)
 

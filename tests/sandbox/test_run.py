@@ -164,9 +164,10 @@ async def test_threads_are_waited_for_as_at_the_end_of_a_program(session: Sessio
     assert (await session.run(code, timeout_s=10)).stdout == "done\n"
 
 
-async def test_daemon_threads_do_not_print_into_the_next_call(session: Session) -> None:
+@pytest.mark.parametrize("end", ["", "\n1 / 0", "\nraise SystemExit"])
+async def test_daemon_threads_do_not_print_into_the_next_call(session: Session, end: str) -> None:
     code = "import threading\ndef chat():\n    while True: print('noise')\n"
-    code += "threading.Thread(target=chat, daemon=True).start()"
+    code += "threading.Thread(target=chat, daemon=True).start()" + end
     await session.run(code, timeout_s=10)
 
     assert (await session.run("1", timeout_s=10)).stdout == "1\n"

@@ -73,6 +73,8 @@ class Worker:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
+        if header["op"] == "run" and not header["persistent"]:
+            reply[0]["leftovers"] = threading.active_count() > 1
         return reply
 
     def _restore_interpreter(self) -> None:
@@ -108,9 +110,9 @@ class Worker:
             self.programs += 1
             names, number = self.names, self.programs
         program.execute(code, names, number)
-        if header["persistent"]:
-            return {"kind": "ok"}, b""
-        return {"kind": "ok", "leftovers": _join_threads()}, b""
+        if not header["persistent"]:
+            _join_threads()
+        return {"kind": "ok"}, b""
 
     def do_define(self, header: dict[str, Any], payload: bytes) -> Reply:
         """Execute the source of a function and keep the function."""
@@ -165,13 +167,11 @@ def _stream(descriptor: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _join_threads() -> bool:
-    """Wait for threads as the end of a program does; whether daemon threads still run."""
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    for thread in others:
-        if not thread.daemon:
+def _join_threads() -> None:
+    """Wait for threads as the end of a program does."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
             thread.join()
-    return any(thread.daemon for thread in others)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 from . import frames, worker
@@ -150,6 +151,8 @@ def load(modules: list[str]) -> dict[str, Any]:
             versions[name] = str(getattr(module, "__version__", ""))
     if "torch" in modules:
         _warm_torch()
+    if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise RuntimeError(f"importing {' and '.join(modules)} started a thread, and forking would hang the children")
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise copy every page that holds an object
     return {"versions": versions, "seconds": round(time.perf_counter() - started, 3)}
