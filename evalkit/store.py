@@ -155,6 +155,16 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def open(self) -> None:
+        """Make the root. Raises `UserError` where that is not possible."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder")
+
     def find(
         self, task: str, key: Key, limits: Limits, count: int, reuse: str, since: float | None = None
     ) -> RolloutSet:
