@@ -1,0 +1,102 @@
+"""landscape.html in a real browser: what it shows, by mouse and by keyboard, light and dark, and nothing foreign."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.landscape.page import as_html
+from evalkit.landscape.survey import survey
+from tests.landscape.conftest import run_sweep
+
+Visitor = Callable[..., Any]
+FIXED = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=10")
+ATTACK = '</script><script>window.hacked=1</script><img src="https://example.org/x" onerror="window.hacked=2">'
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two knobs, so that the page has a heat map and both curves; beside them a page full of attacks."""
+    folder = tmp_path_factory.mktemp("page") / "sweep"
+    knobs = {"limits.max_tokens": ("120", "150", "170", "400"), "task.tolerances.answer": ("0.1", "10000")}
+    landscape = survey(asyncio.run(run_sweep(folder, FIXED, knobs)))
+    (result,) = landscape.panels
+    attack = {"failures": {ATTACK: 1}, "verdict": ATTACK, "overrides": {ATTACK: ATTACK}}
+    hostile = replace(result, spots=tuple(replace(spot, **attack) for spot in result.spots))
+    page = as_html(replace(landscape, title=ATTACK, notes=(ATTACK,), panels=(hostile,)))
+    (folder / "hostile.html").write_text(page, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def page(swept: Path, visit: Visitor) -> Any:
+    """The page, opened."""
+    return visit(swept / "landscape.html").page
+
+
+def test_it_says_what_the_console_says(page: Any, swept: Path) -> None:
+    facts = json.loads((swept / "landscape.json").read_text())
+    said = page.locator(".says").all_inner_texts()
+    assert said == [sentence.replace("`", "") for sentence in facts["panels"][0]["sentences"]]
+    assert page.locator("p.note").first.inner_text() == "Simulated model: these figures measure no LLM."
+
+
+def test_every_cell_is_in_the_map_and_in_the_table(page: Any, swept: Path) -> None:
+    cells = json.loads((swept / "landscape.json").read_text())["panels"][0]["cells"]
+    assert page.locator(".spot").all_inner_texts() == [str(round(100 * cell["rate"])) for cell in cells]
+    assert page.locator(".spot.in").count() == sum(cell["in_band"] for cell in cells)
+    assert page.locator("table[aria-label='Cells of the sweep'] tbody tr").count() == len(cells)
+    assert page.locator("tr.in").count() == sum(cell["in_band"] for cell in cells)
+
+
+def test_a_cell_is_opened_by_mouse_and_by_keyboard(page: Any) -> None:
+    page.locator(".spot").nth(0).click()
+    assert page.locator(".setting h3").inner_text() == "limits.max_tokens=120 task.tolerances.answer=0.1"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator(".setting h3").inner_text() == "limits.max_tokens=120 task.tolerances.answer=10000"
+    assert page.locator(".spot[aria-pressed='true']").count() == 1
+
+
+def test_any_value_can_be_tried_and_has_the_exact_rate(page: Any, swept: Path) -> None:
+    curve = json.loads((swept / "landscape.json").read_text())["panels"][0]["curves"][0]
+    slider = page.locator("input[type=range][aria-label='limits.max_tokens']").last
+    output = page.locator("label.probe:has-text('Try a value') output").first
+    slider.focus()
+    page.keyboard.press("End")
+    passed, graded = [step[1:] for step in curve["steps"] if step[0] <= 400][-1]
+    assert output.inner_text().startswith(f"max_tokens = 400: {passed} of {graded} pass: ")
+    page.keyboard.press("ArrowLeft")
+    tried = int(output.inner_text().split("= ")[1].split(":")[0])
+    passed, graded = [step[1:] for step in curve["steps"] if step[0] <= tried][-1]
+    assert f"{passed} of {graded} pass" in output.inner_text()
+
+
+def test_another_curve_can_be_chosen(page: Any) -> None:
+    box = page.locator("select[aria-label='Other knobs at']").first
+    options = box.locator("option").all_inner_texts()
+    assert sorted(options) == ["task.tolerances.answer=0.1", "task.tolerances.answer=10,000"]
+    before = page.locator("svg").first.inner_html()
+    box.select_option(index=1)
+    assert page.locator("svg").first.inner_html() != before
+
+
+@pytest.mark.parametrize("options", [{"color_scheme": "dark"}, {"width": 360}, {"width": 2200}])
+def test_it_fits_dark_small_and_large_screens(swept: Path, visit: Visitor, options: dict[str, Any]) -> None:
+    page = visit(swept / "landscape.html", **options).page
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.locator(".spot").first.is_visible()
+
+
+def test_foreign_text_stays_text(swept: Path, visit: Visitor) -> None:
+    page = visit(swept / "hostile.html").page
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("h1").inner_text().startswith("</script><script>")
+    assert ATTACK in page.locator(".note").first.inner_text()
+    assert page.locator("main img").count() == 0
