@@ -25,7 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.errors import UserError
-from evalkit.report.markdown import observation, status, sweep_row
+from evalkit.report.markdown import observation, short, status, sweep_row
 from evalkit.results import CellRecord, Results, RunRecord, load
 from evalkit.rollout import Ending, Turn
 from evalkit.run import Outcome
@@ -79,8 +79,10 @@ def launch(cell: CellRecord) -> RenderableType:
 def sweep(results: Results) -> RenderableType:
     """A line for every cell."""
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in (*results.knobs, "runs", "pass rate", "interval", "verdict", "tokens", "errors"):
-        table.add_column(plain(name, one_line=True), overflow="fold")
+    for name in results.knobs:
+        table.add_column(plain(short(name), one_line=True), no_wrap=True)
+    for name in ("runs", "pass rate", "interval", "verdict", "tokens", "errors"):
+        table.add_column(name, overflow="fold")
     for cell in results.cells:
         rate = cell.summary.rate.value
         style = "green" if rate is not None and rate in cell.summary.band else ""

@@ -120,7 +120,7 @@ def _choices(folder: Path) -> dict[str, str]:
     path = folder / ".hydra" / "hydra.yaml"
     if not path.is_file():
         return {}
-    choices = read(path, read_yaml)["hydra"]["runtime"]["choices"]
+    choices = read(path, lambda file: dict(read_yaml(file)["hydra"]["runtime"]["choices"]))
     return {str(name): str(value) for name, value in choices.items() if not name.startswith("hydra/")}
 
 

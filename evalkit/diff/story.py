@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from evalkit.diff.compare import CellDiff, GraderEffect, LaunchDiff, SweepDiff
 from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
 from evalkit.diff.settings import Change, Piece, Settings
+from evalkit.report.markdown import short
 from evalkit.run import Outcome
 from evalkit.text import counted, dollars, duration, percent, plain
 from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, level, range_text
@@ -122,6 +123,8 @@ def sentences(outcomes: Outcomes) -> Iterator[str]:
             f"The difference cannot be told from chance at {at}: a true difference of this size would take about "
             f"{outcomes.runs_needed:,} {kind} (power {percent(POWER, 0)})."
         )
+    if outcomes.tells == (0 in found.interval):
+        yield "Interval and test disagree about 0: the interval is an approximation, the test is exact and decides."
 
 
 def p_text(p_value: float) -> str:
@@ -244,7 +247,7 @@ def _map(cells: Sequence[CellDiff]) -> Table:
         (value, *(at.get((value, column), "") for column in columns))
         for value in dict.fromkeys(cell.knobs[down] for cell in cells)
     )
-    return Table((f"{down} \\ {across}", *columns), lines)
+    return Table((f"{short(down)} \\ {short(across)}", *columns), lines)
 
 
 def _mark(cell: CellDiff) -> str:
@@ -252,7 +255,7 @@ def _mark(cell: CellDiff) -> str:
 
 
 def _cells(cells: Sequence[CellDiff]) -> Table:
-    header = (*cells[0].knobs, "old", "new", "difference", "p", "flipped")
+    header = (*map(short, cells[0].knobs), "old", "new", "difference", "p", "flipped")
     rows = tuple(
         (
             *cell.knobs.values(),

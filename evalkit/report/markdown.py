@@ -135,6 +135,11 @@ def sweep_markdown(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
+def short(knob: str) -> str:
+    """`max_tokens` of `limits.max_tokens`: tables are narrow."""
+    return knob.partition(".")[2] or knob
+
+
 def sweep_row(results: Results, cell: CellRecord) -> list[str]:
     """Knobs, then runs, pass rate, interval, verdict, mean tokens and errors of a cell."""
     summary = cell.summary

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
-from evalkit.report.markdown import sweep_row
+from evalkit.report.markdown import short, sweep_row
 from evalkit.results import CellRecord, Results
 from evalkit.text import counted, plain
 
@@ -33,7 +33,7 @@ def launch_page(cell: CellRecord) -> str:
 def sweep_page(results: Results) -> str:
     """The page of a sweep: a table of its cells, each with a link to its own page. Needs no script."""
     first = results.cells[0]
-    header = [*results.knobs, "Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors", "Report"]
+    header = [*map(short, results.knobs), "Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors", "Report"]
     rows = []
     for cell in results.cells:
         link = quote(cell.folder.relative_to(results.folder).as_posix()) + "/report.html"
@@ -43,8 +43,9 @@ def sweep_page(results: Results) -> str:
         missing = counted(len(results.unfinished), "cell")
         notes.append(f"{missing} without results: the sweep is unfinished.")
     above = "".join(f'<p class="note">{note}</p>' for note in notes)
+    landscape = '<p><a href="landscape.html">Landscape</a></p>' if (results.folder / "landscape.html").is_file() else ""
     title = f"{first.title}: {counted(len(results.cells), 'cell')}"
-    body = f"<main><h1>{escaped(title)}</h1>{above}{html_table(header, rows)}</main>"
+    body = f"<main><h1>{escaped(title)}</h1>{above}{landscape}{html_table(header, rows)}</main>"
     return document(title, body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -144,7 +145,7 @@ def test_what_cannot_be_told_from_chance_is_said_with_the_runs_it_would_take(
     assert "40.0% (16.8-68.7%)" in out and "60.0% (31.3-83.2%)" in out and "+20.0 points (-20.6 to +52.8)" in out
 
 
-def _with_old_grader(folder: Path, digest: str, **changed: Grade) -> None:
+def _with_old_grader(folder: Path, digest: str, *, prompt: str = "", **changed: Grade) -> None:
     """Make a real launch look as if an earlier grader had judged it: `r3=grade` was its verdict on run 3."""
     cell = load(folder).cells[0]
     runs = []
@@ -153,7 +154,8 @@ def _with_old_grader(folder: Path, digest: str, **changed: Grade) -> None:
         if kept.passed is not None:
             grade = Grade(kept.passed, kept.message, kept.category, kept.checks, kept.score)
         grade = changed.get(f"r{kept.number}", grade)
-        runs.append(Run(kept.number, kept.rollout, grade, kept.measurement, kept.cost_usd, error=kept.message))
+        rollout = replace(kept.rollout, prompt=prompt or kept.rollout.prompt)
+        runs.append(Run(kept.number, rollout, grade, kept.measurement, kept.cost_usd, error=kept.message))
     digests = {**cell.manifest["digests"], "grader": digest}
     facts = summary_of(runs, categories=CATEGORIES).facts()
     write_cell(folder, runs, summary_from(facts), {**cell.manifest, "digests": digests})
@@ -176,6 +178,26 @@ def test_the_effect_of_a_changed_grader_is_shown_apart(
     text = diff(capsys, strict, launches["first"])[1]
     assert "Effect of the grader alone" in text and "1 verdict changed" in text
     assert "Both sides under the grader of today." in text
+
+
+def test_rollouts_of_another_prompt_are_not_graded_against_the_reference_of_today(
+    launches: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(launches["first"], before)
+    _with_old_grader(before, "0" * 16, prompt="Calculate something else.")
+    status, out = diff(capsys, before, launches["first"])
+    said = " ".join(out.split())
+    assert status == 1
+    assert "the prompt or tools of task arithmetic are not those of" in said and "mixes the effects" in said
+
+
+def test_where_interval_and_test_disagree_the_test_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = [passed(run) if run <= 7 else failed(run) for run in range(1, 31)]
+    new = [passed(run) if run <= 2 else failed(run) for run in range(1, 31)]
+    _, out = diff(capsys, write_launch(tmp_path / "a", old), write_launch(tmp_path / "b", new))
+    assert "p = 0.062" in out and "-33.3 to -1.3" in out
+    assert "the test is exact and decides" in " ".join(out.split())
 
 
 def test_a_grader_that_is_gone_is_said_to_mix_the_effects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
