@@ -52,7 +52,7 @@ def dump(
         spec = _spec(item, place)
         room -= spec["nbytes"]
         if room < 0:
-            raise BadReply(f"{place} has shape {spec['shape']}: more than fits into {MAX_BYTES >> 20} MiB")
+            raise BadReply(f"{place} has shape {spec['shape']}: more than an answer of {MAX_FRAME >> 20} MiB holds")
         specs.append(spec)
         buffers.append(_bytes(item))
     return specs, buffers
