@@ -147,7 +147,7 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
     for line in landscape.lines:
         engine.view.note(line)
     if any(result.cell.config.confirm for result in results):
-        await confirm(engine, folder, landscape, results)
+        await confirm(engine, folder, landscape)
     engine.view.note(f"Landscape: {folder / 'landscape.html'}")
     if (folder / "multirun.yaml").is_file():
         report.write(folder)

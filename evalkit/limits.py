@@ -40,6 +40,10 @@ class Limits:
             and self.tool_timeout_s == other.tool_timeout_s
         )
 
+    def same_rollouts(self, other: Limits) -> bool:
+        """Whether both give the same rollouts: what a launch may cost is no part of them."""
+        return self.dominates(other) and other.dominates(self)
+
     def __str__(self) -> str:
         parts = [
             f"{self.max_tokens:,} tokens" if self.max_tokens else "",

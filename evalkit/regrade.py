@@ -18,6 +18,7 @@ from evalkit.config import Config
 from evalkit.errors import SandboxError, UserError
 from evalkit.grading import Measurement
 from evalkit.keys import code_digest, run_seed
+from evalkit.landscape.rebuild import rebuild
 from evalkit.limits import Limits, clip, from_config
 from evalkit.output import versions, write_cell
 from evalkit.registry import load_task
@@ -75,6 +76,8 @@ def main(argv: Sequence[str]) -> int:
     regraded = asyncio.run(_regrade_all(pairs))
     if results.is_sweep:
         shutil.copyfile(folder / "multirun.yaml", target / "multirun.yaml")
+        if len(regraded) > 1:
+            rebuild(target)
     for one in regraded:
         for line in describe(one):
             sys.stdout.write(line + "\n")

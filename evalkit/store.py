@@ -176,13 +176,13 @@ class Store:
         """
         if reuse == "never":
             known_since = [known for known in self.sets(task, key) if _born(known) >= (since or math.inf)]
-            if own := [known for known in known_since if known.limits == limits]:
+            if own := [known for known in known_since if known.limits.same_rollouts(limits)]:
                 return min(own, key=_born)
             return self._make(task, key, limits, suffix=f"-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}")
         fits = [
             known
             for known in self.sets(task, key)
-            if known.limits == limits or (reuse == "dominating" and known.limits.dominates(limits))
+            if known.limits.same_rollouts(limits) or (reuse == "dominating" and known.limits.dominates(limits))
         ]
         if not fits:
             return self._make(task, key, limits)

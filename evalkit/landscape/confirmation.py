@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
 
 if TYPE_CHECKING:
-    from evalkit.engine import CellResult, Engine
+    from evalkit.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Prediction:
     runs: int
 
 
-async def confirm(engine: Engine, folder: Path, landscape: Landscape, results: Sequence[CellResult]) -> Landscape:
+async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> Landscape:
     """Sample, compare, report: to the console, into the landscape's files, and as a launch beside the sweep."""
     chosen = next((result for result in landscape.panels if result.best and result.panel.top), None)
     if chosen is None:
@@ -76,7 +75,7 @@ def fresh_config(chosen: PanelResult, predicted: Prediction) -> Config:
     """The setting as a config of its own: its own limits, no rollout reused, and a seed that draws afresh."""
     top = chosen.panel.top
     assert top is not None
-    config = top.cell.config
+    config = top.config
     for name, value in predicted.knobs.items():
         is_limit = name.startswith("limits.")
         config = with_knob(config, name, (None if value == math.inf else int(value)) if is_limit else value)

@@ -6,13 +6,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from evalkit.landscape.knobs import LIMITS, limit_value, tolerance_knobs
+from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
 from evalkit.landscape.thresholds import LARGEST, SMALLEST, Judge, NotMonotoneError, Trial, breakpoints, critical
-
-if TYPE_CHECKING:
-    from evalkit.engine import CellResult
 
 
 @dataclass(frozen=True)
@@ -59,9 +55,9 @@ class Curve:
 class Nest:
     """Rollouts under one set of limits, and every nested knob that can be turned on them without sampling."""
 
-    def __init__(self, top: CellResult) -> None:
+    def __init__(self, top: Entry) -> None:
         """`top`: a finished cell; its limits bound what is known."""
-        node = top.cell.config.task
+        node = top.config.task
         self.trials = [Trial.of(run) for run in sorted(top.runs, key=lambda run: run.number)]
         self.tolerances = tolerance_knobs(node, top.task)
         self.judge = Judge(node, self.tolerances)

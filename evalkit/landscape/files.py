@@ -98,7 +98,7 @@ def _panel(result: PanelResult) -> dict[str, Any]:
         "fixed": dict(panel.fixed),
         "model": result.model,
         "simulated": result.simulated,
-        "rollouts": sorted({member.source.known.name for member in panel.members}),
+        "rollouts": sorted({member.rollouts for member in panel.members}),
         "clipped": panel.top is not None,
         "axes": [{"knob": axis.knob, "values": [finite(value) for value in axis.values]} for axis in panel.axes],
         "cells": [_spot(spot) for spot in result.spots],

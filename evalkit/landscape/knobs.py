@@ -6,18 +6,62 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.config import Config
 from evalkit.landscape.compute import Axis
 from evalkit.limits import Limits
+from evalkit.run import Run
 from evalkit.task import Task
 
 if TYPE_CHECKING:
+    from evalkit.analysis import Summary
     from evalkit.engine import CellResult
 
 LIMITS = ("limits.max_tokens", "limits.max_steps", "limits.max_tokens_per_turn")
 """Budgets that the model cannot see: smaller ones are clipped out of larger ones."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished cell, as far as a landscape depends on it."""
+
+    config: Config
+    folder: Path
+    overrides: Mapping[str, str]
+    """The swept knobs with this cell's values."""
+    index: int
+    task: Task
+    limits: Limits
+    runs: Sequence[Run]
+    summary: Summary
+    asked: int
+    """Runs that it was meant to have."""
+    rollouts: str
+    """Name of the set of rollouts, `<key>/<set>`."""
+    model: str
+    simulated: bool
+
+    @classmethod
+    def of(cls, result: CellResult) -> Entry:
+        """From the engine."""
+        cell, source = result.cell, result.source
+        assert result.summary is not None
+        return cls(
+            config=cell.config,
+            folder=cell.folder,
+            overrides=dict(cell.overrides),
+            index=cell.index,
+            task=result.task,
+            limits=result.limits,
+            runs=sorted(result.runs, key=lambda run: run.number),
+            summary=result.summary,
+            asked=result.asked,
+            rollouts=source.known.name,
+            model=source.model.id,
+            simulated=source.model.simulated,
+        )
 
 
 class Kind(StrEnum):
@@ -51,28 +95,28 @@ class Panel:
     """The other swept knobs with the values that these cells share."""
     axes: tuple[Axis, ...]
     """The nested knobs with the values that were swept."""
-    members: tuple[CellResult, ...]
-    top: CellResult | None
+    members: tuple[Entry, ...]
+    top: Entry | None
     """The cell whose limits dominate those of all others, on the same rollouts; None: no cell's do."""
 
-    def at(self, member: CellResult) -> dict[str, float]:
+    def at(self, member: Entry) -> dict[str, float]:
         """Where a cell lies on the axes."""
-        return {axis.knob: place(member.cell.config, axis.knob) for axis in self.axes}
+        return {axis.knob: place(member.config, axis.knob) for axis in self.axes}
 
 
-def swept(results: Sequence[CellResult]) -> list[Knob]:
+def swept(results: Sequence[Entry]) -> list[Knob]:
     """The knobs that differ between the cells, in the order of the command line."""
-    names = list(dict.fromkeys(name for result in results for name in result.cell.overrides))
+    names = list(dict.fromkeys(name for result in results for name in result.overrides))
     knobs = [Knob(name, _kind(name, results)) for name in names]
     if any(knob.kind is Kind.LIMIT for knob in knobs) and _sampled_apart(results, knobs):
         knobs = [Knob(knob.name, Kind.SAMPLED if knob.kind is Kind.LIMIT else knob.kind) for knob in knobs]
     return knobs
 
 
-def panels(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[Panel]:
+def panels(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[Panel]:
     """One panel for each combination of the knobs that are not nested, in the order in which they were swept."""
     nested = [knob.name for knob in knobs if knob.nested]
-    groups: dict[tuple[str, ...], list[CellResult]] = {}
+    groups: dict[tuple[str, ...], list[Entry]] = {}
     for result in results:
         fixed = tuple(label(result, knob.name) for knob in knobs if not knob.nested)
         groups.setdefault(fixed, []).append(result)
@@ -80,7 +124,7 @@ def panels(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[Panel]:
     return [
         Panel(
             fixed=dict(zip(names, fixed, strict=True)),
-            axes=tuple(Axis(name, tuple(sorted({place(m.cell.config, name) for m in members}))) for name in nested),
+            axes=tuple(Axis(name, tuple(sorted({place(m.config, name) for m in members}))) for name in nested),
             members=tuple(members),
             top=_top(members),
         )
@@ -88,9 +132,9 @@ def panels(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[Panel]:
     ]
 
 
-def label(result: CellResult, knob: str) -> str:
+def label(result: Entry, knob: str) -> str:
     """The value of a swept knob as the command line writes it."""
-    return result.cell.overrides.get(knob, "")
+    return result.overrides.get(knob, "")
 
 
 def place(config: Config, knob: str) -> float:
@@ -120,8 +164,8 @@ def _numbers(value: Any, name: str) -> list[str]:
     return [name] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
-def _kind(name: str, results: Sequence[CellResult]) -> Kind:
-    values = [lookup(result.cell.config, name) for result in results]
+def _kind(name: str, results: Sequence[Entry]) -> Kind:
+    values = [lookup(result.config, name) for result in results]
     numeric = all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in values if value is not None
     )
@@ -135,17 +179,17 @@ def _kind(name: str, results: Sequence[CellResult]) -> Kind:
     return Kind.REPORTED if head in unseen or name in unseen else Kind.SAMPLED
 
 
-def _sampled_apart(results: Sequence[CellResult], knobs: Sequence[Knob]) -> bool:
+def _sampled_apart(results: Sequence[Entry], knobs: Sequence[Knob]) -> bool:
     """Whether cells that differ in limits only have different rollouts: their model's budget could not be clipped."""
     others = [knob.name for knob in knobs if not knob.nested]
     sets: dict[tuple[str, ...], set[str]] = {}
     for result in results:
-        sets.setdefault(tuple(label(result, name) for name in others), set()).add(result.source.known.name)
+        sets.setdefault(tuple(label(result, name) for name in others), set()).add(result.rollouts)
     return any(len(names) > 1 for names in sets.values())
 
 
-def _top(members: Sequence[CellResult]) -> CellResult | None:
-    if len({member.source.known.name for member in members}) > 1:
+def _top(members: Sequence[Entry]) -> Entry | None:
+    if len({member.rollouts for member in members}) > 1:
         return None
     fitting = (one for one in members if all(one.limits.dominates(other.limits) for other in members))
     return max(fitting, key=lambda one: len(one.runs), default=None)

@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalkit.errors import UserError
 from evalkit.landscape.curves import Curve, Nest
-from evalkit.landscape.knobs import Knob, Panel, panels, swept
+from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
 from evalkit.landscape.recommend import Recommendation, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval, exact, normal_quantile
 from evalkit.stats.simultaneous import simultaneous
 from evalkit.stats.verdict import Band
-
-if TYPE_CHECKING:
-    from evalkit.engine import CellResult
 
 log = logging.getLogger("evalkit")
 
@@ -105,11 +101,11 @@ class Landscape:
     confirmation: Mapping[str, object] | None = None
 
 
-def survey(results: Sequence[CellResult]) -> Landscape:
+def survey(results: Sequence[Entry]) -> Landscape:
     """Analyse a sweep. Pure, but for the grader that it judges with."""
-    results = sorted(results, key=lambda result: result.cell.index)
+    results = sorted(results, key=lambda result: result.index)
     first = results[0]
-    band, confidence = Band(first.cell.config.band.low, first.cell.config.band.high), first.cell.config.band.confidence
+    band, confidence = Band(first.config.band.low, first.config.band.high), first.config.band.confidence
     knobs = swept(results)
     intervals = _simultaneous(results, confidence)
     notes = _notes(results, knobs)
@@ -121,7 +117,7 @@ def survey(results: Sequence[CellResult]) -> Landscape:
     sampled, afresh = _tokens(results)
     return Landscape(
         title=first.task.title,
-        task=first.cell.config.task["name"],
+        task=first.config.task["name"],
         band=band,
         confidence=confidence,
         knobs=tuple(knobs),
@@ -133,11 +129,11 @@ def survey(results: Sequence[CellResult]) -> Landscape:
     )
 
 
-def _simultaneous(results: Sequence[CellResult], confidence: float) -> dict[int, Interval]:
+def _simultaneous(results: Sequence[Entry], confidence: float) -> dict[int, Interval]:
     """By cell index. Cells on the same rollouts share their dependence; sets of rollouts are independent."""
-    sets: dict[str, list[CellResult]] = {}
+    sets: dict[str, list[Entry]] = {}
     for result in results:
-        sets.setdefault(result.source.known.name, []).append(result)
+        sets.setdefault(result.rollouts, []).append(result)
     level = confidence ** (1 / len(sets))
     found = {}
     for members in sets.values():
@@ -145,11 +141,11 @@ def _simultaneous(results: Sequence[CellResult], confidence: float) -> dict[int,
         local = 1 - 2 * _tail(z)
         for member in members:
             passed, graded = _counts(member)
-            found[member.cell.index] = exact(passed, graded, local)
+            found[member.index] = exact(passed, graded, local)
     return found
 
 
-def _deviation(members: Sequence[CellResult], level: float) -> float:
+def _deviation(members: Sequence[Entry], level: float) -> float:
     """How many standard errors wide the intervals must be, from the runs that every cell could grade."""
     graded = [{run.number: run.outcome is Outcome.PASSED for run in m.runs if run.grade} for m in members]
     common = sorted(set.intersection(*(set(one) for one in graded)))
@@ -164,25 +160,24 @@ def _tail(z: float) -> float:
     return NormalDist().cdf(-z)
 
 
-def _counts(member: CellResult) -> tuple[int, int]:
+def _counts(member: Entry) -> tuple[int, int]:
     graded = [run for run in member.runs if run.grade]
     return sum(run.outcome is Outcome.PASSED for run in graded), len(graded)
 
 
-def _spot(panel: Panel, member: CellResult, intervals: Mapping[int, Interval]) -> Spot:
+def _spot(panel: Panel, member: Entry, intervals: Mapping[int, Interval]) -> Spot:
     summary = member.summary
-    assert summary is not None
     return Spot(
-        index=member.cell.index,
-        folder=member.cell.folder.name,
-        overrides=dict(member.cell.overrides),
+        index=member.index,
+        folder=member.folder.name,
+        overrides=dict(member.overrides),
         at=panel.at(member),
         passed=summary.passed,
         runs=summary.rate.runs,
         errors=summary.errors,
-        missing=member.cell.config.runs.count - summary.total,
+        missing=member.asked - summary.total,
         pointwise=summary.rate.interval,
-        simultaneous=intervals[member.cell.index],
+        simultaneous=intervals[member.index],
         verdict=str(summary.verdict),
         in_band=summary.rate.value is not None and summary.rate.value in summary.band,
         failures={row.label: row.count for row in summary.failures},
@@ -194,7 +189,7 @@ def _spot(panel: Panel, member: CellResult, intervals: Mapping[int, Interval]) -
 def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
     """The panel with its curves and recommendations, and a sentence if there can be none."""
     member = panel.members[0]
-    config = member.cell.config
+    config = member.config
     band, confidence = Band(config.band.low, config.band.high), config.band.confidence
     anchor = _anchor(spots, band)
     nest, curves, found, note = None, [], [], ""
@@ -217,8 +212,8 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
             log.warning("the landscape shows the swept values only: %s", error)
     view = PanelResult(
         panel=panel,
-        model=member.source.model.id,
-        simulated=member.source.model.simulated,
+        model=member.model,
+        simulated=member.simulated,
         spots=tuple(spots),
         anchor=anchor,
         curves=tuple(curves),
@@ -255,21 +250,21 @@ def _curves(panel: Panel, nest: Nest, through: list[Curve]) -> list[Curve]:
     return found
 
 
-def _tokens(results: Sequence[CellResult]) -> tuple[int, int]:
+def _tokens(results: Sequence[Entry]) -> tuple[int, int]:
     """Output tokens of the rollouts that were needed, and of all cells sampled one by one."""
     needed: dict[tuple[str, int], int] = {}
     afresh = 0
     for result in results:
         for run in result.runs:
-            key = result.source.known.name, run.number
+            key = result.rollouts, run.number
             needed[key] = max(needed.get(key, 0), run.rollout.output_tokens)
             afresh += run.rollout.output_tokens
     return sum(needed.values()), afresh
 
 
-def _notes(results: Sequence[CellResult], knobs: Sequence[Knob]) -> list[str]:
+def _notes(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[str]:
     notes = []
-    if len({(r.cell.config.band.low, r.cell.config.band.high) for r in results}) > 1:
+    if len({(r.config.band.low, r.config.band.high) for r in results}) > 1:
         notes.append("The cells have different bands: each panel is judged by its own.")
     apart = [knob.name for knob in knobs if knob.name.startswith("limits.") and not knob.nested]
     if apart:

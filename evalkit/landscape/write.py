@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.landscape.files import as_csv, as_json
+from evalkit.landscape.knobs import Entry
 from evalkit.landscape.page import as_html
 from evalkit.landscape.picture import as_png
 from evalkit.landscape.survey import Landscape, survey
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def write_landscape(folder: Path, results: Sequence[CellResult]) -> Landscape:
     """Analyse the finished cells of a sweep and write landscape.csv, .json, .png and .html into `folder`."""
-    landscape = survey(results)
+    landscape = survey([Entry.of(result) for result in results])
     write(folder, landscape)
     return landscape
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from evalkit.engine import Cell, CellResult, execute
+from evalkit.landscape.knobs import Entry
+from evalkit.landscape.survey import Landscape, survey
 from tests.launching import Watcher, config_for
 from tests.report.conftest import browser, visit
 
@@ -28,6 +30,11 @@ async def run_sweep(
         place.mkdir(parents=True)
         cells.append(Cell(config_for(*overrides, store=folder.parent / "store"), place, swept, index))
     return await execute(cells, view or Watcher())
+
+
+def surveyed(results: Sequence[CellResult]) -> Landscape:
+    """The landscape of finished cells."""
+    return survey([Entry.of(result) for result in results])
 
 
 @pytest.fixture

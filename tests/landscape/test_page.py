@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from evalkit.landscape.page import as_html
-from evalkit.landscape.survey import survey
-from tests.landscape.conftest import run_sweep
+from tests.landscape.conftest import run_sweep, surveyed
 
 Visitor = Callable[..., Any]
 FIXED = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=10")
@@ -25,7 +24,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two knobs, so that the page has a heat map and both curves; beside them a page full of attacks."""
     folder = tmp_path_factory.mktemp("page") / "sweep"
     knobs = {"limits.max_tokens": ("120", "150", "170", "400"), "task.tolerances.answer": ("0.1", "10000")}
-    landscape = survey(asyncio.run(run_sweep(folder, FIXED, knobs)))
+    landscape = surveyed(asyncio.run(run_sweep(folder, FIXED, knobs)))
     (result,) = landscape.panels
     attack = {"failures": {ATTACK: 1}, "verdict": ATTACK, "overrides": {ATTACK: ATTACK}}
     hostile = replace(result, spots=tuple(replace(spot, **attack) for spot in result.spots))

@@ -11,10 +11,9 @@ import pytest
 from evalkit.landscape.compute import Axis
 from evalkit.landscape.files import as_json, schema
 from evalkit.landscape.grids import grid
-from evalkit.landscape.survey import survey
 from evalkit.landscape.write import write
 from evalkit.stats.intervals import wilson
-from tests.landscape.conftest import run_sweep
+from tests.landscape.conftest import run_sweep, surveyed
 
 ARITHMETIC = ("task=arithmetic", "model=simulated", "runs.count=40", "runs.concurrency=10")
 TOKENS, ERRORS = ("110", "150", "160", "170", "400"), ("0.1", "10000", "1e9")
@@ -71,7 +70,7 @@ def test_curves_go_through_every_cell(facts):
 
 
 def test_the_dense_map_agrees_with_every_cell(swept, facts):
-    (panel,) = survey(swept[1]).panels
+    (panel,) = surveyed(swept[1]).panels
     axes = [
         Axis("limits.max_tokens", tuple(map(float, TOKENS))),
         Axis("task.tolerances.answer", tuple(map(float, ERRORS))),
@@ -122,7 +121,7 @@ def test_the_table_says_the_same(swept, facts):
 
 
 def test_equal_sweeps_give_equal_bytes(swept, tmp_path):
-    write(tmp_path, survey(list(reversed(swept[1]))))
+    write(tmp_path, surveyed(list(reversed(swept[1]))))
     for name in ("landscape.csv", "landscape.json", "landscape.png", "landscape.html"):
         assert (tmp_path / name).read_bytes() == (swept[0] / name).read_bytes(), name
 
@@ -132,7 +131,7 @@ async def test_what_needs_rollouts_of_its_own_becomes_a_panel(sweep):
         [*ARITHMETIC[:2], "runs.count=8"],
         {"runs.seed": ["0", "1"], "limits.max_tokens": ["120", "400"], "band.high": ["0.4", "0.9"]},
     )
-    landscape = survey(results)
+    landscape = surveyed(results)
     assert [(knob.name, knob.kind.value) for knob in landscape.knobs] == [
         ("runs.seed", "sampled"),
         ("limits.max_tokens", "limit"),
@@ -146,13 +145,13 @@ async def test_what_needs_rollouts_of_its_own_becomes_a_panel(sweep):
 
 
 async def test_a_sweep_of_nothing_nested_still_says_what_the_limits_could_do(sweep):
-    landscape = survey(await sweep([*ARITHMETIC[:2], "runs.count=20"], {"runs.seed": ["0", "1"]}))
+    landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=20"], {"runs.seed": ["0", "1"]}))
     assert [len(result.panel.axes) for result in landscape.panels] == [0, 0]
     assert any("`limits.max_tokens`" in line and "set" in line.lower() for line in landscape.lines)
 
 
 async def test_no_limit_at_all_is_a_value(sweep):
-    landscape = survey(await sweep([*ARITHMETIC[:2], "runs.count=12"], {"limits.max_tokens": ["150", "null"]}))
+    landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=12"], {"limits.max_tokens": ["150", "null"]}))
     (result,) = landscape.panels
     assert result.panel.axes[0].values == (150.0, math.inf)
     assert result.curves[0].step(math.inf).passed == result.spots[1].passed
@@ -163,7 +162,7 @@ async def test_limits_that_the_model_can_see_are_sampled_cell_by_cell_and_the_la
     monkeypatch.setattr("evalkit.model.client.AnthropicModel.floor", 2)
     results = await sweep([*ARITHMETIC[:2], "runs.count=6"], {"limits.max_tokens": ["150", "400"]})
     assert len({result.source.known.name for result in results}) == 2
-    landscape = survey(results)
+    landscape = surveyed(results)
     assert [knob.kind.value for knob in landscape.knobs] == ["sampled"]
     assert "sampled one by one and not clipped" in landscape.notes[0]
     jsonschema.validate(json.loads(as_json(landscape)), schema())

@@ -1,0 +1,88 @@
+"""`python -m evalkit landscape <sweep dir>`: the landscape of a sweep from its cells' directories, whoever ran them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import UserError
+from evalkit.grading import Grade
+from evalkit.keys import code_digest
+from evalkit.landscape.knobs import Entry
+from evalkit.landscape.survey import Landscape, survey
+from evalkit.landscape.write import write
+from evalkit.registry import load_task
+from evalkit.results import CellRecord, RunRecord, load
+from evalkit.run import Run
+from evalkit.saved import read_config
+from evalkit.stopping import planned
+
+USAGE = "python -m evalkit landscape <sweep dir>"
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb. Raises `UserError` for a directory that is no sweep."""
+    if len(argv) != 1 or argv[0].startswith("-"):
+        raise UserError(f"landscape takes the directory of a sweep: {USAGE}")
+    folder = Path(argv[0])
+    landscape = rebuild(folder)
+    for line in (*landscape.lines, f"Landscape: {folder / 'landscape.html'}"):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def rebuild(folder: Path) -> Landscape:
+    """Read the cells of a sweep and write its landscape files, without sampling or measuring anything."""
+    results = load(folder)
+    if not results.is_sweep or len(results.cells) < 2:
+        raise UserError(f"{folder} is no sweep with finished cells: a landscape needs two or more")
+    landscape = survey([entry(cell, index) for index, cell in enumerate(results.cells)])
+    landscape = replace(landscape, confirmation=_confirmed(folder))
+    write(folder, landscape)
+    return landscape
+
+
+def _confirmed(folder: Path) -> dict[str, Any] | None:
+    """The confirmation that an earlier landscape of this sweep has: it cost tokens and stays true."""
+    try:
+        found: dict[str, Any] | None = json.loads((folder / "landscape.json").read_text(encoding="utf-8"))[
+            "confirmation"
+        ]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    return found
+
+
+def entry(cell: CellRecord, index: int) -> Entry:
+    """A cell from its directory. Raises `UserError` if its grader is not the one that judged it."""
+    config = read_config(cell.folder)
+    task = load_task(config.task)
+    if cell.manifest["digests"]["grader"] != code_digest(task)[:16]:
+        raise UserError(f"The grader of task {cell.task} has changed since {cell.folder}: regrade the sweep first")
+    stopped = cell.summary.stopping
+    return Entry(
+        config=config,
+        folder=cell.folder,
+        overrides=dict(cell.knobs),
+        index=index,
+        task=task,
+        limits=cell.limits,
+        runs=[_run(record) for record in cell.runs],
+        summary=cell.summary,
+        asked=stopped.sampled if stopped else planned(config.runs),
+        rollouts=cell.rollout_set,
+        model=cell.model,
+        simulated=cell.simulated,
+    )
+
+
+def _run(record: RunRecord) -> Run:
+    grade = None
+    if record.passed is not None:
+        grade = Grade(record.passed, record.message, record.category, record.checks, record.score)
+    error = "" if grade else record.message
+    return Run(record.number, record.rollout, grade, record.measurement, record.cost_usd, error)
