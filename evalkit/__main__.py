@@ -26,7 +26,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "audit": Verb("evalkit.audit:main", "try whether a task's grader is right: known solutions, mutants, tolerances"),
     "resume": Verb("evalkit.resume:main", "finish an interrupted launch or sweep, from its output directory"),
-    "landscape": Verb("evalkit.landscape.rebuild:main", "map a sweep again from its directory, whichever launcher ran it"),
+    "landscape": Verb("evalkit.landscape.rebuild:main", "map a sweep again from its directory, whoever ran it"),
     "regrade": Verb("evalkit.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"),
     "diff": Verb("evalkit.diff:main", "what changed between launches or sweeps, and what came of it"),
     "report": Verb("evalkit.report:main", "write report.md and report.html into output directories"),
