@@ -106,6 +106,7 @@ def conversation(cell: CellRecord, run: RunRecord) -> RenderableType:
     parts += [Text(line) for line in _figures(cell, run)]
     if run.checks:
         parts += [Text(), _checks(run)]
+    parts += _diagnosis(run)
     if rollout.system:
         parts += [_who("System prompt"), _indented(plain(rollout.system))]
     parts += [_who("Prompt"), _indented(plain(rollout.prompt))]
@@ -132,6 +133,15 @@ def _figures(cell: CellRecord, run: RunRecord) -> Iterator[str]:
         yield "simulated model: this measures no LLM"
     if run.leaked:
         yield "LEAKED: the grader's secrets were found in this conversation, so its grade proves nothing"
+
+
+def _diagnosis(run: RunRecord) -> Iterator[RenderableType]:
+    """A task's own finding about a failure, which it keeps in the measurement."""
+    found = run.measurement.values.get("diagnosis") if run.measurement else None
+    if found is not None and run.outcome is Outcome.FAILED:
+        items = found.items() if isinstance(found, Mapping) else [("", found)]
+        yield _who("Diagnosis")
+        yield _indented(plain("\n".join(f"{name}: {value}" if name else str(value) for name, value in items)))
 
 
 def _checks(run: RunRecord) -> Table:

@@ -11,7 +11,7 @@ import pytest
 from rich.text import Text
 
 from evalkit import UserError
-from evalkit.grading import Grade
+from evalkit.grading import Grade, Measurement
 from evalkit.rollout import Ending, Rollout
 from evalkit.run import Run
 from evalkit.show import main, present
@@ -55,6 +55,11 @@ def test_a_conversation_is_shown_turn_by_turn_with_the_budget(
         assert line in out.splitlines()
     assert "turn 2: 200 output tokens, 400 of 500, tool_use ──" in out
     assert "the budget ended in this response, after 100 of its 200 tokens" in out
+
+
+def test_what_a_task_found_out_about_a_failure_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = replace(failed(1), measurement=Measurement({"diagnosis": {"nearest": "no_mask"}}))
+    assert "Diagnosis\n    nearest: no_mask\n" in shown(capsys, write_launch(tmp_path / "a", [run]), 1)
 
 
 def test_a_sweep_is_a_line_a_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -288,6 +288,15 @@ def test_a_submission_of_code_is_coloured_and_stands_beside_the_reference(tmp_pa
     assert "def f(y)" in page.locator("section[aria-label=Reference]").inner_text()
 
 
+def test_what_a_task_found_out_about_a_failure_is_its_diagnosis(tmp_path: Path, visit: Visitor) -> None:
+    found = {"nearest": "no_mask", "distance": 2.5e-5, "why": "<b>bold</b>"}
+    run = replace(failed(1), measurement=Measurement({"diagnosis": found, "flag": True}))
+    page = visit(write(write_launch(tmp_path / "a", [run])), "#run-1").page
+    rows = page.locator("section[aria-label=Diagnosis] tbody tr").all_inner_texts()
+    assert rows == ["nearest\tno_mask", "distance\t0.000025", "why\t<b>bold</b>"]
+    assert page.locator("section[aria-label=Measurement] tbody tr").all_inner_texts() == ["flag\ttrue"]
+
+
 def test_a_sweep_has_a_table_of_cells_that_lead_to_their_pages(tmp_path: Path, visit: Visitor) -> None:
     sweep = write_sweep(tmp_path / "s", {f"limits.max_tokens={n},a='x/<y>'": some_runs() for n in (500, 900)})
     page = visit(write(sweep)).page

@@ -19,7 +19,7 @@ function drawRun(facts, run, talk) {
     el("h2", {}, `Run ${run.run}: `, el("span", { class: run.outcome }, MARKS[run.outcome])),
     el("p", { class: "message" }, observation(run)),
     run.leaked && el("p", { class: "note" }, "The grader's secrets leaked into this conversation: its grade proves nothing."),
-    diagnosis(run),
+    checks(run),
   ];
   if (!talk) {
     const file = `rollouts/${String(run.run).padStart(4, "0")}.jsonl`;
@@ -28,6 +28,7 @@ function drawRun(facts, run, talk) {
   const { turns } = talk;
   parts.push(turns.length > 0 && spending(turns, facts.limits.tokens, roomFor(byId("run"), 960)));
   parts.push(talk.detail && el("p", { class: "note" }, talk.detail));
+  if (run.outcome === "failed") parts.push(diagnosis(talk.measured?.values?.diagnosis));
   parts.push(submitted(talk));
   parts.push(el("h2", {}, "Conversation"));
   if (facts.shared[talk.system]) parts.push(folded("System prompt", prose(facts.shared[talk.system])));
@@ -43,7 +44,7 @@ function drawRun(facts, run, talk) {
   return parts;
 }
 
-function diagnosis(run) {
+function checks(run) {
   if (!run.checks.length && run.tool_errors === 0) return null;
   const rows = run.checks.map((check) => [
     check.name,
@@ -58,9 +59,20 @@ function diagnosis(run) {
     run.tool_errors > 0 && el("p", { class: "error" }, `${counted(run.tool_errors, "tool call")} answered with an error`));
 }
 
+function diagnosis(found) {  // a task's own finding about what went wrong: text, or named parts of it
+  if (found === undefined || found === null) return null;
+  const content = typeof found === "object" && !Array.isArray(found)
+    ? table(["Name", "Value"], Object.entries(found).map(([name, value]) => named(name, value)), "Diagnosis") : prose(String(found));
+  return el("section", { class: "outcome-box", "aria-label": "Diagnosis" }, el("h3", {}, "Diagnosis"),
+    el("div", { class: "block wide" }, content));
+}
+
+const named = (name, value) => [el("th", { scope: "row" }, name),
+  typeof value === "object" && value !== null ? json(value) : numeral(value)];
+
 function submitted(talk) {
   if (!talk.submission && !talk.measured) return null;
-  const values = Object.entries(talk.measured?.values || {});
+  const values = Object.entries(talk.measured?.values || {}).filter(([name]) => !["reference", "diagnosis"].includes(name));
   const reference = talk.measured?.values?.reference;
   const answer = talk.submission?.answer;
   const wide = typeof answer === "string" && answer.includes("\n") && reference === undefined;  // a program needs room
@@ -72,8 +84,7 @@ function submitted(talk) {
     values.length > 0 && el("section", { class: "outcome-box", "aria-label": "Measurement" },
       el("h3", {}, "What the grader measured"),
       el("div", { class: "wide" }, table(["Name", "Value"],
-        values.filter(([name]) => name !== "reference").map(([name, value]) => [el("th", { scope: "row" }, name),
-          typeof value === "object" && value !== null ? json(value) : numeral(value)]), "Measurement"))));
+        values.map(([name, value]) => named(name, value)), "Measurement"))));
 }
 
 function drawTurn(facts, turn, step, spent, last) {
