@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -184,7 +185,7 @@ class Agent:
             bare = replace(turn, reply=None, submission=None, tool_errors=0)
             done = await self._answer(bare)
             recorded = turn.reply is not None or turn.submission is not None
-            if recorded and (done.reply, done.submission) != (turn.reply, turn.submission):
+            if recorded and _comparable(done) != _comparable(turn):
                 raise DivergedError(f"the tools gave another result in turn {number} than before")
             if not recorded and (done.reply is not None or done.submission):
                 self.recorder.reply(done)
@@ -240,6 +241,11 @@ def _validator(schema: str) -> Any:
 def mentions(rollout: Rollout, text: str) -> bool:
     """Whether `text` occurs anywhere in what was said after the prompt."""
     return any(text in repr(turn.content) or text in repr(turn.reply) for turn in rollout.turns)
+
+
+def _comparable(turn: Turn) -> str:
+    """What came of a turn, without addresses of objects in memory (`<object at 0x7f…>`), which say nothing."""
+    return re.sub(r"0x[0-9a-f]{6,}", "0x…", repr((turn.reply, turn.submission)))
 
 
 def _refusal(turn: Turn) -> str:

@@ -246,6 +246,14 @@ async def test_a_resumed_rollout_repeats_its_tool_calls_and_goes_on():
     assert resumed.recorder.lines == ["reply", "response", "reply"]  # the missing reply, then the new turn
 
 
+async def test_another_address_of_the_same_object_is_no_difference():
+    whole = await agent(
+        message(call("look", {"at": 1})), message(SUBMIT), look=Look(ValueError("<f at 0x7f00aa>"))
+    ).roll_out()
+    again = agent(message(SUBMIT), look=Look(ValueError("<f at 0x7f11bb>")), past=whole.turns[:1])
+    assert (await again.roll_out()).ending is Ending.SUBMITTED
+
+
 async def test_a_tool_that_answers_differently_is_noticed():
     whole = await agent(message(call("look", {"at": 1})), message(SUBMIT)).roll_out()
     with pytest.raises(DivergedError, match="turn 1"):
