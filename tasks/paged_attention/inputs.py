@@ -15,7 +15,7 @@ from .config import Config
 
 PEAK, VALLEY, TRAP = 0.0, -4.0, 2.0
 """Mean scores of the positions that a head attends to, of those it does not, and of what must not be read."""
-SPREAD = 0.7
+SPREAD = 0.4
 """Standard deviation of the scores of peaks: their order and weights must come out right as well."""
 CAPPED_AT = 0.5
 """With a soft cap, the middle of the capped scores as a share of the cap: where it bends them clearly."""
@@ -130,6 +130,39 @@ def build(config: Config, sizes: Sizes, rng: np.random.Generator) -> Case:
         query=Tensor.of(query.reshape(sizes.batch, sizes.num_heads, dim), config.dtype),
         key_cache=Tensor.of(keys, config.dtype),
         value_cache=Tensor.of(rng.standard_normal(keys.shape), config.dtype),
+        block_table=Tensor.of(table, "int64"),
+        context_lens=Tensor.of(np.array(sizes.context_lens), "int64"),
+    )
+
+
+PROBE_SCALE = 2.0
+"""Standard deviation of a probe's queries: scores of some units, a softmax that is neither flat nor a maximum."""
+
+
+def probes(config: Config, count: int = 6) -> list[Case]:
+    """Plain random inputs, drawn without any thought of the grader: they show whether two functions are the same.
+
+    Contexts of one position, of full blocks, just over them, and of any length. Always the same for a config.
+    """
+    rng = np.random.default_rng(20_260_101)
+    longest = max(4 * config.block_size, 2 * (config.sliding_window or 1) + config.block_size)
+    drawn = []
+    for number in range(1, count + 1):
+        lens = [1, config.block_size, config.block_size + 1, *rng.integers(1, longest, 3, endpoint=True)]
+        chosen = tuple(int(n) for n in rng.permutation(lens)[:number])
+        drawn.append(_plain(config, _sizes(config, f"probe {number}", chosen), rng))
+    return drawn
+
+
+def _plain(config: Config, sizes: Sizes, rng: np.random.Generator) -> Case:
+    table, blocks, _ = _allocate(config, sizes, rng)
+    cache = (blocks, sizes.num_kv_heads, config.block_size, config.head_dim)
+    query = PROBE_SCALE * rng.standard_normal((sizes.batch, sizes.num_heads, config.head_dim))
+    return Case(
+        sizes,
+        query=Tensor.of(query, config.dtype),
+        key_cache=Tensor.of(rng.standard_normal(cache), config.dtype),
+        value_cache=Tensor.of(rng.standard_normal(cache), config.dtype),
         block_table=Tensor.of(table, "int64"),
         context_lens=Tensor.of(np.array(sizes.context_lens), "int64"),
     )
