@@ -49,9 +49,8 @@ def rebuild(folder: Path) -> Landscape:
 def _confirmed(folder: Path) -> dict[str, Any] | None:
     """The confirmation that an earlier landscape of this sweep has: it cost tokens and stays true."""
     try:
-        found: dict[str, Any] | None = json.loads((folder / "landscape.json").read_text(encoding="utf-8"))[
-            "confirmation"
-        ]
+        facts = json.loads((folder / "landscape.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] | None = facts["confirmation"]
     except (FileNotFoundError, ValueError, KeyError):
         return None
     return found

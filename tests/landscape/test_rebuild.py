@@ -33,13 +33,8 @@ def test_a_regraded_sweep_has_the_landscape_of_its_new_verdicts(here):
     assert main([*SWEEP, "limits.max_tokens=130,160,400"]) == 0
     assert main(["regrade", "out", "task.tolerances.answer=10000", "--out", "again"]) == 0
     cells = json.loads((here / "again" / "landscape.json").read_text())["panels"][0]["cells"]
-    assert (
-        main(
-            [word.replace("=out", "=fresh") for word in SWEEP]
-            + ["limits.max_tokens=130,160,400", "task.tolerances.answer=10000"]
-        )
-        == 0
-    )
+    words = [*SWEEP[:-1], "hydra.sweep.dir=fresh", "limits.max_tokens=130,160,400", "task.tolerances.answer=10000"]
+    assert main(words) == 0
     fresh = json.loads((here / "fresh" / "landscape.json").read_text())["panels"][0]["cells"]
     assert [(cell["passed"], cell["runs"], cell["at"]) for cell in cells] == [
         (cell["passed"], cell["runs"], cell["at"]) for cell in fresh
