@@ -114,3 +114,12 @@ def test_readme_links_to_files_that_exist() -> None:
     for name in ("README.md", "CONTRIBUTING.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
             assert link.startswith("http") or (ROOT / link).exists(), f"{name}: {link}"
+
+
+def test_readme_and_help_name_every_command() -> None:
+    from evalkit.__main__ import VERBS
+    from evalkit.usage import usage
+
+    readme, shown = (ROOT / "README.md").read_text(), usage(VERBS)
+    for verb in VERBS:
+        assert re.search(rf"`{verb}\b", readme) and f"python -m evalkit {verb}" in shown, verb
