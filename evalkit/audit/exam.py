@@ -23,8 +23,8 @@ from evalkit.run import without_submission
 from evalkit.sandbox.api import Sandbox, Session
 from evalkit.task import Spec, Task
 
-FULL = 3
-"""Problems on which a source is graded exactly as in a run, where the task can measure many at once."""
+FULL = 2
+"""Problems on which a source is graded exactly as in a run, where the task can measure the values of many at once."""
 SLOW_S = 3.0
 """A wrong solution that takes longer for a problem plays no other: it waits for a time limit."""
 EQUAL = 1e-9
@@ -63,6 +63,11 @@ class Attempt:
         """Whether it passed; a grader that raises passes nothing."""
         return self.grade is not None and self.grade.passed
 
+    @property
+    def faulty(self) -> bool:
+        """Whether it failed before its values were looked at."""
+        return self.measurement is None or self.measurement.fault is not None
+
     @cached_property
     def numbers(self) -> values.Numbers | None:
         """The numbers of the answer."""
@@ -77,8 +82,10 @@ class Result:
     attempts: tuple[Attempt, ...]
     replies: tuple[str, ...] = ()
     """What tools answered on the first problem."""
-    cut_short: bool = False
-    """It was so slow that it did not play every problem."""
+    seconds: float = 0.0
+    """Wall clock of its first problem."""
+    partly: bool = False
+    """It did not play every problem: it was slow, or failed on the first ones before its values were looked at."""
 
 
 def problems(task: Task, config: Config, count: int) -> list[Problem]:
@@ -114,18 +121,27 @@ class Exam:
         attempts: list[Attempt] = []
         waiting: list[tuple[Problem, Played]] = []
         replies: list[str] = []
+        seconds = 0.0
         async with self.sandbox.session() as session:
             for problem in self.problems:
                 played = await self._play(solution, problem, session)
                 replies = replies or played.replies
-                if len(attempts) < FULL or self.thorough or not hasattr(self.task, "measure_many"):
+                if len(attempts) < FULL or not self._many:
                     attempts.append(await self._grade(problem, played))
+                elif any(attempt.faulty for attempt in attempts):
+                    break
                 else:
                     waiting.append((problem, played))
+                seconds = seconds or time.monotonic() - began
                 if not solution.right and time.monotonic() - began > SLOW_S * len(attempts):
                     break
         attempts += await self._grade_waiting(waiting)
-        return Result(solution, tuple(attempts), tuple(replies), len(attempts) < len(self.problems))
+        return Result(solution, tuple(attempts), tuple(replies), seconds, len(attempts) < len(self.problems))
+
+    @property
+    def _many(self) -> bool:
+        """Whether one source can be measured on many problems together."""
+        return hasattr(self.task, "measure_many") and not self.thorough
 
     async def _play(self, solution: Solution, problem: Problem, session: Session) -> Played:
         agent = solution.play(self.task, problem.spec)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalkit.audit.evidence import Solution
 
@@ -35,6 +35,7 @@ def mutants(source: str) -> list[Solution]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return []
+    tree = _Specialise(tree).visit(tree)
     scope = Scope(_siblings(tree))
     seen = {ast.unparse(tree)}
     by_operator: dict[str, list[Solution]] = {}
@@ -88,6 +89,32 @@ def _unique(found: Sequence[Solution]) -> list[Solution]:
         suffix = f"_{taken[base]}" if taken[base] > 1 else ""
         named.append(Solution(mutant.kind, base + suffix, mutant.source, about=mutant.about))
     return named
+
+
+class _Specialise(ast.NodeTransformer):
+    """Removes branches that constants of the module close, such as `if WINDOW is not None` where WINDOW is None."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.constants = {
+            target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        names = {inner.id for inner in ast.walk(node.test) if isinstance(inner, ast.Name)}
+        simple = all(isinstance(inner, SIMPLE) for inner in ast.walk(node.test))
+        if not names or not simple or not names <= self.constants.keys():
+            return node
+        expression = compile(ast.Expression(node.test), "<test>", "eval")
+        return node.body if eval(expression, {"__builtins__": {}}, self.constants) else node.orelse
+
+
+SIMPLE = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Name, ast.Constant, ast.cmpop, ast.boolop, ast.unaryop, ast.Load)
+"""Nodes of a test that is evaluated while mutating: nothing that calls, indexes or calculates."""
 
 
 class Place(NamedTuple):

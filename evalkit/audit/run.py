@@ -69,8 +69,8 @@ async def audit(config: Config, name: str, *, seeds: int = SEEDS, thorough: bool
         results = [reference, *await exam.sit_all(others, workers=max(2, os.cpu_count() or 1))]
         decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
         graded = [judged.result for judged in (*decided.right, *decided.wrong)]
-        stable = await stability.check(exam, graded)
         map_ = tolerances.survey(task, config.task, decided, asked)
+        stable = await stability.check(exam, graded, map_)
         said = await promises.check(exam, decided)
         leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
         hints = await advice(exam, map_, decided)

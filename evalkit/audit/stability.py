@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from evalkit.audit.exam import Exam, Problem, Result
+from evalkit.audit.exam import SLOW_S, Attempt, Exam, Result
 from evalkit.audit.findings import Finding
+from evalkit.audit.tolerances import ToleranceMap
 
 GRADINGS = 20
 """Of the same submission."""
+REORDERED = ("correct", "wrong", "cheats")
+"""Kinds that are graded once more in reverse order; mutants and generic answers would add nothing but time."""
 
 
 @dataclass(frozen=True)
@@ -25,39 +27,35 @@ class Stability:
     findings: tuple[Finding, ...]
 
 
-async def check(exam: Exam, results: Sequence[Result]) -> Stability:
-    """Grade one solution of every verdict `GRADINGS` times, and all of them once more in reverse order."""
+async def check(exam: Exam, results: Sequence[Result], map_: ToleranceMap) -> Stability:
+    """Grade the solutions nearest to the other verdict `GRADINGS` times, and all once more in reverse order."""
     problem = exam.problems[0]
-    quick = [result for result in results if not result.cut_short and _submitted(result)]
-    chosen = _one_of_each(quick)
-    found = [finding for result in chosen for finding in await _repeat(exam, problem, result)]
+    submitted = [result for result in results if _submitted(result)]
+    chosen = _nearest(submitted, map_)
+    found = [finding for result in chosen for finding in await _repeat(exam, result)]
+    changing = {finding.subject for finding in found}
+    quick = [result for result in submitted if result.solution.kind in REORDERED and result.seconds < SLOW_S]
     for result in reversed(quick):
-        again = await exam.grade(problem, _answer(result))
-        if _verdict(again) != _verdict(result.attempts[0]):
-            found.append(
-                Finding(
-                    "order-dependent",
-                    result.solution.id,
-                    f"{_words(result.attempts[0])} at first, {_words(again)} after others had been graded",
-                )
-            )
-    changing = {finding.subject for finding in found if finding.kind == "changing-verdict"}
-    kept = [f for f in found if f.kind == "changing-verdict" or f.subject not in changing]
-    return Stability(tuple(result.solution.id for result in chosen), len(quick), tuple(kept))
+        attempt = await exam.grade(problem, result.attempts[0].answer)
+        if _verdict(attempt) != _verdict(result.attempts[0]) and result.solution.id not in changing:
+            said = f"{_verdict(result.attempts[0])} at first, {_verdict(attempt)} after others had been graded"
+            found.append(Finding("order-dependent", result.solution.id, said))
+    return Stability(tuple(result.solution.id for result in chosen), len(quick), tuple(found))
 
 
-def _one_of_each(results: Sequence[Result]) -> list[Result]:
-    """The first solution that passes, and the first of every failure category."""
-    first: dict[Any, Result] = {}
-    for result in results:
-        first.setdefault(_verdict(result.attempts[0]), result)
-    return list(first.values())
+def _nearest(results: Sequence[Result], map_: ToleranceMap) -> list[Result]:
+    """The reference, for every tolerance the least exact right and the nearest wrong solution, and one that fails."""
+    marks = [mark for row in map_.rows for mark in (row.floor, row.ceiling) if mark]
+    wanted = {"correct/oracle", *(mark.id for mark in marks)}
+    wanted |= {next((r.solution.id for r in results if not r.attempts[0].passed and r.seconds < SLOW_S), "")}
+    return [result for result in results if result.solution.id in wanted]
 
 
-async def _repeat(exam: Exam, problem: Problem, result: Result) -> Iterator[Finding]:
-    verdicts = Counter({_words(result.attempts[0]): 1})
+async def _repeat(exam: Exam, result: Result) -> Iterator[Finding]:
+    first = result.attempts[0]
+    verdicts = Counter({_verdict(first): 1})
     for _ in range(GRADINGS - 1):
-        verdicts[_words(await exam.grade(problem, _answer(result)))] += 1
+        verdicts[_verdict(await exam.grade(exam.problems[0], first.answer))] += 1
     if len(verdicts) == 1:
         return iter(())
     listed = ", ".join(f"{count} times {words}" for words, count in verdicts.most_common())
@@ -69,14 +67,7 @@ def _submitted(result: Result) -> bool:
     return first.measurement is not None or bool(first.error)
 
 
-def _answer(result: Result) -> Any:
-    return result.attempts[0].answer
-
-
-def _verdict(attempt: Any) -> tuple[bool, str | None]:
-    return attempt.passed, attempt.grade.category if attempt.grade else attempt.error
-
-
-def _words(attempt: Any) -> str:
-    passed, why = _verdict(attempt)
-    return "passed" if passed else f"failed ({why})"
+def _verdict(attempt: Attempt) -> str:
+    if attempt.passed:
+        return "passed"
+    return f"failed ({attempt.grade.category if attempt.grade else attempt.error})"

@@ -8,7 +8,7 @@ from evalkit.grading import Grade, Measurement
 from evalkit.sandbox.api import Sandbox
 from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
 
-from . import grade
+from . import grade, inputs
 from .config import Config, Hidden, Tolerances, check
 from .spec import Spec
 
@@ -36,6 +36,14 @@ class Task:
     async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
         """Run the submission on the hidden inputs. Values: `max_abs_error` and `non_finite` per case, `work`."""
         return await grade.measure(answer, spec, sandbox)
+
+    async def measure_many(self, answer: Any, specs: Sequence[Spec], sandbox: Sandbox) -> list[Measurement]:
+        """The same on many problems, for audits."""
+        return await grade.measure_many(answer, specs, sandbox)
+
+    async def values(self, answer: Any, spec: Spec, sandbox: Sandbox) -> dict[str, list[float]] | None:
+        """What a submission computes on inputs that have nothing to do with the hidden ones, for audits."""
+        return await grade.outputs(answer, spec, inputs.probes(self.config), sandbox)
 
     def judge(self, measurement: Measurement) -> Grade:
         """Right if every element is within the tolerance."""

@@ -1,14 +1,14 @@
 """From a submission to a verdict: run it on the hidden inputs in a sandbox, compare on the host."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from evalkit.grading import Check, Fault, Grade, Measurement, preview, within
-from evalkit.sandbox.api import Call, Sandbox, Session
+from evalkit.sandbox.api import Call, Output, Sandbox, Session
 
 from . import rules
 from .inputs import Case
@@ -42,10 +42,63 @@ async def measure(answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
     if isinstance(source, Fault):
         return Measurement(fault=source)
     async with sandbox.session(seed=spec.seed) as session:
-        output = await session.define(source, rules.FUNCTION, timeout_s=spec.config.time_limit_s, preload=("torch",))
+        output = await _define(session, source, spec)
         if output.kind != "ok":
             return Measurement(fault=_crash(output.kind, output.error, "defining the function", spec))
         return await _measure_cases(session, spec)
+
+
+async def measure_many(answer: Any, specs: Sequence[Spec], sandbox: Sandbox) -> list[Measurement]:
+    """Errors on the hidden cases of many problems, which one child runs one after the other.
+
+    For a submission that `measure` found no fault with: neither work nor arguments are looked at again.
+    """
+    source = read_source(answer, specs[0].config.max_source_chars)
+    if isinstance(source, Fault):
+        return [Measurement(fault=source) for _ in specs]
+    measurements: list[Measurement] = []
+    async with sandbox.session(seed=specs[0].seed) as session:
+        for spec in specs:
+            if not measurements or measurements[-1].fault:  # the child may be gone, and its function with it
+                output = await _define(session, source, spec)
+                if output.kind != "ok":
+                    fault = _crash(output.kind, output.error, "defining the function", spec)
+                    return [Measurement(fault=fault) for _ in specs]
+            measurements.append(await _values_only(session, spec))
+    return measurements
+
+
+async def _values_only(session: Session, spec: Spec) -> Measurement:
+    seen = []
+    for case in spec.hidden_cases():
+        call = await session.call(case.arguments, timeout_s=spec.config.time_limit_s)
+        if call.kind in ("raised", "timeout", "died"):
+            return Measurement(fault=_crash(call.kind, call.error, _words(case), spec))
+        if fault := _form_fault(call, case, spec):
+            return Measurement(fault=fault)
+        seen.append(_compare(call, case, spec))
+    return _measurement(seen, {})
+
+
+async def outputs(answer: Any, spec: Spec, cases: Sequence[Case], sandbox: Sandbox) -> dict[str, list[float]] | None:
+    """What a submission computes on `cases`, as numbers by case; None if it does not run."""
+    source = read_source(answer, spec.config.max_source_chars)
+    if isinstance(source, Fault):
+        return None
+    async with sandbox.session(seed=spec.seed) as session:
+        if (await _define(session, source, spec)).kind != "ok":
+            return None
+        found = {}
+        for case in cases:
+            call = await _call(session, spec, case, count=False)
+            if call.kind != "ok" or _form_fault(call, case, spec):
+                return None
+            found[case.sizes.label] = [float(value) for value in call.returned[0].numpy().ravel()]
+    return found
+
+
+async def _define(session: Session, source: str, spec: Spec) -> Output:
+    return await session.define(source, rules.FUNCTION, timeout_s=spec.config.time_limit_s, preload=("torch",))
 
 
 def read_source(answer: Any, max_chars: int) -> str | Fault:
@@ -119,11 +172,15 @@ async def _measure_cases(session: Session, spec: Spec) -> Measurement:
     if faults:
         order = list(CATEGORIES)
         return Measurement(fault=min(faults, key=lambda fault: order.index(fault.category)))
+    return _measurement(seen, {one.case.sizes.label: one.work for one in seen if spec.config.vectorized})
+
+
+def _measurement(seen: Sequence[Seen], work: Mapping[str, Any]) -> Measurement:
     return Measurement(
         {
             "max_abs_error": [one.error for one in seen],
             "non_finite": [one.non_finite for one in seen],
-            "work": {one.case.sizes.label: one.work for one in seen if spec.config.vectorized},
+            "work": dict(work),
         }
     )
 
@@ -156,7 +213,8 @@ def _form_fault(call: Call, case: Case, spec: Spec) -> Fault | None:
     if output.dtype != spec.config.dtype:
         return Fault("dtype_error", f"Returned {output.dtype} instead of {spec.config.dtype} ({_words(case)})")
     names = ("query", "key_cache", "value_cache", "block_table", "context_lens")
-    changed = [name for name, was, now in zip(names, case.arguments, call.arguments, strict=True) if was != now]
+    before_and_after = zip(names, case.arguments, call.arguments, strict=True) if call.arguments else ()
+    changed = [name for name, was, now in before_and_after if was != now]
     if changed:
         return Fault("mutated_inputs", f"Modified {', '.join(changed)} ({_words(case)})")
     return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any, ClassVar
@@ -68,9 +69,32 @@ class Spec:
         }
 
     def cases(self) -> list[inputs.Case]:
-        """The hidden inputs, drawn anew each time: some MB that nobody should keep for every run."""
-        rng = np.random.default_rng([self.config.hidden.seed, self.seed])
-        return [inputs.build(self.config, sizes, rng) for sizes in inputs.draw_sizes(self.config, rng)]
+        """The hidden inputs. Some MB that nobody should keep for every run: the latest few problems are kept."""
+        return list(_cases(self))
+
+    def hidden_cases(self) -> list[inputs.Case]:
+        """The first of them: those that only tell right from wrong values."""
+        return list(_hidden_cases(self))
+
+    def __hash__(self) -> int:
+        return hash((repr(self.config), self.seed))
+
+    @property
+    def stated_accuracy(self) -> float:
+        """How exact the prompt asks the output to be."""
+        return self.config.stated_accuracy
+
+    @property
+    def hidden(self) -> list[float]:
+        """Numbers that a model must not see: some of the first hidden case, and its right answer."""
+        case = self.hidden_cases()[0]
+        seen = (case.query.numpy(), case.key_cache.numpy(), case.value_cache.numpy(), self.reference(case))
+        return [float(value) for array in seen for value in array.ravel()[:50]]
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """Every rule that the grader enforces → the words of the prompt that state it."""
+        return requirements(self.config)
 
     def larger(self, base: inputs.Sizes, what: str, units: int) -> inputs.Case:
         """A case of `base` with `what` grown by so many units."""
@@ -80,6 +104,58 @@ class Spec:
     def reference(self, case: inputs.Case) -> np.ndarray:
         """The exact output for one of them."""
         return reference.attend(self.config, case)
+
+
+@lru_cache(maxsize=4)
+def _cases(spec: Spec) -> tuple[inputs.Case, ...]:
+    rng = np.random.default_rng([spec.config.hidden.seed, spec.seed])
+    return tuple(inputs.build(spec.config, sizes, rng) for sizes in inputs.draw_sizes(spec.config, rng))
+
+
+@lru_cache(maxsize=64)
+def _hidden_cases(spec: Spec) -> tuple[inputs.Case, ...]:
+    rng = np.random.default_rng([spec.config.hidden.seed, spec.seed])
+    sizes = inputs.draw_sizes(spec.config, rng)[: spec.config.hidden.count]
+    return tuple(inputs.build(spec.config, one, rng) for one in sizes)
+
+
+def requirements(config: Config) -> dict[str, str]:
+    """Rules by name, in the prompt's order."""
+    window, cap = config.sliding_window, config.logit_softcap
+    imports, torch, classes, attributes, builtins, called = rules.WORDS.split("\n- ")
+    scores = (
+        "scores = q·Kᵀ / sqrt(head_dim)" if not cap else f"scores = {cap:g} · tanh((q·Kᵀ / sqrt(head_dim)) / {cap:g})"
+    )
+    stated = {
+        "function": f"def {rules.FUNCTION}(query, key_cache, value_cache, block_table, context_lens):",
+        "padding": "the block of another sequence, 0, or -1. The output never depends on them",
+        "block_table": "lies in slot `i % block_size` of the physical block `block_table[b, i // block_size]`",
+        "shape": "Returns `output` [batch, num_heads, head_dim]",
+        "dtype": "same dtype and device as `query`",
+        "softmax": "`softmax(scores) · V` over the positions",
+        "context_lens": f"over the positions {f'max(0, context_len−{window})' if window else '0'} … context_len−1 only",
+        "heads": "separately for each sequence and head",
+        "scores": scores,
+        "sizes": "numbers of blocks and numbers of heads: read them from the shapes",
+        "finite": "Every element of `output` is finite",
+        "accuracy": f"within {config.stated_accuracy:g} of the exact result",
+        "unmodified": "The arguments are not modified",
+        "time_limit": f"takes less than {config.time_limit_s:g} seconds",
+        "source": f"one string, at most {config.max_source_chars:,} characters, with `{rules.FUNCTION}` at its top",
+        "imports": imports.removeprefix("- "),
+        "torch": torch,
+        "classes": classes,
+        "attributes": attributes,
+        "builtins": builtins,
+        "called": called,
+    }
+    if config.vectorized:
+        stated["vectorized"] = VECTORIZED
+    if window:
+        stated["sliding_window"] = f"Positions before these are outside the sliding window of {window} and take no part"
+    if config.num_kv_heads is not None:
+        stated["grouped_heads"] = "query head `h` reads key/value head `h // (num_heads // num_kv_heads)`"
+    return stated
 
 
 def _attention(config: Config) -> str:

@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: a key function
+# breaks: vectorized
+# No iteration in disguise: a key function.
 import torch
 
 

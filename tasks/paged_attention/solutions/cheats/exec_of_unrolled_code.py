@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: of the built-in functions, none that evaluates code
+# breaks: builtins
+# Of the built-in functions, none that evaluates code.
 import torch
 
 

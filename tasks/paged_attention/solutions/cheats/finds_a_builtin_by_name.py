@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no names are looked up
+# breaks: builtins
+# No names are looked up.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: of torch no submodules: no tampering with the counting
+# breaks: torch
+# Of torch no submodules: no tampering with the counting.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: a generator
+# breaks: vectorized
+# No iteration in disguise: a generator.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: recursion that halves the batch
+# breaks: vectorized
+# No iteration in disguise: recursion that halves the batch.
 import torch
 
 

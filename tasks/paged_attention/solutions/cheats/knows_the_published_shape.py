@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: right for all sizes, not for one that was published
+# breaks: sizes
+# Right for all sizes, not for one that was published.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: functions of math are called, not passed on: iterating below Python
+# breaks: called
+# Functions of math are called, not passed on: iterating below Python.
 import math
 
 import torch

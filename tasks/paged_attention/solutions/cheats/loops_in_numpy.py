@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no attribute that leads to NumPy
+# breaks: attributes
+# No attribute that leads to NumPy.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no compilation: a loop that TorchScript runs
+# breaks: torch
+# No compilation: a loop that TorchScript runs.
 import torch
 
 

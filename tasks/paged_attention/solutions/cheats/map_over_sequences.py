@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: map
+# breaks: vectorized
+# No iteration in disguise: map.
 import torch
 
 

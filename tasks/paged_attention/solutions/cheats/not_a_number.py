@@ -1,5 +1,6 @@
 # expect: non_finite
-# breaks: every element of the output is finite: comparing with NaN is no agreement
+# breaks: finite
+# Every element of the output is finite: comparing with NaN is no agreement.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no files
+# breaks: torch
+# No files.
 import torch
 
 

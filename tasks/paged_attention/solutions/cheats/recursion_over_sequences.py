@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: recursion
+# breaks: vectorized
+# No iteration in disguise: recursion.
 import torch
 
 

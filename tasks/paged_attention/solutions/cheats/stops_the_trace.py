@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: nothing but torch and math is imported: no tampering with the counting
+# breaks: imports
+# Nothing but torch and math is imported: no tampering with the counting.
 import sys
 
 import torch

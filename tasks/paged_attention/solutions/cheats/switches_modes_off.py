@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no dispatch or function modes
+# breaks: torch
+# No dispatch or function modes.
 import torch
 
 

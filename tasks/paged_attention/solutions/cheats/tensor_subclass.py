@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no classes: a tensor whose operations lie
+# breaks: classes
+# No classes: a tensor whose operations lie.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: vectorized for all sizes: a loop for some of them is a loop
+# breaks: vectorized
+# Vectorized for all sizes: a loop for some of them is a loop.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: vmap one sequence at a time
+# breaks: vectorized
+# No iteration in disguise: vmap one sequence at a time.
 import math
 
 import torch

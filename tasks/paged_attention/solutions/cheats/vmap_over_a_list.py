@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration in disguise: vmap over a Python list
+# breaks: vectorized
+# No iteration in disguise: vmap over a Python list.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no attribute whose name starts with _
+# breaks: attributes
+# No attribute whose name starts with _.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no attribute that leads to frames
+# breaks: attributes
+# No attribute that leads to frames.
 import torch
 
 

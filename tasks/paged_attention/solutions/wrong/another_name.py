@@ -1,5 +1,6 @@
 # expect: parse_error
-# breaks: the function is called paged_attention_decode
+# breaks: source
+# The function is called paged_attention_decode.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the softmax is one to the base e
+# breaks: softmax
+# The softmax is one to the base e.
 import math
 
 import torch

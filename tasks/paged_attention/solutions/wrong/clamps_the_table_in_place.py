@@ -1,5 +1,6 @@
 # expect: mutated_inputs
-# breaks: the arguments are not modified
+# breaks: unmodified
+# The arguments are not modified.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no compilation
+# breaks: torch
+# No compilation.
 import math
 
 import torch

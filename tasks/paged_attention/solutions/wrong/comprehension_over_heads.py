@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration over heads
+# breaks: vectorized
+# No iteration over heads.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: parse_error
-# breaks: the answer is Python
+# breaks: function
+# The answer is Python.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: a last block that is not full takes part
+# breaks: context_lens
+# A last block that is not full takes part.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: runtime_error
-# breaks: the function runs
+# breaks: shape
+# The function runs.
 import math
 
 import torch

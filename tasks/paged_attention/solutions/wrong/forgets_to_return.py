@@ -1,5 +1,6 @@
 # expect: shape_error
-# breaks: the function returns the output
+# breaks: function
+# The function returns the output.
 import math
 
 import torch

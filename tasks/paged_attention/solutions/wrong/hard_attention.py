@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the weights are a softmax of the scores, not its largest position
+# breaks: softmax
+# The weights are a softmax of the scores, not its largest position.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: each head has an output of its own
+# breaks: heads
+# Each head has an output of its own.
 import math
 
 import torch

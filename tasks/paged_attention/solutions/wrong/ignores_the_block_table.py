@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: logical blocks are looked up in the block table
+# breaks: block_table
+# Logical blocks are looked up in the block table.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: shape_error
-# breaks: the output has the shape [batch, num_heads, head_dim]
+# breaks: shape
+# The output has the shape [batch, num_heads, head_dim].
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: of the built-in functions, none that looks names up
+# breaks: builtins
+# Of the built-in functions, none that looks names up.
 import math
 
 import torch

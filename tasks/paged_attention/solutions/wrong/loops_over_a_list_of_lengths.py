@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration over sequences, .tolist() included
+# breaks: vectorized
+# No iteration over sequences, .tolist() included.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration over blocks
+# breaks: vectorized
+# No iteration over blocks.
 import math
 
 import torch

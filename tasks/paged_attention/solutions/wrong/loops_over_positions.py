@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration over positions
+# breaks: vectorized
+# No iteration over positions.
 import math
 
 import torch

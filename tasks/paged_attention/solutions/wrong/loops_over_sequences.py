@@ -1,5 +1,6 @@
 # expect: not_vectorized
-# breaks: no iteration over sequences
+# breaks: vectorized
+# No iteration over sequences.
 import math
 
 import torch

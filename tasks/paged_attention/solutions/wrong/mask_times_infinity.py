@@ -1,5 +1,6 @@
 # expect: non_finite
-# breaks: every element of the output is finite
+# breaks: finite
+# Every element of the output is finite.
 import math
 
 import torch

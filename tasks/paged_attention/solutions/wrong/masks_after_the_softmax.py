@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the softmax runs over positions below the context length only
+# breaks: context_lens
+# The softmax runs over positions below the context length only.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the unused slots of the last block take no part
+# breaks: context_lens
+# The unused slots of the last block take no part.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: positions outside take no part; a score of zero is not nothing
+# breaks: context_lens
+# Positions outside take no part; a score of zero is not nothing.
 import math
 
 import torch

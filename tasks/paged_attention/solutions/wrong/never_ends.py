@@ -1,5 +1,6 @@
 # expect: timeout
-# breaks: each call ends within the time limit
+# breaks: time_limit
+# Each call ends within the time limit.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: only positions below the context length take part
+# breaks: context_lens
+# Only positions below the context length take part.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the weights are a softmax of the scores
+# breaks: softmax
+# The weights are a softmax of the scores.
 import math
 
 import torch

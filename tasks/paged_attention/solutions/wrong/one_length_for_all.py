@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: every sequence has a length of its own
+# breaks: context_lens
+# Every sequence has a length of its own.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the position after the last takes no part
+# breaks: context_lens
+# The position after the last takes no part.
 import math
 
 import torch

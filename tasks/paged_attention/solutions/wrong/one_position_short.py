@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the last position takes part
+# breaks: context_lens
+# The last position takes part.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: runtime_error
-# breaks: a right answer never depends on padding, which may be -1
+# breaks: padding
+# A right answer never depends on padding, which may be -1.
 import math
 
 import torch

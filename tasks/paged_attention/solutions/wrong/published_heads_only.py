@@ -1,5 +1,6 @@
 # expect: runtime_error
-# breaks: numbers of heads are read from the shapes
+# breaks: sizes
+# Numbers of heads are read from the shapes.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: each head reads its own keys and values
+# breaks: heads
+# Each head reads its own keys and values.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: shape_error
-# breaks: the function returns the output alone
+# breaks: shape
+# The function returns the output alone.
 import math
 
 import torch

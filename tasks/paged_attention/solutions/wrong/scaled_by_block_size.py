@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the scores are divided by sqrt(head_dim), not by the root of another size
+# breaks: scores
+# The scores are divided by sqrt(head_dim), not by the root of another size.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the scores are divided by the root of head_dim
+# breaks: scores
+# The scores are divided by the root of head_dim.
 import torch
 
 

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the scores are divided by sqrt(head_dim) once
+# breaks: scores
+# The scores are divided by sqrt(head_dim) once.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: every sequence has block-table entries of its own
+# breaks: block_table
+# Every sequence has block-table entries of its own.
 import math
 
 import torch

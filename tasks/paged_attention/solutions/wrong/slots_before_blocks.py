@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: position i lies in block i // block_size, slot i % block_size
+# breaks: block_table
+# Position i lies in block i // block_size, slot i % block_size.
 import math
 
 import torch

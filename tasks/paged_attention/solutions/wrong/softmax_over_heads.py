@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the softmax runs over positions, separately for each head
+# breaks: heads
+# The softmax runs over positions, separately for each head.
 import math
 
 import torch

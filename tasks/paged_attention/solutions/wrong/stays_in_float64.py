@@ -1,5 +1,6 @@
 # expect: dtype_error
-# breaks: the output has the dtype of query
+# breaks: dtype
+# The output has the dtype of query.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: nothing but torch and math is imported
+# breaks: imports
+# Nothing but torch and math is imported.
 import numpy as np
 import torch
 

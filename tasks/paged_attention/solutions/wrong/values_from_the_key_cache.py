@@ -1,5 +1,6 @@
 # expect: wrong_values
-# breaks: the weights are applied to the values
+# breaks: softmax
+# The weights are applied to the values.
 import math
 
 import torch

@@ -1,5 +1,6 @@
 # expect: forbidden
-# breaks: no classes
+# breaks: classes
+# No classes.
 import math
 
 import torch
