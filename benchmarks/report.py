@@ -26,7 +26,6 @@ from tests.builders import text
 from tests.outputs import cut, failed, passed, write_launch
 
 WORDS_A_TURN = 200
-USABLE = "document.querySelectorAll('#table tbody tr').length > 0"
 
 
 def some_runs(runs: int, turns: int, chance: random.Random) -> list[Run]:
@@ -64,10 +63,10 @@ def in_browser(page: Path, runs: int) -> dict[str, float]:
         tab = browser.new_page()
         start = time.perf_counter()
         tab.goto(page.as_uri(), wait_until="commit")
-        tab.wait_for_function(USABLE)
+        tab.wait_for_selector("#table tbody tr")
         usable = time.perf_counter()
         tab.fill("#query", "limit reached")
-        tab.wait_for_function("document.querySelector('#shown').textContent.includes(' of ')")
+        tab.locator("#shown", has_text=" of ").wait_for()
         filtered = time.perf_counter()
         tab.evaluate(f"location.hash = 'run-{runs}'")
         tab.wait_for_selector(".turn")

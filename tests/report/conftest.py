@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,13 @@ class Visit:
     def rows(self) -> list[str]:
         """The numbers of the runs in the table, top to bottom."""
         return self.page.locator("#table tbody a").all_inner_texts()
+
+    def until(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true. Playwright's own waiting is refused by the page's policy."""
+        end = time.monotonic() + 20
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < end, condition
+            self.page.wait_for_timeout(20)
 
     def at(self, fragment: str) -> Visit:
         """Follow a link inside the page."""

@@ -60,7 +60,7 @@ def test_runs_are_filtered_by_words_status_and_reason(report: Path, visit: Visit
     assert seen.rows() == ["2", "7"]
     assert seen.page.locator("#shown").inner_text() == "2 of 12 runs"
     seen.page.click("text=Clear")
-    seen.page.wait_for_function("document.querySelector('#shown').textContent === '12 runs'")
+    seen.until("document.querySelector('#shown').textContent === '12 runs'")
     seen.page.fill("#query", "provider 529")
     assert seen.rows() == ["9"]
     seen.page.fill("#query", "no such thing")
@@ -70,7 +70,7 @@ def test_runs_are_filtered_by_words_status_and_reason(report: Path, visit: Visit
 def test_a_failure_reason_leads_to_its_runs(report: Path, visit: Visitor) -> None:
     seen = visit(report)
     seen.page.click("#failures button >> text=Wrong value")
-    seen.page.wait_for_function("document.querySelector('#shown').textContent === '2 of 12 runs'")
+    seen.until("document.querySelector('#shown').textContent === '2 of 12 runs'")
     assert seen.rows() == ["2", "7"]
 
 
@@ -105,7 +105,8 @@ def test_a_link_to_no_run_shows_the_overview(report: Path, visit: Visitor) -> No
 
 
 def test_everything_can_be_reached_with_the_keyboard(report: Path, visit: Visitor) -> None:
-    page = visit(report).page
+    seen = visit(report)
+    page = seen.page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the runs"
     page.keyboard.press("/")
@@ -122,7 +123,7 @@ def test_everything_can_be_reached_with_the_keyboard(report: Path, visit: Visito
     page.wait_for_selector("#run:not([hidden]) .turn")
     assert page.title().startswith("Run 5")
     page.keyboard.press("ArrowRight")  # the next of the runs that the filter leaves
-    page.wait_for_function("document.title.startsWith('Run 6')")
+    seen.until("document.title.startsWith('Run 6')")
     page.keyboard.press("Escape")
     page.wait_for_selector("#overview:not([hidden])")
     assert page.evaluate("document.activeElement.textContent") == "6"
@@ -187,7 +188,7 @@ def test_nothing_that_a_model_wrote_can_act_in_the_page(tmp_path: Path, visit: V
     assert page.locator("#failures button").inner_text() == ATTACKS[1]
     for run in ("1", "2"):
         seen.at(f"run-{run}")
-        page.wait_for_function(f"document.title.startsWith('Run {run}') && document.querySelector('#run details')")
+        seen.until(f"document.title.startsWith('Run {run}') && document.querySelector('#run details')")
     seen.at("run-1")
     page.wait_for_selector(".turn")
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
