@@ -37,7 +37,13 @@ async def test_clipped_cells_equal_cells_sampled_afresh(tmp_path, task, runs, li
     def cells(kind: str, store: str, reuse: str) -> list[Cell]:
         made = []
         for index, limit in enumerate(["limits=unlimited", *limits]):
-            overrides = [f"task={task}", "model=simulated", f"runs.count={runs}", "runs.concurrency=4", f"reuse={reuse}"]
+            overrides = [
+                f"task={task}",
+                "model=simulated",
+                f"runs.count={runs}",
+                "runs.concurrency=4",
+                f"reuse={reuse}",
+            ]
             overrides += ["limits=unlimited", *limit.split()] if index else [limit]
             folder = tmp_path / kind / f"{index:02d}"
             folder.mkdir(parents=True)
@@ -75,7 +81,8 @@ def test_a_sweep_buys_its_largest_cell_once_and_a_second_sweep_nothing(tmp_path)
         server.stop()
     cells = sorted(path.parent for path in (tmp_path / "one").glob("*/runs.jsonl"))
     assert len(cells) == 16
-    tokens = [sum(json.loads(line)["output_tokens"] for line in (c / "runs.jsonl").open()) for c in cells]
+    lines = [(cell / "runs.jsonl").read_text().splitlines() for cell in cells]
+    tokens = [sum(json.loads(line)["output_tokens"] for line in runs) for runs in lines]
     assert spent[0] == max(tokens)
     assert spent[1] == spent[0]
     assert sum(tokens) > 10 * spent[0]
