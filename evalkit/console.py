@@ -77,6 +77,10 @@ class ConsoleView:
         if not self._quiet:
             self._print(plain(text))
 
+    def result(self, text: str) -> None:
+        """What a sweep was made for: printed in quiet mode, too."""
+        self._print(plain(text))
+
     def run_started(self, cell: int, run: int) -> None:
         """Count it as running."""
         self._progress.run_started(cell, run)

@@ -145,10 +145,10 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
     folder = results[0].cell.folder.parent
     landscape = write_landscape(folder, results)
     for line in landscape.lines:
-        engine.view.note(line)
+        engine.view.result(line)
     if any(result.cell.config.confirm for result in results):
         await confirm(engine, folder, landscape)
-    engine.view.note(f"Landscape: {folder / 'landscape.html'}")
+    engine.view.result(f"Landscape: {folder / 'landscape.html'}")
     if (folder / "multirun.yaml").is_file():
         report.write(folder)
 

@@ -35,7 +35,7 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> Landsca
     chosen = next((result for result in landscape.panels if result.best and result.panel.top), None)
     if chosen is None:
         reason = "no setting to confirm: " + _why_not(landscape)
-        engine.view.note(f"confirm=true: {reason}.")
+        engine.view.result(f"confirm=true: {reason}.")
         return _keep(folder, landscape, {"done": False, "reason": reason})
     predicted = predict(chosen)
     config = fresh_config(chosen, predicted)
@@ -47,7 +47,7 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> Landsca
     passed, runs = fresh.summary.passed, fresh.summary.rate.runs
     comparison = compare(predicted.passed, predicted.runs, passed, runs, landscape.confidence)
     sentence = describe(predicted, passed, runs, comparison, landscape.confidence)
-    engine.view.note(sentence)
+    engine.view.result(sentence)
     facts = {
         "done": True,
         "setting": {name: finite(value) for name, value in predicted.knobs.items()},

@@ -29,7 +29,7 @@ async def test_the_recommended_cell_is_sampled_afresh_at_its_own_limits(sweep, t
     assert (beside.summary.passed, beside.summary.total) == (confirmed["fresh"]["passed"], found["runs"])
     assert [run.output_tokens for run in beside.runs] != [run.rollout.output_tokens for run in results[1].runs]
     assert confirmed["agrees"]
-    assert confirmed["sentence"] in view.notes
+    assert ("result", confirmed["sentence"]) in view.events
 
 
 async def test_without_a_setting_in_the_band_there_is_nothing_to_confirm(sweep, tmp_path):
@@ -38,7 +38,7 @@ async def test_without_a_setting_in_the_band_there_is_nothing_to_confirm(sweep, 
     facts = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
     assert facts["confirmation"] == {"done": False, "reason": "no setting to confirm: no knob leads into the band"}
     assert not (tmp_path / "sweep-confirmation").exists()
-    assert "confirm=true: no setting to confirm: no knob leads into the band." in view.notes
+    assert ("result", "confirm=true: no setting to confirm: no knob leads into the band.") in view.events
 
 
 @pytest.mark.parametrize(
