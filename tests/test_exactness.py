@@ -1,4 +1,4 @@
-"""Clipping is exact on the main tasks, a sweep buys one cell's tokens, and the tempting wrong way is shown to be biased."""
+"""Clipping is exact on the main tasks, a sweep buys one cell's tokens, and the tempting wrong way is biased."""
 
 from __future__ import annotations
 

@@ -15,9 +15,7 @@ async def grade(task, answer):
     return task.judge(await task.measure(answer, task.spec(0), sandbox=None))
 
 
-@pytest.mark.parametrize(
-    "answer", [8769, 8769.0, "8769", " 8769 ", "8,769", "8_769", "8.769e3", 8769.4999, 8768.5001]
-)
+@pytest.mark.parametrize("answer", [8769, 8769.0, "8769", " 8769 ", "8,769", "8_769", "8.769e3", 8769.4999, 8768.5001])
 async def test_a_right_answer_is_right_in_every_form(task, answer):
     got = await grade(task, answer)
     assert got.passed
