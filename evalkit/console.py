@@ -78,7 +78,8 @@ class ConsoleView:
             self._print(plain(text))
 
     def result(self, text: str) -> None:
-        """What a sweep was made for: printed in quiet mode, too."""
+        """What a sweep was made for: below the table of its cells, and in quiet mode, too."""
+        self._stop_live()
         self._print(plain(text))
 
     def run_started(self, cell: int, run: int) -> None:
