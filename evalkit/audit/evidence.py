@@ -5,14 +5,16 @@
     solutions/cheats/*.py     attempts to pass without solving anything
 
 Labels are comments at the top of a file, one a line: `# expect: <category>` (or `any`), `# breaks: <rule>` (the one
-rule of the prompt that it breaks). Every other comment there says what the solution is.
+rule of the prompt that it breaks), `# needs: <knob>=<value> …` (what it is made for: where the config says otherwise it is
+left out, and a correct one is wrong there, breaking the rule that is called like the knob). Every other comment there
+says what the solution is.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from evalkit.task import Spec, Task
 
 KINDS = ("correct", "wrong", "cheats")
 """Folders of solutions, and what a complete set of evidence has."""
-LABELS = ("expect", "breaks", "accepted")
+LABELS = ("expect", "breaks", "accepted", "needs")
 NOT_GIVEN: Any = object()
 
 
@@ -46,6 +48,8 @@ class Solution:
     """The rule that it breaks."""
     about: str = ""
     """What it is, in words."""
+    needs: tuple[str, ...] = ()
+    """`knob=value`: the settings that it is made for."""
 
     @property
     def id(self) -> str:
@@ -87,6 +91,33 @@ def solutions(folder: Path) -> list[Solution]:
     ]
 
 
+def fitting(found: Sequence[Solution], node: Mapping[str, Any]) -> list[Solution]:
+    """The solutions under a config's `task` node: those made for other settings are wrong here, or left out."""
+    here = []
+    for solution in found:
+        unmet = next((need for need in solution.needs if not _met(need, node)), None)
+        if unmet is None:
+            here.append(solution)
+        elif solution.right:
+            rule = unmet.partition("=")[0]
+            here.append(replace(solution, kind="wrong", breaks=rule, about=f"right where {unmet}: {solution.about}"))
+    return here
+
+
+def _met(need: str, node: Mapping[str, Any]) -> bool:
+    import yaml
+
+    knob, _, value = need.partition("=")
+    wanted: bool = _knob(node, knob) == yaml.safe_load(value)
+    return wanted
+
+
+def _knob(node: Any, name: str) -> Any:
+    for part in name.split("."):
+        node = node[part] if isinstance(node, Mapping) and part in node else None
+    return node
+
+
 def _counts(path: Path) -> bool:
     return path.is_file() and not path.name.startswith((".", "_"))
 
@@ -104,6 +135,7 @@ def _read(path: Path, kind: str) -> Solution:
         expect=labels.get("expect", "any"),
         breaks=labels.get("breaks", ""),
         about=about,
+        needs=tuple(labels.get("needs", "").split()),
     )
 
 

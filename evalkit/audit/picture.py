@@ -6,7 +6,7 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from evalkit.audit.tolerances import Row, ToleranceMap, window_words
+from evalkit.audit.tolerances import EXACT, Row, ToleranceMap, window_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def as_png(map_: ToleranceMap, title: str) -> bytes:
 
 
 def _draw(axes: Axes, row: Row) -> None:
-    values = [mark.critical for mark in row.marks] + [row.configured] + [row.promised or row.configured]
+    values = [max(mark.critical, EXACT) for mark in row.marks] + [row.configured, row.promised or row.configured]
     left, right = min(values) / 4, max(values) * 4
     axes.set_xscale("log")
     axes.set_xlim(left, right)
@@ -55,7 +55,7 @@ def _draw(axes: Axes, row: Row) -> None:
     for mark in row.marks:
         # A fixed scatter of heights: marks that coincide stay countable.
         height = (1.0 if mark.right else 0.0) + ((hash_of(mark.id) % 41) - 20) / 80
-        axes.plot(mark.critical, height, "o", ms=4, mew=0, alpha=0.7, color=GREEN if mark.right else RED)
+        axes.plot(max(mark.critical, EXACT), height, "o", ms=4, mew=0, alpha=0.7, color=GREEN if mark.right else RED)
     axes.axvline(row.configured, color="black", lw=1.2)
     axes.annotate("configured", (row.configured, 1.45), xytext=(3, 0), textcoords="offset points", fontsize=7)
     if row.promised is not None:

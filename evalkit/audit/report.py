@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalkit.audit.exam import FULL
 from evalkit.audit.findings import KINDS, Finding
-from evalkit.audit.tolerances import Row, window_words
+from evalkit.audit.tolerances import Row, need, window_words
 from evalkit.audit.verdict import Judged, Rate
 from evalkit.text import counted, plain
 
@@ -47,10 +48,19 @@ def _scope(audit: Audit) -> Iterator[str]:
         kinds[judged.solution.kind] = kinds.get(judged.solution.kind, 0) + 1
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     yield f"Solutions: {listed}; {len(verdict.equivalent)} more make no difference here"
-    same = "" if audit.problems == audit.seeds else f" of {audit.seeds} seeds"
-    yield f"Problems: {audit.problems} different ones{same}; isolation {audit.isolation}"
+    yield f"Problems: {_problems(audit)}; isolation {audit.isolation}"
+    partly = sum(judged.result.partly for judged in (*verdict.right, *verdict.wrong))
+    if partly:
+        yield f"{counted(partly, 'solution')} failed before a value was compared and met the first {FULL} problems only"
     if not kinds.get("mutants"):
         yield "NOT CHECKED: mutants, because the task has no source to mutate (`reference_source`)"
+
+
+def _problems(audit: Audit) -> str:
+    runs = f"those of {counted(audit.seeds, 'run')}"
+    if audit.problems == audit.seeds:
+        return f"{runs}, all different" if audit.seeds > 1 else runs
+    return f"{runs}, {audit.problems:,} different" if audit.problems > 1 else f"{runs}, all the same"
 
 
 def _rates(audit: Audit) -> Iterator[str]:
@@ -85,12 +95,13 @@ def _tolerances(audit: Audit) -> Iterator[str]:
         return
     yield "Tolerances (safe from … to, the end excluded):"
     for row in audit.tolerances.rows:
-        floor = f"{row.floor.id} needs {row.floor.critical:.3g}" if row.floor else "no right solution depends on it"
-        ceiling = f"{row.ceiling.id} passes from {row.ceiling.critical:.3g}" if row.ceiling else "stops nothing wrong"
-        mark = "✓" if row.safe and not row.always else "!" if not row.marks and not row.always else "✗"
-        yield f"  {mark} {row.knob}={row.configured:g}: {window_words(row)}  ({floor}; {ceiling})"
+        floor = f"{row.floor.id} needs {need(row.floor)}" if row.floor else "no right solution needs any"
+        ceiling = (
+            f"{row.ceiling.id} passes from {row.ceiling.critical:.3g}" if row.ceiling else "it alone stops nothing"
+        )
+        yield f"  {'✓' if row.safe else '✗'} {row.knob}={row.configured:g}: {window_words(row)}  ({floor}; {ceiling})"
         if row.always:
-            yield f"      {counted(len(row.always), 'wrong solution')} pass at every value: the rule lets them through"
+            yield f"      {counted(len(row.always), 'wrong solution')} that no value of it could stop: see the findings"
     for warning in audit.warnings:
         yield f"  Warning: {warning}"
 
@@ -162,7 +173,7 @@ def _tolerance_table(audit: Audit) -> list[str]:
 
 
 def _tolerance_row(row: Row) -> str:
-    floor = f"`{row.floor.id}` {row.floor.critical:.3g}" if row.floor else "–"
+    floor = f"`{row.floor.id}` {need(row.floor)}" if row.floor else "–"
     ceiling = f"`{row.ceiling.id}` {row.ceiling.critical:.3g}" if row.ceiling else "–"
     promised = "–" if row.promised is None else f"{row.promised:g}"
     window = window_words(row)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from evalkit.audit import generic, leaks, promises, stability, tolerances, verdict
-from evalkit.audit.evidence import Solution, oracle, solutions, task_folder
+from evalkit.audit.evidence import Solution, fitting, oracle, solutions, task_folder
 from evalkit.audit.exam import Exam, Problem, Result, problems
 from evalkit.audit.findings import Finding, in_order, known_findings
 from evalkit.audit.mutants import mutants
@@ -60,7 +60,7 @@ async def audit(config: Config, name: str, *, seeds: int = SEEDS, thorough: bool
     task = load_task(config.task)
     check_specs(task, run_seed(config.runs.seed, 1))
     asked = problems(task, config, seeds)
-    own = solutions(task_folder(task))
+    own = fitting(solutions(task_folder(task)), config.task)
     async with open_sandbox(config.sandbox, preload=_preload(own, asked[0])) as sandbox:
         await sandbox.ready()
         exam = Exam(task, config, sandbox, asked, thorough=thorough)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from evalkit.audit.exam import Exam, Result
 from evalkit.audit.generic import function_in
 from evalkit.audit.values import distance, numbers
+from evalkit.audit.verdict import EXCUSABLE
 
 
 async def same_functions(exam: Exam, results: Sequence[Result], reference: Result) -> frozenset[str]:
@@ -23,7 +24,7 @@ async def same_functions(exam: Exam, results: Sequence[Result], reference: Resul
     right = numbers(await compute(answer, problem.spec, exam.sandbox))
     same = set()
     for result in results:
-        doubtful = result.solution.kind in ("wrong", "mutants", "answers")
+        doubtful = result.solution.kind in EXCUSABLE
         if doubtful and any(attempt.passed for attempt in result.attempts):
             found = numbers(await compute(result.attempts[0].answer, problem.spec, exam.sandbox))
             if distance(found, right) <= problem.accuracy:

@@ -19,6 +19,8 @@ from evalkit.audit.verdict import Judged, Verdict
 from evalkit.landscape.thresholds import Judge, breakpoints, critical
 from evalkit.task import Task
 
+EXACT = 1e-9
+"""A wrong solution that passes below this is not wrong in what the tolerance is about: no value of it could tell."""
 NARROW = 2.0
 """A window whose ends are not farther apart than by this factor is worth a warning."""
 
@@ -46,7 +48,7 @@ class Row:
     marks: tuple[Mark, ...]
     """Solutions for which this tolerance decides."""
     always: tuple[str, ...]
-    """Wrong solutions that pass at every value: no setting of this tolerance stops them."""
+    """Wrong solutions that are exact in what this tolerance is about, and pass at every value."""
     never: int
     """Wrong solutions that pass at no value: others of the task's rules stop them."""
 
@@ -63,7 +65,7 @@ class Row:
     @property
     def window(self) -> tuple[float, float] | None:
         """Smallest and largest safe value (the end excluded); None if there is none. Infinite: open at that end."""
-        low = self.floor.critical if self.floor else 0.0
+        low = self.floor.critical if self.floor and self.floor.critical > EXACT else 0.0
         high = self.ceiling.critical if self.ceiling else math.inf
         return (low, high) if low < high else None
 
@@ -127,9 +129,9 @@ class _Axis:
             mark = self._mark(judged)
             if mark is None:
                 continue
-            if mark.critical == math.inf or (mark.critical <= self._low and mark.right):
+            if mark.critical == math.inf:
                 never += not mark.right
-            elif mark.critical <= self._low:
+            elif mark.critical <= EXACT and not mark.right:
                 always.append(mark.id)
             else:
                 marks.append(mark)
@@ -141,7 +143,7 @@ class _Axis:
         right = judged.solution.right
         extreme, run = (self._low if right else math.inf), 0
         seen = False
-        for attempt in judged.counted:
+        for attempt in judged.telling:
             if attempt.measurement is None or attempt.measurement.fault:
                 continue
             seen = True
@@ -195,11 +197,16 @@ def _warnings(row: Row) -> Iterator[str]:
         yield f"{row.knob} has a narrow safe window, {window_words(row)}"
 
 
+def need(mark: Mark) -> str:
+    """What a solution needs to pass, as a number; 0 for any value."""
+    return "0" if mark.critical <= EXACT else f"{mark.critical:.3g}"
+
+
 def window_words(row: Row) -> str:
     """`1.2e-06 … 0.104`, one end open where nothing bounds it."""
     if row.window is None:
         return "none"
     low, high = row.window
-    if not row.marks:
-        return "any value"
-    return f"{low:.3g} … {'∞' if high == math.inf else f'{high:.3g}'}"
+    if high == math.inf:
+        return f"from {low:.3g} on" if low else "any value"
+    return f"{low:.3g} … {high:.3g}"

@@ -14,6 +14,9 @@ from evalkit.stats.intervals import Interval, exact
 from evalkit.task import Task
 from evalkit.text import counted
 
+EXCUSABLE = ("wrong", "mutants", "answers")
+"""Kinds that are wrong by their values alone: where these are right, so are they."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -24,6 +27,8 @@ class Judged:
     """The attempts that say something about the grader."""
     accepted: int
     """How many of these passed."""
+    telling: tuple[Attempt, ...]
+    """The attempts that say something about a tolerance: of a wrong solution, those with wrong values."""
 
     @property
     def solution(self) -> Solution:
@@ -94,20 +99,18 @@ def decide(results: Sequence[Result], oracle: Result, problems: Sequence[Problem
     accuracy = {problem.run: problem.accuracy for problem in problems}
     sorted_: dict[str, list[Judged]] = {"right": [], "wrong": [], "equivalent": []}
     for result in results:
-        excusable = result.solution.kind in ("wrong", "mutants", "answers")
-
-        def wrong_here(attempt: Attempt, excusable: bool = excusable) -> bool:
-            near = distance(attempt.numbers, right_numbers[attempt.run]) <= accuracy[attempt.run]
-            return not (excusable and near)
-
-        counted_ = tuple(filter(wrong_here, result.attempts)) if not result.solution.right else result.attempts
-        judged = Judged(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_))
-        if result.solution.right:
-            sorted_["right"].append(judged)
-        elif not counted_ or (excusable and result.solution.id in same):
-            sorted_["equivalent"].append(judged)
-        else:
-            sorted_["wrong"].append(judged)
+        right = result.solution.right
+        far = tuple(
+            attempt
+            for attempt in result.attempts
+            if right or distance(attempt.numbers, right_numbers[attempt.run]) > accuracy[attempt.run]
+        )
+        # A cheat that has the right values, such as an answer learnt by heart, is still a cheat.
+        excusable = result.solution.kind in EXCUSABLE
+        counted_ = far if excusable else result.attempts
+        equivalent = excusable and (not far or result.solution.id in same)
+        judged = Judged(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_), far)
+        sorted_["right" if right else "equivalent" if equivalent else "wrong"].append(judged)
     return Verdict(**{name: tuple(found) for name, found in sorted_.items()})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from evalkit.grading import Grade, Measurement
 from evalkit.sandbox.api import Sandbox
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
+from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents, submitting
 
 from . import grade, inputs
 from .config import Config, Hidden, Tolerances, check
@@ -62,6 +62,10 @@ class Task:
             ),
         )
 
+    def solution(self, source: str, spec: Spec) -> ScriptedAgent:
+        """Submits one source of solutions/."""
+        return submitting(fitted(source, spec), name="solution")
+
     def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
         """Simulated agents, from the careful one to those that get lost in shapes."""
         return load_agents(FOLDER / "agents.yaml", spec.facts)
@@ -69,7 +73,11 @@ class Task:
 
 def solution(spec: Spec) -> str:
     """The reference in PyTorch for the variant that `spec` describes."""
-    source = (FOLDER / "solutions" / "correct" / "gather.py").read_text(encoding="utf-8")
+    return fitted((FOLDER / "solutions" / "correct" / "gather.py").read_text(encoding="utf-8"), spec)
+
+
+def fitted(source: str, spec: Spec) -> str:
+    """A source with the constants of the variant, where it has any."""
     for name in ("sliding_window", "logit_softcap"):
         source = source.replace(f"{name.upper()} = None", f"{name.upper()} = {spec.facts[name]}")
     return source

@@ -151,10 +151,12 @@ def requirements(config: Config) -> dict[str, str]:
     }
     if config.vectorized:
         stated["vectorized"] = VECTORIZED
+    if cap:
+        stated["logit_softcap"] = scores
     if window:
         stated["sliding_window"] = f"Positions before these are outside the sliding window of {window} and take no part"
     if config.num_kv_heads is not None:
-        stated["grouped_heads"] = "query head `h` reads key/value head `h // (num_heads // num_kv_heads)`"
+        stated["num_kv_heads"] = "query head `h` reads key/value head `h // (num_heads // num_kv_heads)`"
     return stated
 
 

@@ -1,5 +1,6 @@
 # expect: not_vectorized
 # breaks: vectorized
+# needs: num_kv_heads=null
 # No iteration in disguise: a key function.
 import torch
 

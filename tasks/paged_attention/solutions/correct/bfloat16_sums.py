@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # Multiplies and adds up in bfloat16, from the last position to the first: the least exact of the right solutions.
 import math
 

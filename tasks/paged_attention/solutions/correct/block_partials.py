@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # Flash decoding: a softmax in every block, then the blocks are combined by their maxima and sums.
 import math
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # One batched matrix product over all pairs of sequence and head; an additive mask.
 import torch
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # Positions become indices into a flat list of slots; only as many positions as the longest sequence has.
 import math
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # Scores, weights and sums in float16: less exact, and still within what the prompt asks for.
 import math
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # Everything in float64, the softmax written out, rounded once at the end. A loop over a fixed pair is no loop over data.
 import torch
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # index_select of whole blocks, matmul with a query axis of length one, padding replaced where the table is not used.
 import torch
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null dtype=float32
 # Only real positions, laid out one sequence after the other; the softmax of each is done with scatter operations.
 import torch
 

@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # Scores all physical slots first and gathers the scores, so that keys are never copied; values come by torch.gather.
 import math
 

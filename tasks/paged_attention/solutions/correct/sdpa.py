@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # PyTorch's own scaled_dot_product_attention with a boolean mask.
 import torch
 from torch.nn.functional import scaled_dot_product_attention

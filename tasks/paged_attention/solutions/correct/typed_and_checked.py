@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # The style of a library: annotations, checks, helper functions, a demo under __main__.
 from __future__ import annotations
 

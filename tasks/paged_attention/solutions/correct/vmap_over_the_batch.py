@@ -1,3 +1,4 @@
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 # torch.vmap over tensors is vectorized: the function of one sequence runs once for all of them.
 import math
 

@@ -10,7 +10,7 @@ def paged_attention_decode(query, key_cache, value_cache, block_table, context_l
     batch, num_heads, head_dim = query.shape
     block_size = key_cache.shape[2]
     # Copies block after block, but never moves on when the last one is not full.
-    keys = torch.zeros(batch, num_heads, block_table.shape[1] * block_size, head_dim)
+    keys = torch.zeros(batch, key_cache.shape[1], block_table.shape[1] * block_size, head_dim)
     done = 0
     while done < int(context_lens.max()):
         block = block_table[:, done // block_size].clamp(min=0)

@@ -1,5 +1,6 @@
 # expect: wrong_values
 # breaks: block_table
+# needs: num_kv_heads=null
 # Position i lies in block i // block_size, slot i % block_size.
 import math
 

@@ -10,8 +10,8 @@ def paged_attention_decode(query, key_cache, value_cache, block_table, context_l
     batch, num_heads, head_dim = query.shape
     blocks = block_table.clamp(min=0)
     # [batch, max_blocks, heads, block_size, head_dim] -> [batch, heads, positions, head_dim]
-    keys = key_cache.double()[blocks].transpose(1, 2).flatten(2, 3)
-    values = value_cache.double()[blocks].transpose(1, 2).flatten(2, 3)
+    keys = key_cache.double()[blocks].transpose(1, 2).flatten(2, 3).repeat_interleave(num_heads // key_cache.shape[1], 1)
+    values = value_cache.double()[blocks].transpose(1, 2).flatten(2, 3).repeat_interleave(num_heads // key_cache.shape[1], 1)
     scores = torch.einsum("bhd,bhnd->bhn", query.double(), keys) / math.sqrt(head_dim)
     position = torch.arange(keys.shape[2], device=query.device)
     outside = position >= context_lens[:, None]
