@@ -109,8 +109,6 @@ async def _preflight(bench: Workbench, configs: Sequence[Config]) -> None:
         if endpoint not in checked:
             checked.add(endpoint)
             await model.check()
-    for root in {config.store for config in configs}:
-        Store(Path(root)).open()
 
 
 def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = None) -> int:

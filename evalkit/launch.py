@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,17 +104,17 @@ def run_here(node: DictConfig) -> int:
 def check_launch(config: DictConfig) -> None:
     """Raise `UserError` for anything that is wrong with a single launch; make its directory if nothing is."""
     HydraConfig.instance().set_config(config)
-    _check([typed(config)])
-    _make(Path(config.hydra.run.dir), "hydra.run.dir")
+    folder = Path(config.hydra.run.dir)
+    _make("hydra.run.dir", folder, _check([typed(config)]))
 
 
 def check_sweep(folder: Path, cells: Iterable[DictConfig]) -> None:
     """The same for all cells of a sweep and its directory."""
-    _check([typed(config) for config in cells])
-    _make(folder, "hydra.sweep.dir")
+    _make("hydra.sweep.dir", folder, _check([typed(config) for config in cells]))
 
 
-def _check(configs: Sequence[Config]) -> None:
+def _check(configs: Sequence[Config]) -> set[Path]:
+    """Everything that can be checked without writing; the stores that are wanted."""
     from evalkit.engine import preflight
     from evalkit.keys import run_seed
     from evalkit.registry import check_specs, load_task
@@ -124,16 +124,25 @@ def _check(configs: Sequence[Config]) -> None:
     for config in configs:
         check_specs(load_task(config.task), run_seed(config.runs.seed, 1))
     _current.prepared = preflight(configs)
+    return {Path(config.store) for config in configs}
 
 
-def _make(folder: Path, key: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"The output directory {folder} cannot be written ({error.strerror}): "
-            f"change to another directory, or set {key}=<folder>"
-        ) from error
+def _make(key: str, output: Path, stores: Iterable[Path]) -> None:
+    """Make the output directory and the stores, all or none."""
+    wanted = [(key, "The output directory", output), *(("store", "The store", store) for store in sorted(stores))]
+    made: list[Path] = []
+    for name, what, folder in wanted:
+        try:
+            made += [path for path in reversed([folder, *folder.parents]) if not path.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            for path in reversed(made):
+                with suppress(OSError):
+                    path.rmdir()
+            raise UserError(
+                f"{what} {folder} cannot be written ({error.strerror}): "
+                f"change to another directory, or set {name}=<folder>"
+            ) from error
 
 
 def typed(node: DictConfig) -> Config:

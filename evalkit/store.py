@@ -155,16 +155,6 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def open(self) -> None:
-        """Make the root. Raises `UserError` where that is not possible."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> UserError:
-        return UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder")
-
     def find(
         self, task: str, key: Key, limits: Limits, count: int, reuse: str, since: float | None = None
     ) -> RolloutSet:
@@ -200,7 +190,7 @@ class Store:
             about = {"version": "1.0", "limits": asdict(limits), "key": key.parts}
             write_atomically(folder / "set.json", json.dumps(about, indent=1, sort_keys=True, default=str) + "\n")
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder") from error
         return RolloutSet(folder, limits)
 
 

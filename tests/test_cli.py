@@ -99,6 +99,7 @@ BAD_INPUT = [
     (["task=arithmetic", "model=replay", "model.replay_from=nowhere"], ["model.replay_from=nowhere", "no rollouts"]),
     (["task=arithmetic", "model=local", "model.base_url=http://127.0.0.1:9"], ["http://127.0.0.1:9"]),
     (["task=arithmetic", "hydra.run.dir=/proc/nowhere"], ["/proc/nowhere cannot be written", "hydra.run.dir=<folder>"]),
+    (["task=arithmetic", "store=/proc/nowhere"], ["The store /proc/nowhere cannot be written", "store=<folder>"]),
     (["-m", "task=arithmetic", "hydra.sweep.dir=/proc/nowhere"], ["/proc/nowhere cannot be written"]),
     (["-m", "task=arithmetic", "limits.max_tokens=100,0"], ["limits.max_tokens=0"]),
     (["-m", "task=arithmetic", "limits.max_tokens=100,abc"], ["limits.max_tokens=abc is not a whole number"]),
