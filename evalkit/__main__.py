@@ -26,6 +26,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "audit": Verb("evalkit.audit:main", "try whether a task's grader is right: known solutions, mutants, tolerances"),
     "doctor": Verb("evalkit.doctor:main", "which isolation holds on this machine, and what the rest would need"),
+    "diagnose": Verb("evalkit.audit.diagnosis:main", "name the mistake that each failed run of a launch made"),
     "resume": Verb("evalkit.resume:main", "finish an interrupted launch or sweep, from its output directory"),
     "landscape": Verb("evalkit.landscape.rebuild:main", "map a sweep again from its directory, whoever ran it"),
     "regrade": Verb("evalkit.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"),

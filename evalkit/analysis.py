@@ -26,6 +26,10 @@ NO_SUBMISSION = {
 """How a `no_submission` failure is called in reports; every other ending is "No submission"."""
 
 
+DOMINANT, ENOUGH_FAILURES = 0.8, 10
+"""Share of one reason among at least so many failed runs that is worth a warning."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """One row of the failure table."""
@@ -201,7 +205,7 @@ def summarize(
         pass_at_k={k: pass_at_k(passed, len(graded), k) for k in _ks(len(graded))},
         pass_hat_k={k: pass_hat_k(passed, len(graded), k) for k in _ks(len(graded))},
         stability=_stability(runs, batches),
-        warnings=_warnings(runs, graded),
+        warnings=_warnings(runs, graded, failures),
         seconds=tuple((seconds or {})[run.number] for run in runs if run.number in (seconds or {})),
     )
 
@@ -275,7 +279,7 @@ def _stability(runs: Sequence[Run], batches: int) -> Stability | None:
     return Stability(rates, std, expected)
 
 
-def _warnings(runs: Sequence[Run], graded: Sequence[Run]) -> tuple[str, ...]:
+def _warnings(runs: Sequence[Run], graded: Sequence[Run], failures: Sequence[Failure]) -> tuple[str, ...]:
     found = []
     failed = [run for run in graded if run.outcome is Outcome.FAILED]
     hopeless = [run for run in failed if run.rollout.tool_errors and run.rollout.tool_errors >= _tool_calls(run)]
@@ -284,10 +288,21 @@ def _warnings(runs: Sequence[Run], graded: Sequence[Run]) -> tuple[str, ...]:
             f"{len(hopeless)} of {counted(len(failed), 'failed run')} had every tool call answered with an error: "
             "a task whose rollouts fail because of its tools is a broken task, so check the tools first"
         )
+    found += _dominant(failures, len(failed))
     leaked = sum(run.rollout.leaked for run in runs)
     if leaked:
         found.append(f"the grader's secrets leaked into {counted(leaked, 'conversation')}: the grades prove nothing")
     return tuple(found)
+
+
+def _dominant(failures: Sequence[Failure], failed: int) -> list[str]:
+    """A task that nearly always fails for one reason measures little else."""
+    if failed < ENOUGH_FAILURES or not failures or failures[0].count < DOMINANT * failed:
+        return []
+    row = failures[0]
+    return [
+        f"{row.count} of {counted(failed, 'failed run')} have one reason, {row.label}: the task measures little else"
+    ]
 
 
 def _tool_calls(run: Run) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,6 +59,8 @@ class RunRecord:
     """What the grader found out about the submission; None where nothing was submitted."""
     seconds: float | None = field(default=None, compare=False)
     """Wall clock without waiting for rate limits."""
+    diagnosis: str = ""
+    """The known mistake that it made (``matches `no_mask` to 5e-05``), as far as `diagnose` was asked and found one."""
 
     @property
     def passed(self) -> bool | None:
@@ -253,7 +255,9 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
     summary = read(folder / "summary.json", lambda path: summary_from(_json(path), seconds))
     measured = folder / "measurements.jsonl"
     measurements = read(measured, _measurements) if measured.is_file() else {}
+    diagnoses = read(folder / "diagnosis.json", _diagnoses) if (folder / "diagnosis.json").is_file() else {}
     runs = read(folder / "runs.jsonl", lambda path: tuple(_runs(path, summary, measurements, seconds)))
+    runs = tuple(replace(run, diagnosis=diagnoses.get(run.number, "")) for run in runs) if diagnoses else runs
     if len(runs) != summary.total:
         raise UserError(f"{folder / 'runs.jsonl'} is damaged (it has {len(runs)} of {summary.total} runs): {_AGAIN}")
     hydra = (folder / ".hydra").is_dir()  # a launch made from Python has none
@@ -312,6 +316,10 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _measurements(path: Path) -> dict[int, Measurement]:
     return {line["run"]: measurement_from(line) for line in _lines(path)}
+
+
+def _diagnoses(path: Path) -> dict[int, str]:
+    return {int(run): str(match["words"]) for run, match in _json(path)["runs"].items()}
 
 
 def _runs(

@@ -4,10 +4,12 @@
     solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
     solutions/cheats/*.py     attempts to pass without solving anything
 
-Labels are comments at the top of a file, one a line: `# expect: <category>` (or `any`), `# breaks: <rule>` (the one
-rule of the prompt that it breaks), `# needs: <knob>=<value> …` (what it is made for: where the config says otherwise it is
-left out, and a correct one is wrong there, breaking the rule that is called like the knob). Every other comment there
-says what the solution is.
+Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
+
+    # expect: <category>        the failure category, or `any`
+    # breaks: <rule>            the one rule of the prompt that it breaks
+    # needs: <knob>=<value> …   what it is made for. Where the config says otherwise it is left out, and a correct one
+                                is wrong: it breaks the rule that is called like the knob
 """
 
 from __future__ import annotations

@@ -16,8 +16,10 @@ MOST = 100_000
 """Numbers that are looked at; an answer with more is nobody's."""
 
 
-def numbers(answer: Any) -> Numbers | None:
+def numbers(answer: Any, *, flags: bool = True) -> Numbers | None:
     """Every number of an answer by its place, if it holds nothing else; None if it does, or holds none.
+
+    `flags`: count booleans in.
 
     Text that is a number, or JSON, is read: that is how models send them.
     """
@@ -33,8 +35,9 @@ def numbers(answer: Any) -> Numbers | None:
             return None
     found: dict[str, float] = {}
     try:
-        for place, number in _leaves(answer, ""):
-            found[place] = number
+        for place, value in _leaves(answer, ""):
+            if flags or not isinstance(value, bool):
+                found[place] = _float(value)
             if len(found) > MOST:
                 return None
     except (TypeError, RecursionError):
@@ -42,7 +45,7 @@ def numbers(answer: Any) -> Numbers | None:
     return found or None
 
 
-def _leaves(value: Any, place: str) -> Iterator[tuple[str, float]]:
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, int | float]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, f"{place}.{key}")
@@ -50,12 +53,16 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, float]]:
         for index, item in enumerate(value):
             yield from _leaves(item, f"{place}[{index}]")
     elif isinstance(value, int | float):
-        try:
-            yield place, float(value)
-        except OverflowError:
-            yield place, math.inf if value > 0 else -math.inf
+        yield place, value
     else:
         raise TypeError(f"{type(value).__name__} is no number")
+
+
+def _float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def distance(one: Numbers | None, other: Numbers | None) -> float:

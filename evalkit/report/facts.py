@@ -48,6 +48,7 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "outcome": run.outcome.value,
         "ending": run.ending.value,
         "label": run.label,
+        "diagnosis": run.diagnosis,
         "message": run.message,
         "tokens": run.output_tokens,
         "input": run.input_tokens,

@@ -89,6 +89,7 @@ def observation(run: RunRecord) -> str:
     message = plain(run.message, one_line=True, limit=MESSAGE_LIMIT).removeprefix(f"{word}: ")
     if run.outcome is Outcome.FAILED and run.label:
         label = plain(run.label, one_line=True)
+        label += f", {plain(run.diagnosis, one_line=True)}" if run.diagnosis else ""
         message = f"{label}: {message}" if message else label
     return message + (" (LEAKED: do not trust this run)" if run.leaked else "")
 

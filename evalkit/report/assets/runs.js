@@ -107,7 +107,8 @@ function runTable(facts) {
 const WORDING = { passed: "SUCCESS: ", failed: "FAILURE: ", error: "ERROR: " };
 
 function observation(run) {  // the status says the verdict already
-  return run.message.startsWith(WORDING[run.outcome]) ? run.message.slice(WORDING[run.outcome].length) : run.message;
+  const text = run.message.startsWith(WORDING[run.outcome]) ? run.message.slice(WORDING[run.outcome].length) : run.message;
+  return run.diagnosis ? `${run.diagnosis}: ${text}` : text;
 }
 
 function brief(run) {
