@@ -61,8 +61,9 @@ def cell_name(number: int, overrides: str) -> str:
 def install(default_model: str) -> None:
     """Tell Hydra everything. Safe to call again: the last default model counts."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config, provider="evalkit")
-    store.store(name="default_model", node={"defaults": [{"model": default_model}]}, provider="evalkit")
+    again: dict[str, Any] = {} if IS_1_3 else {"replace": True}
+    store.store(name="schema", node=Config, provider="evalkit", **again)
+    store.store(name="default_model", node={"defaults": [{"model": default_model}]}, provider="evalkit", **again)
     register: Any = OmegaConf.register_new_resolver if IS_1_3 else OmegaConf.register_resolver
     register("evalkit.unique", lambda: secrets.token_hex(2), use_cache=True, replace=True)
     register("evalkit.task", task_name, replace=True)

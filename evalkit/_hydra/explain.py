@@ -37,7 +37,7 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"There is no {group} {name!r}{suggestion(name, error.options, group + '={}')}"
-    if missing := re.match(r"You must specify '(\w+)'", text):
+    if missing := re.match(r"(?:In '.+': )?You must specify '(\w+)'", text):
         typed = [arg.partition("=")[0] for arg in argv if re.match(r"\w+=", arg)]
         if misspelt := next((key for key in typed if key not in Config.__dataclass_fields__ and key != "hydra"), None):
             return _unknown_key(misspelt, argv)
