@@ -49,7 +49,7 @@ def finish(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 def killed(process: subprocess.Popen[bytes], server: MessagesServer, rng: random.Random) -> bool:
     """Kill a launch a few answers and milliseconds after it has begun to sample. False if it ended before."""
-    enough = server.counts.get("asked", 0) + rng.randint(0, 5)
+    enough = server.counts.get("asked", 0) + rng.randint(0, 2)
     while server.counts.get("asked", 0) <= enough:
         if process.poll() is not None:
             return False
@@ -63,7 +63,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--runs", type=int, default=150)
+    parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
