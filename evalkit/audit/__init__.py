@@ -45,6 +45,7 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
     parser.add_argument("--seeds", type=int, default=50, help="problems to try, those of runs 1 to N (default 50)")
     parser.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
+    parser.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
     parser.add_argument(
         "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
     )
@@ -103,7 +104,7 @@ def _version_base() -> dict[str, str]:
 def _audit(config: Config, name: str, options: argparse.Namespace) -> Audit:
     from evalkit.audit.run import audit
 
-    return asyncio.run(audit(config, name, seeds=options.seeds, thorough=options.thorough))
+    return asyncio.run(audit(config, name, seeds=options.seeds, thorough=options.thorough, quick=options.quick))
 
 
 def _write(audit: Audit, folder: Path) -> Path:

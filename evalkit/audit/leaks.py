@@ -108,7 +108,7 @@ async def check(exam: Exam, right: Mapping[int, Any]) -> Leaks:
     hidden = Hidden.of(problem.spec, right[problem.run])
     found, places = [], []
     for other in exam.problems[1:]:
-        if seen := Hidden.of(other.spec, right[other.run]).seen_in(other.spec.prompt):
+        if seen := Hidden.of(other.spec, right.get(other.run)).seen_in(other.spec.prompt):
             found.append(Finding("leak", "prompt", f"that of run {other.run} shows {seen!r}"))
     async for place, text in _texts(exam, problem):
         places.append(place)

@@ -53,7 +53,7 @@ def _scope(audit: Audit) -> Iterator[str]:
     if partly:
         yield f"{counted(partly, 'solution')} failed before a value was compared and met the first {FULL} problems only"
     if not kinds.get("mutants"):
-        yield "NOT CHECKED: mutants, because the task has no source to mutate (`reference_source`)"
+        yield "NOT CHECKED: mutants (left out by --quick, or the task has no `reference_source` to mutate)"
 
 
 def _problems(audit: Audit) -> str:

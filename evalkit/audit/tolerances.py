@@ -142,17 +142,16 @@ class _Axis:
         """The extreme critical value over all problems; most are settled by one call at the extreme so far."""
         right = judged.solution.right
         extreme, run = (self._low if right else math.inf), 0
-        seen = False
-        for attempt in judged.telling:
-            if attempt.measurement is None or attempt.measurement.fault:
-                continue
-            seen = True
+        telling = [attempt for attempt in judged.telling if not attempt.faulty]
+        for attempt in telling[:1]:
+            self._check_monotone(attempt, judged.solution.id)
+        for attempt in telling:
             if self._settled(right, extreme, attempt):
                 continue
-            value = self._critical(attempt, judged.solution.id)
+            value = self._critical(attempt)
             if value > extreme if right else value < extreme:
                 extreme, run = value, attempt.run
-        return Mark(judged.solution.id, right, extreme, run) if seen else None
+        return Mark(judged.solution.id, right, extreme, run) if telling else None
 
     def _settled(self, right: bool, extreme: float, attempt: Attempt) -> bool:
         """Whether an attempt cannot move the extreme, as far as one call of `judge` tells."""
@@ -164,23 +163,28 @@ class _Axis:
         assert attempt.measurement is not None
         return self._judge((max(value, self._low),), attempt.measurement).passed
 
-    def _critical(self, attempt: Attempt, solution: str) -> float:
-        """Exact; a verdict that is not monotone is a finding."""
+    def _critical(self, attempt: Attempt) -> float:
+        """Exact, by bisection over `judge`."""
+        return critical(lambda value: self._passes(value, attempt), self._hints(attempt), self._low, self._high)
+
+    def _hints(self, attempt: Attempt) -> list[float]:
+        """Values at which the verdict may change."""
         assert attempt.measurement is not None
-        hints = breakpoints([self._judge((float(self.configured),), attempt.measurement)])
-        found = critical(lambda value: self._passes(value, attempt), hints, self._low, self._high)
-        loosest = self._passes(self._high, attempt)
-        if any(self._passes(hint, attempt) != (hint >= found) for hint in hints if self._low <= hint <= self._high) or (
-            found < math.inf and not loosest
-        ):
+        found = breakpoints([self._judge((float(self.configured),), attempt.measurement)])
+        return [value for value in found if self._low <= value <= self._high]
+
+    def _check_monotone(self, attempt: Attempt, solution: str) -> None:
+        """A pass must stay one at every looser value; a verdict that does not is a finding."""
+        line = [self._low, *self._hints(attempt), float(self.configured), self._high]
+        verdicts = [self._passes(value, attempt) for value in sorted(line)]
+        if verdicts != sorted(verdicts):
             self.findings.append(
                 Finding(
                     "not-monotone",
                     self._judge.knobs[0],
-                    f"{solution} on the problem of run {attempt.run} passes at a tolerance and fails at a looser one",
+                    f"{solution} on the problem of run {attempt.run} passes at one value and fails at a looser one",
                 )
             )
-        return found
 
 
 def _warnings(row: Row) -> Iterator[str]:

@@ -103,7 +103,7 @@ def decide(results: Sequence[Result], oracle: Result, problems: Sequence[Problem
         far = tuple(
             attempt
             for attempt in result.attempts
-            if right or distance(attempt.numbers, right_numbers[attempt.run]) > accuracy[attempt.run]
+            if right or distance(attempt.numbers, right_numbers.get(attempt.run)) > accuracy[attempt.run]
         )
         # A cheat that has the right values, such as an answer learnt by heart, is still a cheat.
         excusable = result.solution.kind in EXCUSABLE

@@ -57,7 +57,7 @@ class Spec:
     def rules(self) -> Mapping[str, str]:
         """Every rule that the grader enforces → the words of the prompt that state it."""
         return {
-            "expression": f"Calculate {self.expression}",
+            "expression": f"Calculate {self.expression}, where",
             "exponentiation": "where ^ is exponentiation",
             "number": "submit the number",
             "exact": "The answer is exact",

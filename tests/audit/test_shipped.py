@@ -1,0 +1,49 @@
+"""The shipped tasks: what their audits find, and that a new finding fails."""
+
+from __future__ import annotations
+
+import pytest
+from evalkit_tasks.positional_attention import FOLDER
+
+from evalkit.audit.findings import known_findings
+from evalkit.audit.run import audit
+from tests.launching import config_for
+
+
+@pytest.mark.parametrize("config", ["positional_attention", "positional_attention_textbook"])
+async def test_the_published_task_has_exactly_its_known_findings(config, tmp_path):
+    found = await audit(config_for(f"task={config}", store=tmp_path), config)
+    assert {finding.name for finding in found.findings} == known_findings(FOLDER, config)
+    assert "false-accept wrong/no_scale" in found.known
+    assert (found.new, found.gone) == (set(), set())
+    assert found.verdict.false_rejects.wrong == 0
+
+
+async def test_arithmetic_is_clean(tmp_path):
+    found = await audit(config_for("task=arithmetic", store=tmp_path), "arithmetic")
+    assert found.findings == ()
+    (row,) = found.tolerances.rows
+    assert row.window == (0.0, 1.0000000000000002) or row.window[1] == pytest.approx(1)
+    assert found.verdict.false_accepts.of > 60
+
+
+async def test_the_strict_task_is_clean(tmp_path):
+    name = "positional_attention_strict"
+    found = await audit(config_for(f"task={name}", store=tmp_path), name, seeds=3)
+    assert found.findings == ()
+    assert all(row.safe for row in found.tolerances.rows)
+    assert len([one for one in found.verdict.wrong if one.solution.kind == "mutants"]) > 40
+    assert all(found.promises.rules.values())
+
+
+async def test_paged_attention_is_clean_and_its_window_is_wide(tmp_path):
+    found = await audit(config_for("task=paged_attention", store=tmp_path), "paged_attention", seeds=3, quick=True)
+    assert found.findings == ()
+    (row,) = found.tolerances.rows
+    low, high = row.window
+    assert low < 0.04 < 0.05 < 0.1 < high
+    assert all(found.promises.rules.values())
+    kinds = [one.solution.kind for one in (*found.verdict.right, *found.verdict.wrong)]
+    assert kinds.count("correct") >= 6
+    assert kinds.count("wrong") >= 15
+    assert kinds.count("cheats") >= 8

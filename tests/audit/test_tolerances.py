@@ -1,0 +1,67 @@
+"""The tolerance map on a task whose errors are known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from evalkit_tasks.arithmetic import Spec
+
+from evalkit.audit.evidence import Solution
+from evalkit.audit.exam import Attempt, Problem, Result
+from evalkit.audit.tolerances import knobs, survey, window_words
+from evalkit.audit.verdict import decide
+from evalkit.grading import Measurement
+from evalkit.registry import load_task
+
+NODE = {"name": "arithmetic", "expression": "10*10", "tolerances": {"answer": 0.5}}
+
+
+def surveyed(right, wrong, node=NODE):
+    """The only row, for right and wrong solutions with these errors."""
+    task, problem = load_task(node), Problem(1, Spec("10*10"))
+
+    def result(kind, error):
+        measurement = Measurement({"got": 100 + error, "expected": 100, "error": error})
+        attempt = Attempt(1, 100 + error, measurement, task.judge(measurement))
+        return Result(Solution(kind, f"off_by_{error}"), (attempt,))
+
+    oracle = result("correct", 0.0)
+    results = [oracle, *(result("correct", e) for e in right), *(result("wrong", e) for e in wrong)]
+    map_ = survey(task, node, decide(results, oracle, [problem], frozenset()), [problem])
+    return map_.rows[0], map_
+
+
+def test_every_number_that_only_judge_reads_is_mapped():
+    assert knobs(load_task(NODE), NODE) == ["task.tolerances.answer"]
+
+
+def test_the_window_lies_between_the_least_exact_right_and_the_nearest_wrong_solution():
+    row, map_ = surveyed([0.125, 0.25], [2.0, 8.0])
+    assert row.window == (math.nextafter(0.25, 1), math.nextafter(2.0, 3))
+    assert (row.floor.id, row.ceiling.id) == ("correct/off_by_0.25", "wrong/off_by_2.0")
+    assert row.safe
+    assert map_.warnings == ()
+    assert window_words(row) == "0.25 … 2"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "tolerance", "said"),
+    [
+        ([0.25], [0.125], 0.5, "has no safe value"),
+        ([0.25], [0.4], 0.5, "lies outside its safe window, 0.25 … 0.4"),
+        ([0.25], [0.4], 0.3, "has a narrow safe window, 0.25 … 0.4"),
+        ([2.0], [8.0], 0.5, "lies outside its safe window, 2 … 8"),
+    ],
+)
+def test_a_missing_missed_or_narrow_window_is_a_warning(right, wrong, tolerance, said):
+    row, map_ = surveyed(right, wrong, {**NODE, "tolerances": {"answer": tolerance}})
+    (warning,) = map_.warnings
+    assert said in warning
+    assert row.safe == ("narrow" in said)
+
+
+def test_a_wrong_solution_that_is_right_by_value_decides_nothing():
+    row, _ = surveyed([0.25], [0.0])
+    assert row.ceiling is None
+    assert window_words(row) == "from 0.25 on"
