@@ -13,7 +13,7 @@ from evalkit_tasks.positional_attention.reference import compute
 from evalkit.__main__ import main
 from evalkit.audit.diagnosis import Dictionary, warnings
 from evalkit.registry import load_task
-from evalkit.report import markdown
+from evalkit.report.markdown import markdown
 from evalkit.results import load
 from evalkit.sandbox import open_sandbox
 from evalkit.saved import write_config
