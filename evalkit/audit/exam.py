@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evalkit.audit import values
 from evalkit.audit.evidence import Solution, task_folder
@@ -22,6 +23,8 @@ from evalkit.rollout import Ending
 from evalkit.run import without_submission
 from evalkit.sandbox.api import Sandbox, Session
 from evalkit.task import Spec, Task
+
+T = TypeVar("T")
 
 FULL = 2
 """Problems on which a source is graded exactly as in a run, where the task can measure the values of many at once."""
@@ -193,17 +196,22 @@ class Exam:
         except Exception as error:
             return [Attempt(problems[0].run, answer, error=_where(error, task_folder(self.task)))]
 
-    async def sit_all(self, solutions: Sequence[Solution], workers: int) -> list[Result]:
-        """All solutions, several at a time, in their order."""
-        gate = asyncio.Semaphore(workers)
+    async def sit_all(self, solutions: Sequence[Solution]) -> list[Result]:
+        """All solutions, several at a time; results in their order."""
+        return await in_parallel([partial(self.sit, solution) for solution in solutions])
 
-        async def one(solution: Solution) -> Result:
-            async with gate:
-                return await self.sit(solution)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(solution)) for solution in solutions]
-        return [task.result() for task in tasks]
+async def in_parallel(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Do all jobs, as many at a time as there are cores, begun in their order; results in their order."""
+    gate = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+
+    async def one(job: Callable[[], Awaitable[T]]) -> T:
+        async with gate:
+            return await job()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(job)) for job in jobs]
+    return [task.result() for task in tasks]
 
 
 def _where(error: Exception, folder: Path) -> str:

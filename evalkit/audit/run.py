@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,7 +68,7 @@ async def audit(config: Config, name: str, *, seeds: int = SEEDS, thorough: bool
         exam = Exam(task, config, sandbox, asked, thorough=thorough)
         reference = await exam.sit(oracle())
         others = [*own, *_made(task, asked, reference, quick)]
-        results = [reference, *await exam.sit_all(others, workers=max(2, os.cpu_count() or 1))]
+        results = [reference, *await exam.sit_all(others)]
         decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
         graded = [judged.result for judged in (*decided.right, *decided.wrong)]
         map_ = tolerances.survey(task, config.task, decided, asked)

@@ -59,7 +59,7 @@ async def _scaled(exam: Exam, row: Row, verdict: Verdict, factor: float) -> Row:
     on_it = {mark.id for mark in row.marks}
     chosen = [one.solution for one in (*verdict.right, *verdict.wrong) if one.solution.id in on_it and _plays(one)]
     reference = await small.sit(_oracle(verdict))
-    results = [reference, *await small.sit_all(chosen, workers=2)]
+    results = [reference, *await small.sit_all(chosen)]
     rows = survey(exam.task, exam.config.task, decide(results, reference, asked, frozenset()), asked).rows
     return next(scaled for scaled in rows if scaled.knob == row.knob)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from evalkit.audit.exam import SLOW_S, Attempt, Exam, Result
+from evalkit.audit.exam import SLOW_S, Attempt, Exam, Result, in_parallel
 from evalkit.audit.findings import Finding
 from evalkit.audit.tolerances import ToleranceMap
 
@@ -38,8 +39,8 @@ async def check(exam: Exam, results: Sequence[Result], map_: ToleranceMap, *, qu
     found = [finding for result in chosen for finding in await _repeat(exam, result)]
     changing = {finding.subject for finding in found}
     again = [result for result in submitted if result.solution.kind in REORDERED and result.seconds < SLOW_S]
-    for result in reversed(again):
-        attempt = await exam.grade(problem, result.attempts[0].answer)
+    once_more = [partial(exam.grade, problem, result.attempts[0].answer) for result in reversed(again)]
+    for result, attempt in zip(reversed(again), await in_parallel(once_more), strict=True):
         if _verdict(attempt) != _verdict(result.attempts[0]) and result.solution.id not in changing:
             said = f"{_verdict(result.attempts[0])} at first, {_verdict(attempt)} after others had been graded"
             found.append(Finding("order-dependent", result.solution.id, said))
@@ -56,9 +57,8 @@ def _nearest(results: Sequence[Result], map_: ToleranceMap) -> list[Result]:
 
 async def _repeat(exam: Exam, result: Result) -> Iterator[Finding]:
     first = result.attempts[0]
-    verdicts = Counter({_verdict(first): 1})
-    for _ in range(GRADINGS - 1):
-        verdicts[_verdict(await exam.grade(exam.problems[0], first.answer))] += 1
+    once_more = [partial(exam.grade, exam.problems[0], first.answer)] * (GRADINGS - 1)
+    verdicts = Counter(map(_verdict, [first, *await in_parallel(once_more)]))
     if len(verdicts) == 1:
         return iter(())
     listed = ", ".join(f"{count} times {words}" for words, count in verdicts.most_common())

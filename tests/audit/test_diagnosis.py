@@ -13,7 +13,7 @@ from evalkit_tasks.positional_attention.reference import compute
 from evalkit.__main__ import main
 from evalkit.audit.diagnosis import Dictionary, warnings
 from evalkit.registry import load_task
-from evalkit.report.markdown import markdown
+from evalkit.report import write
 from evalkit.results import load
 from evalkit.sandbox import open_sandbox
 from evalkit.saved import write_config
@@ -79,7 +79,8 @@ async def test_a_launch_is_diagnosed_and_its_report_says_so(tmp_path, capsys):
     named = [run for run in cell.runs if run.diagnosis]
     assert named
     assert all(run.category == "wrong_value" for run in named)
-    assert "caret" in markdown(cell)
+    write(folder)
+    assert "caret" in (folder / "report.md").read_text()
 
 
 def test_one_dominant_reason_is_a_warning():
