@@ -277,7 +277,12 @@ def test_a_chosen_model_is_not_explained(here: Path, capsys: pytest.CaptureFixtu
 
 def test_ctrl_c_says_so_and_ends_with_130(here: Path) -> None:
     env = {name: value for name, value in os.environ.items() if name not in KEYS} | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "evalkit", "task=arithmetic", "runs.count=5000"]
+    # The shell of a background job has made it ignore SIGINT, and children inherit that.
+    heed = (
+        "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, sys.argv[1:])"
+    )
+    launch = [sys.executable, "-m", "evalkit", "task=arithmetic", "runs.count=5000"]
+    command = [sys.executable, "-c", heed, *launch]
     with subprocess.Popen(
         command, cwd=here, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1
     ) as process:
