@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evalkit.audit import values
-from evalkit.audit.evidence import Solution, task_folder
+from evalkit.audit.evidence import KINDS, Solution, task_folder
 from evalkit.audit.play import Played, play
 from evalkit.config import Config
 from evalkit.errors import SandboxError
@@ -27,7 +27,8 @@ from evalkit.task import Spec, Task
 T = TypeVar("T")
 
 FULL = 2
-"""Problems on which a source is graded exactly as in a run, where the task can measure the values of many at once."""
+"""Problems on which a shipped source is graded exactly as in a run, where the task can measure many at once; a made one
+on the first only."""
 SLOW_S = 3.0
 """A wrong solution that takes longer for a problem plays no other: it waits for a time limit."""
 EQUAL = 1e-9
@@ -121,6 +122,7 @@ class Exam:
     async def sit(self, solution: Solution) -> Result:
         """One solution on all problems."""
         began = time.monotonic()
+        full = FULL if solution.kind in KINDS else 1
         attempts: list[Attempt] = []
         waiting: list[tuple[Problem, Played]] = []
         replies: list[str] = []
@@ -129,7 +131,7 @@ class Exam:
             for problem in self.problems:
                 played = await self._play(solution, problem, session)
                 replies = replies or played.replies
-                if len(attempts) < FULL or not self._many:
+                if len(attempts) < full or not self._many:
                     attempts.append(await self._grade(problem, played))
                 elif any(attempt.faulty for attempt in attempts):
                     break

@@ -51,7 +51,7 @@ def _scope(audit: Audit) -> Iterator[str]:
     yield f"Problems: {_problems(audit)}; isolation {audit.isolation}"
     partly = sum(judged.result.partly for judged in (*verdict.right, *verdict.wrong))
     if partly:
-        yield f"{counted(partly, 'solution')} failed before a value was compared and met the first {FULL} problems only"
+        yield f"{counted(partly, 'solution')} failed before a value was compared and met {FULL} problems at most"
     if not kinds.get("mutants"):
         yield "NOT CHECKED: mutants (left out by --quick, or the task has no `reference_source` to mutate)"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from evalkit.audit.exam import Exam, Result
+from evalkit.audit.exam import Exam, Result, in_parallel
 from evalkit.audit.generic import function_in
 from evalkit.audit.values import distance, numbers
 from evalkit.audit.verdict import EXCUSABLE
@@ -22,11 +23,16 @@ async def same_functions(exam: Exam, results: Sequence[Result], reference: Resul
         return frozenset()
     problem = exam.problems[0]
     right = numbers(await compute(answer, problem.spec, exam.sandbox))
-    same = set()
-    for result in results:
-        doubtful = result.solution.kind in EXCUSABLE
-        if doubtful and any(attempt.passed for attempt in result.attempts):
-            found = numbers(await compute(result.attempts[0].answer, problem.spec, exam.sandbox))
-            if distance(found, right) <= problem.accuracy:
-                same.add(result.solution.id)
-    return frozenset(same)
+    doubtful = [
+        result
+        for result in results
+        if result.solution.kind in EXCUSABLE and any(attempt.passed for attempt in result.attempts)
+    ]
+    found = await in_parallel(
+        [partial(compute, result.attempts[0].answer, problem.spec, exam.sandbox) for result in doubtful]
+    )
+    return frozenset(
+        result.solution.id
+        for result, values in zip(doubtful, found, strict=True)
+        if distance(numbers(values), right) <= problem.accuracy
+    )

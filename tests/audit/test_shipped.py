@@ -47,3 +47,13 @@ async def test_paged_attention_is_clean_and_its_window_is_wide(tmp_path):
     assert kinds.count("correct") >= 6
     assert kinds.count("wrong") >= 15
     assert kinds.count("cheats") >= 8
+
+
+async def test_where_no_tolerance_is_safe_a_larger_scale_is_tried_and_recommended(tmp_path):
+    config = config_for("task=positional_attention", "task.stated_accuracy=0.02", store=tmp_path)
+    found = await audit(config, "positional_attention", seeds=1, quick=True)
+    said = [warning for warning in found.warnings if warning.startswith("task.tolerances.attention_weights")]
+    assert "has no safe value: correct/a_little_" in said[0]
+    assert "the softmax of head2_attention_weights is too flat to show the mistake" in said[1]
+    assert "times as large" in said[1]
+    assert "(tried)" in said[1]
