@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from evalkit.sandbox.family import Family
     from evalkit.sandbox.local import LocalSandbox
 
+ATTEMPTS = 5
+"""Children that are tried before a session gives up; a pool may hold several that died together."""
+
 
 class LocalSession:
     """What `LocalSandbox.session` gives. Requests that overlap wait for each other."""
@@ -95,20 +98,35 @@ class LocalSession:
             await self.close()
         await self._family.join()
         try:
-            child = await self._sandbox.take_child()
+            child = await self._fresh_child(files)
         except BaseException:
             self._family.leave()
             raise
         self._child = child
-        await self._begin(child, files)
         return child
 
-    async def _begin(self, child: Child, files: Mapping[str, bytes]) -> None:
+    async def _fresh_child(self, files: Mapping[str, bytes]) -> Child:
+        """A child with `files` in its workspace. The zygote and its pool may have died a moment ago, unnoticed yet."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                child = await self._sandbox.take_child()
+            except SandboxError:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.05 * attempt)
+                continue
+            answer = await self._begin(child, files)
+            if answer.kind == "ok":
+                return child
+            await self._sandbox.discard(child)
+            if answer.kind != "died" or attempt == ATTEMPTS:
+                raise SandboxError(f"a workspace could not be filled: {answer.error}")
+        raise AssertionError("every attempt returns or raises")
+
+    async def _begin(self, child: Child, files: Mapping[str, bytes]) -> Answer:
         listed = [[name, len(content)] for name, content in files.items()]
         header = {"op": "begin", "seed": self._seed, "files": listed}
-        answer = await child.request(header, b"".join(files.values()), timeout_s=30)
-        if answer.kind != "ok":
-            raise SandboxError(f"a workspace could not be filled: {answer.error}")
+        return await child.request(header, b"".join(files.values()), timeout_s=30)
 
     async def close(self) -> None:
         """End the child."""
