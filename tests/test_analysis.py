@@ -156,6 +156,14 @@ def test_tool_errors_that_a_model_recovers_from_are_no_warning():
     assert analyse(runs).warnings == ()
 
 
+def test_one_reason_for_nearly_all_failures_is_a_warning():
+    runs = [failed(n) for n in range(1, 10)] + [failed(10, "format_error")]
+    (said,) = analyse(runs).warnings
+    assert said.startswith("9 of 10 failed runs have one reason, Wrong values")
+    assert not analyse(runs[:9]).warnings  # too few to tell
+    assert not analyse([failed(n, ("wrong_values", "format_error")[n % 2]) for n in range(1, 21)]).warnings
+
+
 def test_a_leak_is_a_warning():
     run = passed(1)
     found = analyse([replace(run, rollout=replace(run.rollout, leaked=True)), passed(2)])

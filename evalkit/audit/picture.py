@@ -36,6 +36,7 @@ def as_png(map_: ToleranceMap, title: str) -> bytes:
         axes = figure.subplots(len(map_.rows), 1, squeeze=False)
         for (place,), row in zip(axes, map_.rows, strict=True):
             _draw(place, row)
+        axes[-1][0].set_xlabel("smallest value at which a solution passes")
         figure.suptitle(title, fontsize=11)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -61,7 +62,8 @@ def _draw(axes: Axes, row: Row) -> None:
     if row.promised is not None:
         axes.axvline(row.promised, color=GREY, lw=1, ls=":")
         axes.annotate("promised", (row.promised, -0.55), xytext=(3, 0), textcoords="offset points", fontsize=7)
-    axes.set_title(f"{row.knob}: safe {window_words(row)}", loc="left", fontsize=9)
+    always = f"; {len(row.always)} wrong ones pass at every value" if row.always else ""
+    axes.set_title(f"{row.knob}: safe {window_words(row)}{always}", loc="left", fontsize=9)
 
 
 def hash_of(text: str) -> int:
