@@ -207,24 +207,7 @@ class Engine:
                     tasks.create_task(self._run(group, run, gate))
         if purse.empty:
             self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
-        for member in members:
-            await self._name_mistakes(member)
         return members
-
-    async def _name_mistakes(self, member: CellResult) -> None:
-        """Put into the report which known mistake each failed run of a language model made; scripts' are known."""
-        wrong = [run for run in member.runs if run.grade and run.measurement and not run.grade.passed]
-        if member.source.model.simulated or not wrong:
-            return
-        from evalkit.audit.diagnosis import name_mistakes
-
-        folder = member.cell.folder
-        try:
-            if await name_mistakes(folder, member.cell.config, member.task, member.source.sandbox):
-                report.write(folder)
-        except Exception as error:  # the task author's evidence must not fail a launch whose results are written
-            log.exception("The mistakes of the failed runs could not be named")
-            self.view.note(f"The mistakes of the failed runs could not be named: {error}")
 
     async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
         """One more cell after the others have ended, as a launch of its own in a folder that exists; same purse."""

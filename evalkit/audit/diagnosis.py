@@ -190,24 +190,6 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-async def name_mistakes(folder: Path, config: Config, task: Task, sandbox: Sandbox) -> dict[int, Match]:
-    """Write `diagnosis.json` into the directory of a launch, if the task has known mistakes; run → mistake."""
-    from evalkit.results import load
-
-    if not solutions(task_folder(task)):
-        return {}
-    cell = load(folder).cells[0]
-    matches = await diagnose(cell, config, task, sandbox)
-    found = reasons(cell.runs, matches)
-    content = {
-        "runs": {str(run): {**asdict(match), "words": match.words} for run, match in matches.items()},
-        "reasons": dict(found.most_common()),
-        "warnings": list(warnings(found)),
-    }
-    write_atomically(folder / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    return matches
-
-
 def _diagnose_cell(cell: CellRecord) -> None:
     from evalkit.saved import read_config
 
@@ -215,23 +197,30 @@ def _diagnose_cell(cell: CellRecord) -> None:
     task = load_task(config.task)
     if not solutions(task_folder(task)):
         raise UserError(f"Task {config.task['name']} has no solutions/: add known mistakes to {task_folder(task)}")
-    matches = asyncio.run(_with_sandbox(cell.folder, config, task))
+    matches = asyncio.run(_with_sandbox(cell, config, task))
+    found = reasons(cell.runs, matches)
+    warned = list(warnings(found))
+    content = {
+        "runs": {str(run): {**asdict(match), "words": match.words} for run, match in matches.items()},
+        "reasons": dict(found.most_common()),
+        "warnings": warned,
+    }
+    write_atomically(cell.folder / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     for run in cell.runs:
         if run.number in matches:
             match = matches[run.number]
             said = f"Run {run.number}: {run.label}, {match.words}  {match.about}"
             sys.stdout.write(f"{plain(said, one_line=True)}\n")
-    found = reasons(cell.runs, matches)
     for reason, count in found.most_common():
         sys.stdout.write(f"{count:>5}  {plain(reason, one_line=True)}\n")
-    for warning in warnings(found):
+    for warning in warned:
         sys.stdout.write(f"Warning: {plain(warning, one_line=True)}\n")
     sys.stdout.write(f"{cell.folder / FILE}\n")
 
 
-async def _with_sandbox(folder: Path, config: Config, task: Task) -> dict[int, Match]:
+async def _with_sandbox(cell: CellRecord, config: Config, task: Task) -> dict[int, Match]:
     from evalkit.sandbox import open_sandbox
 
     async with open_sandbox(config.sandbox) as sandbox:
         await sandbox.ready()
-        return await name_mistakes(folder, config, task, sandbox)
+        return await diagnose(cell, config, task, sandbox)

@@ -18,7 +18,6 @@ from evalkit.results import load
 from evalkit.sandbox import open_sandbox
 from evalkit.saved import write_config
 from tests.launching import config_for, launch
-from tests.servers.fixtures import MessagesServer
 
 
 @pytest.fixture
@@ -89,17 +88,3 @@ def test_one_dominant_reason_is_a_warning():
     assert said.startswith("11 of 12 failures have one reason, wrong/no_mask")
     assert not list(warnings(Counter({"wrong/no_mask": 7, "wrong/no_scale": 5})))
     assert not list(warnings(Counter({"wrong/no_mask": 3})))
-
-
-async def test_a_launch_of_a_language_model_names_mistakes_by_itself(tmp_path):
-    server = MessagesServer("--task", "arithmetic")
-    try:
-        arguments = ["task=arithmetic", "model=local", f"model.base_url={server.url}", "runs.count=16"]
-        result = await launch(tmp_path / "run", *arguments, store=tmp_path / "store")
-    finally:
-        server.stop()
-    wrong = [run for run in result.runs if run.grade.category == "wrong_value"]
-    (cell,) = load(result.cell.folder).cells
-    assert wrong
-    assert {run.number for run in cell.runs if run.diagnosis} == {run.number for run in wrong}
-    assert "matches" in (result.cell.folder / "report.md").read_text()
