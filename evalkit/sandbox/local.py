@@ -36,6 +36,7 @@ class LocalSandbox:
         self._pool: list[Child] = []
         self._refills: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_live_bound())
+        self._closed = False
         self._starting = asyncio.create_task(self._start(), name="sandbox start")
 
     @property
@@ -102,6 +103,8 @@ class LocalSandbox:
             await asyncio.to_thread(self._homes.remove, child.home)
 
     async def _spawn(self) -> Child:
+        if self._closed:
+            raise SandboxError("the sandbox is closed")
         if not self._running().alive:  # nothing inside can end it; the machine can
             if self._starting.done():
                 self._running().close()
@@ -111,7 +114,7 @@ class LocalSandbox:
         return await zygote.spawn(self._homes.new(zygote.level))
 
     def _refill(self) -> None:
-        while len(self._pool) + len(self._refills) < self._config.pool:
+        while not self._closed and len(self._pool) + len(self._refills) < self._config.pool:
             task = asyncio.create_task(self._add_to_pool(), name="sandbox pool")
             self._refills.add(task)
             task.add_done_callback(self._refills.discard)
@@ -122,15 +125,18 @@ class LocalSandbox:
 
     async def close(self) -> None:
         """End every child and the zygote."""
+        self._closed = True
         tasks = [self._starting, *self._refills]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for child in self._pool:
-            child.close()
-        if self._zygote is not None:
-            self._zygote.close()
-        await asyncio.to_thread(self._homes.close)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # also when whoever closes is cancelled
+            for child in self._pool:
+                child.close()
+            if self._zygote is not None:
+                self._zygote.close()
+            await asyncio.to_thread(self._homes.close)
 
 
 def _live_bound() -> int:

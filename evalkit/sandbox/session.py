@@ -115,7 +115,11 @@ class LocalSession:
                     raise
                 await asyncio.sleep(0.05 * attempt)
                 continue
-            answer = await self._begin(child, files)
+            try:
+                answer = await self._begin(child, files)
+            except BaseException:
+                child.close()  # nobody else knows of it yet
+                raise
             if answer.kind == "ok":
                 return child
             await self._sandbox.discard(child)

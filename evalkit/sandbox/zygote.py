@@ -78,6 +78,8 @@ class Zygote:
 
     def complaint(self) -> str:
         """What the zygote, or the program that wraps it, wrote before it ended."""
+        if self._stderr.closed:  # somebody else found it dead first
+            return "the sandbox ended"
         written = os.fstat(self._stderr.fileno()).st_size
         last = os.pread(self._stderr.fileno(), 4000, max(0, written - 4000))  # leaves the offset to the writer
         lines = last.decode("utf-8", "replace").strip().splitlines()
@@ -91,12 +93,12 @@ class Zygote:
         read, write = os.pipe()
         mine.setblocking(False)
         try:
-            request = frames.pack({"do": "spawn", "child": number, "home": home})
-            await self._send_with_descriptors(request, [theirs.fileno(), write])
-        finally:
-            theirs.close()
-            os.close(write)
-        try:
+            try:
+                request = frames.pack({"do": "spawn", "child": number, "home": home})
+                await self._send_with_descriptors(request, [theirs.fileno(), write])
+            finally:
+                theirs.close()
+                os.close(write)
             handles = await self._first_word(mine, number)
         except BaseException:
             mine.close()

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import select
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from evalkit.sandbox import Call, Sandbox, Session, Tensor, canary, open_sandbox
 
 ATTACKS = Path(__file__).with_name("attacks")
 TIMEOUT_S, HANGING_S = 10.0, 0.3
+ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
 _PLANTED = re.compile(r"planted-[0-9a-f]{16}|evalkit-canary-[0-9a-f]+")
 
 
@@ -104,7 +106,9 @@ class Stage:
             server.listen()
         for door in (self.tcp, self.udp, self.abstract, self.unix):
             door.setblocking(False)
-        self.decoy = subprocess.Popen([sys.executable, "-c", "input()", plant()], stdin=subprocess.PIPE)
+        self.decoy = subprocess.Popen(
+            [sys.executable, "-c", ECHO, plant()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
         self.target: dict[str, Any] = {
             "level": level,
             "evaluator": os.getpid(),
@@ -142,13 +146,23 @@ class Stage:
                 yield f"somebody came in through {name}"
         with contextlib.suppress(BlockingIOError):
             yield f"somebody sent {self.udp.recv(100)!r}"
-        if self.decoy.poll() is not None:
+        if not self._decoy_answers():
             yield "the decoy is dead"
         now = self._tree()
         for path in sorted(now.keys() | self._before.keys()):
             if now.get(path) != self._before.get(path):
                 yield f"changed: {path}"
         self._before = now
+
+    def _decoy_answers(self) -> bool:
+        """Asked instead of polled: what was just killed may not have come to its end yet, but answers no more."""
+        assert self.decoy.stdin and self.decoy.stdout
+        try:
+            self.decoy.stdin.write(b"?\n")
+        except BrokenPipeError:
+            return False
+        heard, _, _ = select.select([self.decoy.stdout], [], [], 30)
+        return bool(heard) and self.decoy.stdout.read(2) == b"?\n"
 
     def close(self) -> None:
         self.decoy.kill()

@@ -59,10 +59,11 @@ class Stage:
     def report(self) -> dict[str, Any]:
         """What it printed, once it is done; `complaint` tells why there is nothing."""
         status = self.process.wait(timeout=400)
-        for file in (self.output, self.complaint):
-            file.seek(0)
-        report = {"complaint": self.complaint.read()}
-        return report if status else {**report, **json.loads(self.output.read())}
+        with self.output, self.complaint:
+            self.output.seek(0)
+            self.complaint.seek(0)
+            report = {"complaint": self.complaint.read()}
+            return report if status else {**report, **json.loads(self.output.read())}
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from evalkit.config import SandboxConfig
 from evalkit.doctor import main as doctor
 from evalkit.errors import UserError
-from evalkit.sandbox import canary, open_sandbox
+from evalkit.sandbox import Sandbox, canary, open_sandbox
 from evalkit.sandbox.family import Family
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.launch import LANDLOCK, LEVELS, NAMESPACES, WEAK, around, protected_paths
@@ -219,6 +220,39 @@ async def _gone(process: int) -> bool:
             return True
         await asyncio.sleep(0.02)
     return False
+
+
+async def test_cancelled_at_any_moment_it_leaves_nothing_open(level: str) -> None:
+    async def work() -> None:
+        config = SandboxConfig(level=level, allow_weak=True, pool=2)
+        async with open_sandbox(config, preload=()) as sandbox, asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(rollouts(sandbox))
+
+    async def rollouts(sandbox: Sandbox) -> None:
+        while True:
+            async with sandbox.session(files={"a": b"1"}) as session:
+                await session.run("6 * 7", timeout_s=10)
+
+    async def left_open(seconds: float) -> dict[str, str]:
+        with ThreadPoolExecutor() as threads:  # waited for: they may still be deleting
+            asyncio.get_running_loop().set_default_executor(threads)
+            task = asyncio.create_task(work())
+            await asyncio.sleep(seconds)
+            while not task.done():  # again and again, because closing can be interrupted too
+                task.cancel()
+                await asyncio.sleep(0)
+            assert task.cancelled()
+        return {number: target for number, target in descriptors().items() if number not in before}
+
+    before = descriptors()
+    assert [await left_open(moment / 25) for moment in range(12)] == [{}] * 12
+
+
+def descriptors() -> dict[str, str]:
+    """Number → target of everything that this process has open."""
+    found = list(Path("/proc/self/fd").iterdir())  # the one that listed them is closed by now
+    return {path.name: str(path.readlink()) for path in found if path.is_symlink()}
 
 
 async def test_processes_that_a_program_started_end_with_it() -> None:
