@@ -26,9 +26,12 @@ class Workbench:
         self._models: dict[str, Model] = {}
         self._sandboxes: dict[str, Sandbox] = {}
 
-    async def sandbox(self, config: Config, spec: Spec) -> Sandbox:
-        """One sandbox for everything that wants the same. It is starting when this returns, not ready."""
-        preload = preloads(spec)
+    async def sandbox(self, config: Config, spec: Spec, *, also: Sequence[str] = ()) -> Sandbox:
+        """One sandbox for everything that wants the same. It is starting when this returns, not ready.
+
+        `also`: modules to import once for all children, beside those of the task's tools.
+        """
+        preload = sorted({*_preloads(spec), *also})
         same = digest([vars(config.sandbox), preload])
         if same not in self._sandboxes:
             opening = open_sandbox(config.sandbox, preload=preload)
@@ -54,6 +57,6 @@ class Workbench:
         await self._stack.aclose()
 
 
-def preloads(spec: Spec) -> Sequence[str]:
+def _preloads(spec: Spec) -> set[str]:
     """Modules that the task's tools hand to programs: imported once, for all children."""
-    return sorted({name for tool in spec.tools for name in getattr(tool, "preload", ())})
+    return {name for tool in spec.tools for name in getattr(tool, "preload", ())}

@@ -26,14 +26,27 @@ __all__ = ["main"]
 def main(argv: Sequence[str]) -> int:
     """The verb."""
     options, overrides = _parse(argv)
-    statuses = []
-    for name, config in _configs(overrides):
-        began = time.monotonic()
-        audit = _audit(config, name, options)
-        folder = _write(audit, Path(options.out) / name)
-        _say(audit, folder, time.monotonic() - began)
-        statuses.append(_status(audit, known=options.known))
-    return max(statuses)
+    return asyncio.run(_audit_all(_configs(overrides), options))
+
+
+async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:
+    """One after the other, in as few sandboxes as they need."""
+    from evalkit.audit.run import audit
+    from evalkit.workbench import Workbench
+
+    status, bench = 0, Workbench()
+    try:
+        for name, config in configs:
+            began = time.monotonic()
+            found = await audit(
+                config, name, bench, seeds=options.seeds, thorough=options.thorough, quick=options.quick
+            )
+            folder = _write(found, Path(options.out) / name)
+            _say(found, folder, time.monotonic() - began)
+            status = max(status, _status(found, known=options.known))
+    finally:
+        await bench.close()
+    return status
 
 
 def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -99,12 +112,6 @@ def _version_base() -> dict[str, str]:
     from evalkit import _hydra
 
     return {"version_base": "1.3"} if _hydra.IS_1_3 else {}
-
-
-def _audit(config: Config, name: str, options: argparse.Namespace) -> Audit:
-    from evalkit.audit.run import audit
-
-    return asyncio.run(audit(config, name, seeds=options.seeds, thorough=options.thorough, quick=options.quick))
 
 
 def _write(audit: Audit, folder: Path) -> Path:

@@ -15,9 +15,8 @@ from evalkit.audit.scale import advice
 from evalkit.config import Config
 from evalkit.keys import run_seed
 from evalkit.registry import check_specs, load_task
-from evalkit.sandbox import open_sandbox
 from evalkit.task import Task
-from evalkit.workbench import preloads
+from evalkit.workbench import Workbench
 
 SEEDS = 50
 
@@ -54,28 +53,31 @@ class Audit:
         return set(self.known) - {finding.name for finding in self.findings}
 
 
-async def audit(config: Config, name: str, *, seeds: int = SEEDS, thorough: bool = False, quick: bool = False) -> Audit:
+async def audit(
+    config: Config, name: str, bench: Workbench, *, seeds: int = SEEDS, thorough: bool = False, quick: bool = False
+) -> Audit:
     """Audit the task of one config. `name`: what reports call it. `UserError` for a task that cannot be built.
 
+    `bench` keeps the sandbox open, for the next audit too.
     `thorough`: grade everything on every problem as a run would. `quick`: leave out mutants and generic answers.
     """
     task = load_task(config.task)
     check_specs(task, run_seed(config.runs.seed, 1))
     asked = problems(task, config, seeds)
     own = fitting(solutions(task_folder(task)), config.task)
-    async with open_sandbox(config.sandbox, preload=_preload(own, asked[0])) as sandbox:
-        await sandbox.ready()
-        exam = Exam(task, config, sandbox, asked, thorough=thorough)
-        reference = await exam.sit(oracle())
-        others = [*own, *_made(task, asked, reference, quick)]
-        results = [reference, *await exam.sit_all(others)]
-        decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
-        graded = [judged.result for judged in (*decided.right, *decided.wrong)]
-        map_ = tolerances.survey(task, config.task, decided, asked)
-        stable = await stability.check(exam, graded, map_, quick=quick)
-        said = await promises.check(exam, decided)
-        leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
-        hints = await advice(exam, map_, decided)
+    sandbox = await bench.sandbox(config, asked[0].spec, also=_used(own))
+    await sandbox.ready()
+    exam = Exam(task, config, sandbox, asked, thorough=thorough)
+    reference = await exam.sit(oracle())
+    others = [*own, *_made(task, asked, reference, quick)]
+    results = [reference, *await exam.sit_all(others)]
+    decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
+    graded = [judged.result for judged in (*decided.right, *decided.wrong)]
+    map_ = tolerances.survey(task, config.task, decided, asked)
+    stable = await stability.check(exam, graded, map_, quick=quick)
+    said = await promises.check(exam, decided)
+    leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
+    hints = await advice(exam, map_, decided)
     found = [
         *verdict.findings(decided, task),
         *stable.findings,
@@ -100,10 +102,9 @@ async def audit(config: Config, name: str, *, seeds: int = SEEDS, thorough: bool
     )
 
 
-def _preload(own: Sequence[Solution], problem: Problem) -> list[str]:
-    """What the task's tools preload, and what solutions import: one import for all children."""
-    used = [name for name in ("numpy", "torch") if any(f"import {name}" in solution.source for solution in own)]
-    return sorted({*preloads(problem.spec), *used})
+def _used(own: Sequence[Solution]) -> list[str]:
+    """What solutions import."""
+    return [name for name in ("numpy", "torch") if any(f"import {name}" in solution.source for solution in own)]
 
 
 def _made(task: Task, asked: Sequence[Problem], reference: Result, quick: bool) -> list[Solution]:
