@@ -129,6 +129,8 @@ async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = N
         results = await engine.run(cells)
         if len(results) > 1:
             await _map(engine, results)
+        elif not results[0].source.model.simulated:  # what a script got wrong is known
+            await _name_mistakes(engine, results[0])
         return results
     finally:
         view.end()
@@ -149,6 +151,19 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
     engine.view.result(f"Landscape: {folder / 'landscape.html'}")
     if (folder / "multirun.yaml").is_file():
         report.write(folder)
+
+
+async def _name_mistakes(engine: Engine, result: CellResult) -> None:
+    """Say in the report of a launch which known mistakes were made, if that is cheap."""
+    from evalkit.audit.diagnosis import after_launch
+
+    try:
+        said = await after_launch(result.cell.folder, result.cell.config, result.task, result.source.sandbox)
+    except Exception as error:  # the author's evidence must not fail a launch whose results are on disk
+        log.exception("The mistakes of the failed runs could not be named")
+        said = f"The mistakes of the failed runs could not be named: {error}"
+    if said:
+        engine.view.note(said)
 
 
 @dataclass

@@ -12,154 +12,91 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalkit.analysis import DOMINANT, ENOUGH_FAILURES
-from evalkit.audit.evidence import Solution, fitting, solutions, task_folder
-from evalkit.audit.generic import function_in
-from evalkit.audit.mutants import mutants
-from evalkit.audit.play import play
-from evalkit.audit.values import Numbers, distance, numbers
+from evalkit.audit.dictionary import Dictionary, Match
+from evalkit.audit.evidence import solutions, task_folder
 from evalkit.config import Config
 from evalkit.errors import UserError
-from evalkit.keys import code_digest, run_seed
+from evalkit.keys import run_seed
 from evalkit.registry import load_task
 from evalkit.run import Outcome
 from evalkit.sandbox.api import Sandbox
-from evalkit.store import digest, write_atomically
-from evalkit.task import Spec, Task
+from evalkit.store import write_atomically
+from evalkit.task import Task
 from evalkit.text import counted, plain
 
 if TYPE_CHECKING:
     from evalkit.results import CellRecord, RunRecord
 
 FILE = "diagnosis.json"
-NEAR = 0.01
-"""Values farther than this from every known mistake are a mistake of their own."""
-NEARER = 0.2
-"""A mistake is named only if the right answer is at least five times as far away."""
-MOST_NUMBERS = 1000
-"""Of a function's values that are kept; they are taken evenly from all of them."""
+FEW = 3
+"""Problems that are worked out at the end of a launch without being asked: every known mistake plays each of them."""
 
 
-@dataclass(frozen=True)
-class Match:
-    """The known mistake that a submission agrees with."""
-
-    mistake: str
-    """`wrong/mask_on_the_other_side`."""
-    distance: float
-    """Largest difference of any value."""
-    about: str = ""
-
-    @property
-    def words(self) -> str:
-        """matches `mask_on_the_other_side` to 1e-07"""
-        return f"matches `{self.mistake.partition('/')[2]}` to {max(self.distance, 1e-16):.0e}"
+class TooMany(Exception):
+    """More problems would have to be worked out than was allowed."""
 
 
-class Dictionary:
-    """The known mistakes of a task, and the values that each gives."""
+async def diagnose(
+    cell: CellRecord, config: Config, task: Task, sandbox: Sandbox, *, problems: int | None = None
+) -> dict[int, Match]:
+    """Run → the mistake that it made, for failed runs of a launch whose values are those of a known mistake.
 
-    def __init__(self, task: Task, config: Config, sandbox: Sandbox) -> None:
-        self.task, self.config, self.sandbox = task, config, sandbox
-        self._folder = Path(config.store).parent / "mistakes" / str(config.task["name"])
-        self._known: dict[str, dict[str, Numbers]] = {}
-        self._mistakes: list[Solution] | None = None
-
-    async def name(self, answer: Any, spec: Spec) -> Match | None:
-        """The mistake that gives these values; None where they are nobody's, or no values."""
-        found, asked = await self._values(answer, spec)
-        if found is None:
-            return None
-        known = await self.of(asked)
-        right = distance(found, known.get("right"))
-        by_distance = sorted(
-            (distance(found, values), not mistake.startswith("wrong/"), mistake)
-            for mistake, values in known.items()
-            if mistake != "right"
-        )
-        if not by_distance or by_distance[0][0] > min(NEAR, NEARER * right):
-            return None
-        nearest = by_distance[0][0]
-        apart, _, mistake = min(by_distance, key=lambda row: (row[0] > 2 * nearest + 1e-6, row[1], row[2]))
-        return Match(mistake, apart, self._about(mistake))
-
-    async def of(self, spec: Spec) -> Mapping[str, Numbers]:
-        """Mistake → its values on the problem, and those of the `right` answer; kept on disk."""
-        mistakes = self.mistakes(spec)
-        key = digest([spec.prompt, code_digest(self.task), [mistake.source for mistake in mistakes]])[:16]
-        if key not in self._known:
-            path = self._folder / f"{key}.json"
-            try:
-                self._known[key] = json.loads(path.read_text(encoding="utf-8"))
-            except (FileNotFoundError, ValueError):
-                self._known[key] = {id_: values async for id_, values in self._all(mistakes, spec)}
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, json.dumps(self._known[key]) + "\n")
-        return self._known[key]
-
-    def mistakes(self, spec: Spec) -> list[Solution]:
-        """Wrong solutions under these settings, and mutants of the reference."""
-        if self._mistakes is None:
-            own = fitting(solutions(task_folder(self.task)), self.config.task)
-            source_of = getattr(self.task, "reference_source", None)
-            source = source_of(spec) if source_of else _last_answer(self.task, spec)
-            self._mistakes = [solution for solution in own if solution.kind == "wrong"] + mutants(source)
-        return self._mistakes
-
-    async def _all(self, mistakes: Sequence[Solution], spec: Spec) -> Any:
-        timeout = self.config.limits.tool_timeout_s
-        agents = [("right", self.task.oracle(spec))] + [(m.id, m.play(self.task, spec)) for m in mistakes]
-        async with self.sandbox.session() as session:
-            for id_, agent in agents:
-                played = await play(agent, spec, session, tool_timeout_s=timeout)
-                values, _ = await self._values(played.answer, spec)
-                if values is not None:
-                    yield id_, values
-
-    async def _values(self, answer: Any, spec: Spec) -> tuple[Numbers | None, Spec]:
-        """The numbers in an answer, or what the function that it is computes; and the problem they belong to.
-
-        A function is compared on one problem for all runs: what it computes does not depend on the run.
-        """
-        compute = getattr(self.task, "values", None)
-        if compute is None or not function_in(answer):
-            return numbers(answer, flags=False), spec
-        fixed = self.task.spec(0)
-        return _thinned(numbers(await compute(answer, fixed, self.sandbox))), fixed
-
-    def _about(self, mistake: str) -> str:
-        return next((one.about for one in self._mistakes or () if one.id == mistake), "")
-
-
-def _last_answer(task: Task, spec: Spec) -> str:
-    """The source that the oracle submits; empty if it submits no source."""
-    calls = [call for turn in task.oracle(spec).turns for call in turn.calls if call["name"] == "submit_answer"]
-    answer = calls[-1]["input"].get("answer") if calls else None
-    return str(answer) if function_in(answer) else ""
-
-
-def _thinned(values: Numbers | None) -> Numbers | None:
-    if values is None or len(values) <= MOST_NUMBERS:
-        return values
-    step = len(values) // MOST_NUMBERS + 1
-    return {place: values[place] for place in list(values)[::step]}
-
-
-async def diagnose(cell: CellRecord, config: Config, task: Task, sandbox: Sandbox) -> dict[int, Match]:
-    """Run → the mistake that it made, for failed runs of a launch whose values are those of a known mistake."""
+    Raises `TooMany` if that takes more than `problems` different ones.
+    """
     dictionary, found = Dictionary(task, config, sandbox), {}
-    for run in cell.runs:
-        submission = run.rollout.submission if run.outcome is Outcome.FAILED else None
-        if submission is None or run.measurement is None or run.measurement.fault:
-            continue
-        match = await dictionary.name(submission.answer, task.spec(run_seed(config.runs.seed, run.number)))
+    wrong = [(run, task.spec(run_seed(config.runs.seed, run.number))) for run in cell.runs if _wrong_values(run)]
+    answers = {run.number: run.rollout.submission.answer for run, _ in wrong if run.rollout.submission}
+    if problems is not None and problems < len({dictionary.problem(answers[r.number], s).prompt for r, s in wrong}):
+        raise TooMany
+    for run, spec in wrong:
+        match = await dictionary.name(answers[run.number], spec)
         if match:
             found[run.number] = match
     return found
+
+
+def _wrong_values(run: RunRecord) -> bool:
+    """Whether it failed by its values, and not before anybody looked at them."""
+    return run.outcome is Outcome.FAILED and run.measurement is not None and not run.measurement.fault
+
+
+async def after_launch(folder: Path, config: Config, task: Task, sandbox: Sandbox) -> str:
+    """`name_mistakes` for a launch that has just ended, if that is cheap. What there is to say about it, or nothing."""
+    from evalkit import report
+    from evalkit.results import load
+
+    (cell,) = load(folder).cells
+    wrong = sum(map(_wrong_values, cell.runs))
+    if not wrong or not solutions(task_folder(task)):
+        return ""
+    try:
+        matches = await name_mistakes(cell, config, task, sandbox, problems=FEW)
+    except TooMany:
+        return f"Which known mistakes were made says: python -m evalkit diagnose {folder}"
+    report.write(folder)
+    known = Counter(match.mistake.partition("/")[2] for match in matches.values())
+    listed = ", ".join(f"{mistake} ({count})" for mistake, count in known.most_common())
+    return f"Known mistakes in {len(matches)} of {counted(wrong, 'wrong answer')}{': ' if known else '.'}{listed}"
+
+
+async def name_mistakes(
+    cell: CellRecord, config: Config, task: Task, sandbox: Sandbox, *, problems: int | None = None
+) -> dict[int, Match]:
+    """`diagnose`, with what was found written to `diagnosis.json` beside the results."""
+    matches = await diagnose(cell, config, task, sandbox, problems=problems)
+    found = reasons(cell.runs, matches)
+    content = {
+        "runs": {str(run): {**asdict(match), "words": match.words} for run, match in matches.items()},
+        "reasons": dict(found.most_common()),
+        "warnings": list(warnings(found)),
+    }
+    write_atomically(cell.folder / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return matches
 
 
 def reasons(runs: Sequence[RunRecord], matches: Mapping[int, Match]) -> Counter[str]:
@@ -198,22 +135,15 @@ def _diagnose_cell(cell: CellRecord) -> None:
     if not solutions(task_folder(task)):
         raise UserError(f"Task {config.task['name']} has no solutions/: add known mistakes to {task_folder(task)}")
     matches = asyncio.run(_with_sandbox(cell, config, task))
-    found = reasons(cell.runs, matches)
-    warned = list(warnings(found))
-    content = {
-        "runs": {str(run): {**asdict(match), "words": match.words} for run, match in matches.items()},
-        "reasons": dict(found.most_common()),
-        "warnings": warned,
-    }
-    write_atomically(cell.folder / FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     for run in cell.runs:
         if run.number in matches:
             match = matches[run.number]
             said = f"Run {run.number}: {run.label}, {match.words}  {match.about}"
             sys.stdout.write(f"{plain(said, one_line=True)}\n")
+    found = reasons(cell.runs, matches)
     for reason, count in found.most_common():
         sys.stdout.write(f"{count:>5}  {plain(reason, one_line=True)}\n")
-    for warning in warned:
+    for warning in warnings(found):
         sys.stdout.write(f"Warning: {plain(warning, one_line=True)}\n")
     sys.stdout.write(f"{cell.folder / FILE}\n")
 
@@ -223,4 +153,4 @@ async def _with_sandbox(cell: CellRecord, config: Config, task: Task) -> dict[in
 
     async with open_sandbox(config.sandbox) as sandbox:
         await sandbox.ready()
-        return await diagnose(cell, config, task, sandbox)
+        return await name_mistakes(cell, config, task, sandbox)

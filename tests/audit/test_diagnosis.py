@@ -11,13 +11,15 @@ from evalkit_tasks.positional_attention.mistakes import known_mistakes
 from evalkit_tasks.positional_attention.reference import compute
 
 from evalkit.__main__ import main
-from evalkit.audit.diagnosis import Dictionary, warnings
+from evalkit.audit.diagnosis import warnings
+from evalkit.audit.dictionary import Dictionary
 from evalkit.registry import load_task
 from evalkit.report import write
 from evalkit.results import load
 from evalkit.sandbox import open_sandbox
 from evalkit.saved import write_config
-from tests.launching import config_for, launch
+from tests.launching import Watcher, config_for, launch
+from tests.servers.fixtures import MessagesServer
 
 
 @pytest.fixture
@@ -88,3 +90,24 @@ def test_one_dominant_reason_is_a_warning():
     assert said.startswith("11 of 12 failures have one reason, wrong/no_mask")
     assert not list(warnings(Counter({"wrong/no_mask": 7, "wrong/no_scale": 5})))
     assert not list(warnings(Counter({"wrong/no_mask": 3})))
+
+
+@pytest.mark.parametrize(("data", "named"), [("published", True), ("seeded", False)])
+async def test_a_launch_of_a_language_model_names_mistakes_where_that_is_cheap(data, named, tmp_path):
+    played = ("positional_attention", f"task.data={data}", "runs.count=16")
+    server, view = MessagesServer("--task", *played), Watcher()
+    try:
+        model = ("model=local", "model.id=scripted", f"model.base_url={server.url}")
+        result = await launch(tmp_path / "run", f"task={played[0]}", *played[1:], *model, store=tmp_path, view=view)
+    finally:
+        server.stop()
+    (cell,) = load(result.cell.folder).cells
+    found = {run.number: run.diagnosis for run in cell.runs if run.diagnosis}
+    if named:
+        assert any("matches" in words for words in found.values())
+        page = (cell.folder / "report.md").read_text().replace("\\", "")
+        assert all(words in page for words in found.values())
+        assert f"Known mistakes in {len(found)} of" in view.notes[-1]
+    else:
+        assert not found
+        assert view.notes[-1] == f"Which known mistakes were made says: python -m evalkit diagnose {cell.folder}"
