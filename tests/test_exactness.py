@@ -7,13 +7,16 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from evalkit.engine import Cell, execute
 from evalkit.limits import Limits, clip
 from evalkit.rollout import Ending
+from evalkit.workbench import Workbench
 from tests.builders import rollout, turn
 from tests.launching import Watcher, config_for
 from tests.servers.fixtures import MessagesServer
@@ -21,17 +24,26 @@ from tests.servers.fixtures import MessagesServer
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bench() -> AsyncIterator[Workbench]:
+    """Sandboxes and clients that all launches share: only what is sampled differs."""
+    bench = Workbench()
+    yield bench
+    await bench.close()
+
+
 @pytest.mark.parametrize(
     ("task", "runs", "limits"),
     [
-        ("paged_attention", 6, [f"limits.max_tokens={n}" for n in (700, 1900, 2300, 2900, 4500)]),
+        ("paged_attention", 6, [f"limits.max_tokens={n}" for n in range(500, 4700, 350)]),
         ("positional_attention", 12, [f"limits.max_tokens={n}" for n in range(300, 1700, 175)]),
         ("positional_attention", 12, [f"limits.max_steps={n}" for n in (1, 2, 3, 5)]),
         ("positional_attention", 12, [f"limits.max_tokens={n} limits.max_steps=2" for n in (500, 900, 1300)]),
         ("positional_attention", 12, [f"limits.max_tokens_per_turn={n}" for n in (300, 600, 900, 1200)]),
     ],
 )
-async def test_clipped_cells_equal_cells_sampled_afresh(tmp_path, task, runs, limits):
+@pytest.mark.asyncio(loop_scope="module")
+async def test_clipped_cells_equal_cells_sampled_afresh(bench, tmp_path, task, runs, limits):
     """Bit for bit, for every limit of a grid: one sampling at the largest limits against one sampling a cell."""
 
     def cells(kind: str, store: str, reuse: str) -> list[Cell]:
@@ -50,10 +62,10 @@ async def test_clipped_cells_equal_cells_sampled_afresh(tmp_path, task, runs, li
             made.append(Cell(config_for(*overrides, store=tmp_path / store), folder, {"limits": limit}, index))
         return made
 
-    clipped = await execute(cells("clipped", "one-set", "dominating"), Watcher())
+    clipped = await execute(cells("clipped", "one-set", "dominating"), Watcher(), bench)
     assert len({result.source.known.name for result in clipped}) == 1
     for cell in cells("fresh", "own-sets", "exact"):
-        (fresh,) = await execute([cell], Watcher())
+        (fresh,) = await execute([cell], Watcher(), bench)
         assert fresh.source.known.limits == fresh.limits  # sampled under its own limits
         own, other = (tmp_path / kind / cell.folder.name / "runs.jsonl" for kind in ("fresh", "clipped"))
         assert own.read_bytes() == other.read_bytes(), cell.overrides

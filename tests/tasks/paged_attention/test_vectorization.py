@@ -91,7 +91,7 @@ async def test_the_work_of_right_solutions_does_not_depend_on_the_hidden_seed(sa
 
 
 async def test_the_clock_shows_a_loop_that_runs_below_what_is_counted(sandbox):
-    hidden_loop = with_line("sum(range(60_000_000 if query.shape[0] > 10 else 1))")
+    hidden_loop = with_line("sum(range(100_000_000 if query.shape[0] > 10 else 1))")
     got = await grade(make(time_limit_s=60.0), hidden_loop, sandbox)
     assert got.category == "not_vectorized", got.message
     assert got.message.startswith("Work grows with the batch: ")
