@@ -49,7 +49,7 @@ class Cell:
     """Unix time of an earlier launch that goes on here: with `reuse=never`, what was sampled since is its own."""
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio prints results of tasks when it restores signal handlers: seconds for a large sweep
 class CellResult:
     """A finished cell."""
 

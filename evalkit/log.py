@@ -38,20 +38,21 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
+        named = os.environ.items()
+        self._secrets = {name: value for name, value in named if _SECRET_NAME.search(name) and len(value) >= 8}
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         safe = logging.makeLogRecord(record.__dict__)
-        safe.msg, safe.args = plain(redact(record.getMessage()), one_line=True, limit=LINE_LIMIT), None
-        return plain(redact(super().format(safe)))
+        safe.msg, safe.args = plain(self._redacted(record.getMessage()), one_line=True, limit=LINE_LIMIT), None
+        line = super().format(safe)
+        return plain(self._redacted(line)) if "\n" in line else line
 
-
-def redact(text: str) -> str:
-    """`text` without API keys: what looks like one, and whatever the environment holds under a name of one."""
-    for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and len(value) >= 8:
+    def _redacted(self, text: str) -> str:
+        """Without API keys: what looks like one, and whatever the environment holds under a name of one."""
+        for name, value in self._secrets.items():
             text = text.replace(value, f"<{name}>")
-    return _SECRET.sub("<secret>", text)
+        return _SECRET.sub("<secret>", text)
 
 
 _SECRET_NAME = re.compile(r"(API_?KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
