@@ -30,6 +30,12 @@ _METHODS = {
     "oracle": "def oracle(self, spec: Spec) -> ScriptedAgent",
     "agents": "def agents(self, spec: Spec) -> Sequence[ScriptedAgent]",
 }
+_ABSENT = object()
+_SPEC_PARTS = {
+    "prompt": (str, "the text that the model is asked"),
+    "answer_schema": (Mapping, 'the JSON Schema of an answer, such as {"type": "number"}'),
+    "tools": (Sequence, "such as (PythonExpression(), SubmitAnswer(self.answer_schema))"),
+}
 
 
 def load_task(node: Mapping[str, Any]) -> Task:
@@ -86,8 +92,10 @@ def check_specs(task: Task, seed: int) -> None:
 
 
 def _check_spec(task: Task, spec: Spec) -> None:
-    for part, kind in (("prompt", str), ("answer_schema", Mapping), ("tools", Sequence)):
-        _returned(task, "spec", part, getattr(spec, part, None), kind)
+    for part, (kind, want) in _SPEC_PARTS.items():
+        if inspect.getattr_static(spec, part, _ABSENT) is _ABSENT:  # a property that fails is there
+            raise UserError(f"{_quote(type(spec))} lacks {part}: add a property or attribute, {want}")
+        _returned(task, "spec", part, getattr(spec, part), kind)
     for tool in spec.tools:
         if not all(hasattr(tool, part) for part in ("name", "description", "input_schema", "__call__")):
             raise UserError(

@@ -147,6 +147,8 @@ FAULTS = [
     (("class Task:", "class Task"), ["cannot be imported", "SyntaxError", "__init__.py:"]),
     (("self.config = config", "self.config = config.nothing"), ["cannot be built", '"self.config = config.nothing"']),
     (('prompt = "Say 1."', "prompt = None"), ['"def spec(self, seed):"', "prompt as NoneType", "str"]),
+    (('    answer_schema = {"type": "number"}\n', ""), ["lacks answer_schema", '"class Spec:"', "JSON Schema"]),
+    (('prompt = "Say 1."', "prompt = property(lambda self: self.nothing)"), ["fails: AttributeError", "nothing"]),
     (("tools = (SubmitAnswer(", "tools = (str("), ['"def spec(self, seed):"']),
     (('tools = (SubmitAnswer({"type": "number"}),)', "tools = ()"), ["no submit_answer", '"def spec(self, seed):"']),
     (('tools = (SubmitAnswer({"type": "number"}),)', "tools = (1,)"), ["a tool without", "int"]),
