@@ -122,13 +122,16 @@ def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = Non
 
 
 async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = None) -> list[CellResult]:
-    """The same on a running event loop, with the results. A `bench` that is given stays open."""
+    """The same on a running event loop, with the results; that of a cell that confirms a sweep comes last.
+
+    A `bench` that is given stays open.
+    """
     own = bench or Workbench()
     try:
         engine = Engine(view, own)
         results = await engine.run(cells)
         if len(results) > 1:
-            await _map(engine, results)
+            results += await _map(engine, results)
         elif not results[0].source.model.simulated:  # what a script got wrong is known
             await _name_mistakes(engine, results[0])
         return results
@@ -138,19 +141,21 @@ async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = N
             await own.close()
 
 
-async def _map(engine: Engine, results: Sequence[CellResult]) -> None:
+async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult]:
     """Write the landscape of a sweep, and sample its recommended cell afresh where that was asked for."""
     from evalkit.landscape import confirm, write_landscape
 
+    confirming: list[CellResult] = []
     folder = results[0].cell.folder.parent
     landscape = write_landscape(folder, results)
     for line in landscape.lines:
         engine.view.result(line)
     if any(result.cell.config.confirm for result in results):
-        await confirm(engine, folder, landscape)
+        confirming = await confirm(engine, folder, landscape)
     engine.view.result(f"Landscape: {folder / 'landscape.html'}")
     if (folder / "multirun.yaml").is_file():
         report.write(folder)
+    return confirming
 
 
 async def _name_mistakes(engine: Engine, result: CellResult) -> None:

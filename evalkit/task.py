@@ -34,7 +34,7 @@ class Spec(Protocol):
         ...
 
     # Optional: `system: str` (system prompt, default "") and `files: Mapping[str, bytes]` (put into the
-    # workspace before the rollout starts).
+    # workspace before the rollout starts). What `audit` reads beside them (`rules`, `hidden`, …): docs/audit.md.
 
 
 class Task(Protocol):
@@ -75,3 +75,5 @@ class Task(Protocol):
     def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
         """The simulated agents of this task, for `model=simulated`."""
         ...
+
+    # Optional, for `audit` and `diagnose`: `solution`, `reference_source`, `values`, `measure_many`: docs/audit.md.

@@ -17,7 +17,7 @@ from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
 
 if TYPE_CHECKING:
-    from evalkit.engine import Engine
+    from evalkit.engine import CellResult, Engine
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,17 @@ class Prediction:
     runs: int
 
 
-async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> Landscape:
-    """Sample, compare, report: to the console, into the landscape's files, and as a launch beside the sweep."""
+async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[CellResult]:
+    """Sample, compare, report: to the console, into the landscape's files, and as a launch beside the sweep.
+
+    Returns that launch, or nothing if there is no setting to confirm.
+    """
     chosen = next((result for result in landscape.panels if result.best and result.panel.top), None)
     if chosen is None:
         reason = "no setting to confirm: " + _why_not(landscape)
         engine.view.result(f"confirm=true: {reason}.")
-        return _keep(folder, landscape, {"done": False, "reason": reason})
+        _keep(folder, landscape, {"done": False, "reason": reason})
+        return []
     predicted = predict(chosen)
     config = fresh_config(chosen, predicted)
     target = folder.with_name(folder.name + "-confirmation")
@@ -45,6 +49,11 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> Landsca
     fresh = await engine.sample_apart(config, target, overrides)
     assert fresh.summary is not None
     passed, runs = fresh.summary.passed, fresh.summary.rate.runs
+    if not runs:
+        reason = f"nothing to compare with: all runs in {target} ended by errors"
+        engine.view.result(f"confirm=true: {reason}.")
+        _keep(folder, landscape, {"done": False, "reason": reason})
+        return [fresh]
     comparison = compare(predicted.passed, predicted.runs, passed, runs, landscape.confidence)
     sentence = describe(predicted, passed, runs, comparison, landscape.confidence)
     engine.view.result(sentence)
@@ -61,7 +70,8 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> Landsca
         "agrees": not comparison.differs(landscape.confidence),
         "sentence": sentence,
     }
-    return _keep(folder, landscape, facts)
+    _keep(folder, landscape, facts)
+    return [fresh]
 
 
 def predict(chosen: PanelResult) -> Prediction:
@@ -113,7 +123,5 @@ def _why_not(landscape: Landscape) -> str:
     return "no knob leads into the band"
 
 
-def _keep(folder: Path, landscape: Landscape, facts: dict[str, Any]) -> Landscape:
-    confirmed = replace(landscape, confirmation=facts)
-    write(folder, confirmed)
-    return confirmed
+def _keep(folder: Path, landscape: Landscape, facts: dict[str, Any]) -> None:
+    write(folder, replace(landscape, confirmation=facts))

@@ -10,6 +10,7 @@ from evalkit.landscape.files import schema
 from evalkit.results import load
 from evalkit.stats.comparisons import compare
 from tests.launching import Watcher
+from tests.servers.fixtures import MessagesServer
 
 FIXED = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=10", "confirm=true")
 
@@ -39,6 +40,21 @@ async def test_without_a_setting_in_the_band_there_is_nothing_to_confirm(sweep, 
     assert facts["confirmation"] == {"done": False, "reason": "no setting to confirm: no knob leads into the band"}
     assert not (tmp_path / "sweep-confirmation").exists()
     assert ("result", "confirm=true: no setting to confirm: no knob leads into the band.") in view.events
+
+
+async def test_a_confirmation_that_only_met_errors_is_said_to_be_none_and_counts(sweep, tmp_path):
+    server, knobs = MessagesServer("--task", "arithmetic"), {"limits.max_tokens": ["120", "150", "400"]}
+    fixed = ["task=arithmetic", "model=local", f"model.base_url={server.url}", "model.max_retries=0", "runs.count=12"]
+    try:
+        sampled = await sweep(fixed, knobs, name="sampled")
+        server.set_up(plan=[{"kind": "status", "status": 500}] * 100)  # for what the next sweep does not reuse
+        results = await sweep([*fixed, "confirm=true"], knobs)
+    finally:
+        server.stop()
+    assert [result.summary.passed for result in results[:3]] == [result.summary.passed for result in sampled]
+    assert [result.done for result in results] == [True, True, True, False]
+    confirmed = json.loads((tmp_path / "sweep" / "landscape.json").read_text())["confirmation"]
+    assert confirmed["reason"].startswith("nothing to compare with: all runs in ")
 
 
 @pytest.mark.parametrize(
