@@ -106,7 +106,8 @@ def test_no_file_of_the_project_names_a_host_to_install_from() -> None:
 def test_ci_installs_and_tests_as_readme_says() -> None:
     readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
     assert "-c constraints.txt -e '.[dev]'" in readme and "-c constraints.txt -e '.[dev]'" in ci
-    assert ".venv/bin/python -m pytest\n" in readme and "python -m pytest\n" in ci
+    command = "python -m pytest -n 2 --dist loadfile\n"
+    assert f".venv/bin/{command}" in readme and f"\n{command}" in ci
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
