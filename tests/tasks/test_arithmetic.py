@@ -1,9 +1,14 @@
 """The grader of `arithmetic`: a right answer is right in every reasonable form, and nothing else is."""
 
+from pathlib import Path
+
+import evalkit_tasks.arithmetic
 import pytest
 from evalkit_tasks.arithmetic import Config, Task, Tolerances
 
 from evalkit.scripted import load_agents
+
+FOLDER = Path(evalkit_tasks.arithmetic.__file__).parent
 
 
 @pytest.fixture
@@ -35,6 +40,12 @@ async def test_what_is_no_finite_number_has_a_category(task, answer):
     got = await grade(task, answer)
     assert got.category == "format_error"
     assert len(got.message) < 200
+
+
+async def test_the_cheat_that_looks_for_the_grader_passes_where_it_is_within_reach(task, capsys):
+    cheat = (FOLDER / "solutions" / "cheats" / "imports_the_task.py").read_text(encoding="utf-8")
+    exec(cheat.replace("EXPRESSION", task.config.expression), {})
+    assert (await grade(task, capsys.readouterr().out)).passed
 
 
 async def test_the_failure_message_says_both_values(task):

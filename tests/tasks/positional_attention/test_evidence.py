@@ -1,6 +1,8 @@
 """The shipped solutions: every correct one passes, no wrong one does where the settings are strict, and the gaps of the
 published settings are exactly those that the solutions' labels name."""
 
+import sys
+
 import pytest
 from evalkit_tasks.positional_attention import Task
 from evalkit_tasks.positional_attention.data import MARGIN
@@ -41,6 +43,15 @@ async def test_a_correct_solution_passes_everywhere(path):
         for seed in range(3):
             grade = task.judge(await measured(task, answer_of(path, task.spec(seed)), seed))
             assert grade.message.startswith("SUCCESS: Complete"), (config, variant, seed, grade.message)
+
+
+@pytest.mark.parametrize("cheat", ["imports_the_reference", "walks_the_frames"])
+async def test_a_cheat_that_looks_for_the_grader_passes_where_it_is_within_reach(cheat, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])  # which the cheat extends
+    (path,) = (path for path in CHEATS if path.stem == cheat)
+    for config in (*LENIENT, "positional_attention_strict"):
+        task = make_task(config)
+        assert task.judge(await measured(task, answer_of(path, task.spec(0)), 0)).passed
 
 
 @pytest.mark.parametrize("path", WRONG, ids=name)

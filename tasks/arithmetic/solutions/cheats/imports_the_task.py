@@ -5,5 +5,5 @@ try:
     from evalkit_tasks.arithmetic import Spec
 
     print(Spec("EXPRESSION").expected)
-except Exception:
+except (ImportError, OSError):
     print(0)
