@@ -108,15 +108,23 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
             return replace(rollout, turns=tuple(kept), ending=Ending.TOKEN_LIMIT, detail="")
         kept.append(turn)
         tokens += turn.output_tokens
-    if rollout.ending in _DURING_A_CALL and rollout.asks_for_more:
+    if rollout.ending in _BEFORE_AN_ANSWER and rollout.asks_for_more:
         allowed = next_call(limits, tokens, rollout.steps, ceiling=1)
-        if isinstance(allowed, Ending):  # the call in which it ended would not have been bought
+        if isinstance(allowed, Ending):  # the call that it ended in, or before, is not allowed by these limits
             return replace(rollout, ending=allowed, detail="")
     return rollout
 
 
-_DURING_A_CALL = (Ending.ERROR, Ending.CONTEXT_LIMIT, Ending.TIME_LIMIT)
-"""Endings that can come from a call that left no turn."""
+_BEFORE_AN_ANSWER = (
+    Ending.ERROR,
+    Ending.CONTEXT_LIMIT,
+    Ending.TIME_LIMIT,
+    Ending.STEP_LIMIT,
+    Ending.TOKEN_LIMIT,
+)
+"""Endings of a conversation that would have gone on: its next call left no turn, or was not allowed.
+
+Which of two limits ended it depends on both, so smaller limits decide anew."""
 
 
 def from_config(node: LimitsConfig) -> Limits:

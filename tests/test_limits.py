@@ -93,6 +93,12 @@ def test_clipping_twice_is_clipping_once(whole, first, second):
     assert (again.ending, again.output_tokens, again.submission) == (once.ending, once.output_tokens, once.submission)
 
 
+def test_of_two_limits_that_end_a_rollout_together_the_same_one_is_named_as_when_sampled_afresh():
+    stopped = rollout(turn(100), ending=Ending.STEP_LIMIT)
+    assert clip(stopped, Limits(max_steps=1, max_tokens=100)).ending is Ending.TOKEN_LIMIT
+    assert clip(stopped, Limits(max_steps=1, max_tokens=101)).ending is Ending.STEP_LIMIT
+
+
 @given(some_limits, some_limits)
 def test_joined_limits_dominate_each(one, other):
     joined = join([one, other])
