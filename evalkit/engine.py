@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -16,7 +18,7 @@ from evalkit import report
 from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
 from evalkit.errors import SandboxError
-from evalkit.keys import code_digest, measurement_key, rollout_key, spec_of
+from evalkit.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
 from evalkit.model.api import Model
@@ -64,6 +66,10 @@ class CellResult:
     """Decides when there are enough runs; None if their number is fixed."""
     asked: int = 0
     """How many runs it takes; fewer than planned once enough runs have decided."""
+    measuring: str = ""
+    """Key of its measurements."""
+    grader: str = ""
+    """Digest of what grades it."""
 
     @property
     def done(self) -> bool:
@@ -194,7 +200,7 @@ class _Group:
 
     def measured(self, member: CellResult) -> Measurements:
         """The measurements that the cell's grader made of this set; shared by cells that only judge differently."""
-        key = measurement_key(member.cell.config, member.task)
+        key = member.measuring
         if key not in self.measurements:
             self.measurements[key] = Measurements(self.source.known.folder / "measurements" / key)
         return self.measurements[key]
@@ -206,10 +212,11 @@ class Engine:
     def __init__(self, view: View, bench: Workbench) -> None:
         self.view, self.bench = view, bench
         self._purse = Purse(None)
+        self._files = TaskFiles()
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
-        purse = self._purse
+        purse, self._files = self._purse, TaskFiles()
         purse.limit_usd = min(
             (c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None
         )
@@ -266,6 +273,8 @@ class Engine:
                 open_runs=planned(cell.config.runs),
                 watched=watch(cell.config),
                 asked=planned(cell.config.runs),
+                measuring=measurement_key(cell.config, own_task, self._files),
+                grader=grader_digest(cell.config, own_task, self._files),
             )
             for cell, own_task, _ in cells
         ]
@@ -353,9 +362,32 @@ class Engine:
         )
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
-        write_cell(member.cell.folder, member.runs, member.summary, manifest(member))
+        self._check_grader(member)
+        write_cell(member.cell.folder, member.runs, member.summary, manifest(member, self._files))
         report.write(member.cell.folder)
         self.view.cell_done(member.cell.index, member.summary)
+
+    def _check_grader(self, member: CellResult) -> None:
+        """Say so if what grades was edited meanwhile: no digest stands for verdicts of two graders."""
+        if time.monotonic() - self._files.taken > FRESH_S:
+            self._files = TaskFiles()
+        now = grader_digest(member.cell.config, member.task, self._files)
+        if now == member.grader:
+            return
+        member.grader = digest([member.grader, now])
+        folder = member.source.known.folder / "measurements" / member.measuring
+        shutil.rmtree(folder, ignore_errors=True)  # nobody knows which of them the old grader made
+        sentence = (
+            f"The files of task {member.cell.config.task['name']} were changed while it was graded: its verdicts may "
+            f"mix two graders, so judge again with `python -m evalkit regrade {member.cell.folder}`"
+        )
+        self.view.note(f"{sentence}.")
+        with logs.cell_log(member.cell.folder):
+            log.warning(sentence)
+
+
+FRESH_S = 0.2
+"""For so long files of tasks are not looked at again when a cell is finished."""
 
 
 def clippable(model: Model) -> bool:
@@ -363,7 +395,7 @@ def clippable(model: Model) -> bool:
     return model.floor <= 1
 
 
-def manifest(member: CellResult) -> dict[str, Any]:
+def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
     """What the numbers of a cell rest on."""
     config, source = member.cell.config, member.source
     spec = source.spec(1)
@@ -371,12 +403,12 @@ def manifest(member: CellResult) -> dict[str, Any]:
         "task": config.task["name"],
         "title": member.task.title,
         "model": {"id": source.model.id, "kind": config.model.kind, "simulated": source.model.simulated},
-        "versions": versions(),
+        "versions": {**versions(), **grader_versions(config, member.task, files)},
         "commit": git_commit(Path.cwd()),
         "digests": {
             "prompt": digest(spec.prompt)[:16],
             "tools": digest([dict(tool.input_schema) for tool in spec.tools])[:16],
-            "grader": code_digest(member.task)[:16],
+            "grader": member.grader[:16],
         },
         "rollouts": {"set": source.known.name, "limits": asdict(source.limits)},
         "isolation": source.sandbox.level,

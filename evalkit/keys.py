@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from evalkit import grading
 from evalkit.config import Config
 from evalkit.model.api import Model
 from evalkit.output import versions
+from evalkit.plugins import NAMESPACE
+from evalkit.sources import Sources, module_sources, package_version, sources
 from evalkit.store import Key, digest
 from evalkit.task import Spec, Task
 from evalkit.tool import Tool, definition
+from evalkit.trees import file_digest
 
 
 def run_seed(seed: int, run: int) -> int:
@@ -56,22 +60,60 @@ def rollout_key(config: Config, task: Task, model: Model) -> Key:
     )
 
 
-def measurement_key(config: Config, task: Task) -> str:
-    """Digest of what a measurement can depend on besides the answer: the grader's code and the knobs it can see."""
-    seen = {name: value for name, value in config.task.items() if name not in task.judged_by}
-    return digest({"task": seen, "code": code_digest(task), "seed": config.runs.seed})[:12]
+def measurement_key(config: Config, task: Task, files: TaskFiles | None = None) -> str:
+    """Digest of what a measurement can depend on besides the answer: the grader, and the knobs it can see."""
+    parts = {
+        "task": _seen(config, task),
+        "code": grader_digest(config, task, files),
+        "versions": grader_versions(config, task, files),
+        "seed": config.runs.seed,
+    }
+    return digest(parts)[:12]
 
 
-@cache
-def _source_digest(folder: Path) -> str:
-    sources = sorted(path for path in folder.rglob("*.py") if "solutions" not in path.relative_to(folder).parts)
-    text = "".join(f"{path.relative_to(folder)}\n{path.read_text(encoding='utf-8')}\n" for path in sources)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _seen(config: Config, task: Task) -> dict[str, Any]:
+    return {name: value for name, value in config.task.items() if name not in task.judged_by}
 
 
-def code_digest(task: Task) -> str:
-    """Digest of all Python files in the task's folder, its solutions apart."""
-    return _source_digest(Path(inspect.getfile(type(task))).parent)
+class TaskFiles:
+    """The files of tasks as they were at one moment: what was looked at once is not looked at again."""
+
+    def __init__(self) -> None:
+        self.taken = time.monotonic()
+        """When it was begun: seconds on the clock that never goes back."""
+        self._known: dict[str, Sources] = {}
+
+    def of(self, config: Config, task: Task) -> Sources:
+        """What the task's grader consists of."""
+        knobs = _seen(config, task)
+        same = digest([config.task["name"], type(task).__qualname__, knobs])
+        if same not in self._known:
+            self._known[same] = _sources(config, task, knobs)
+        return self._known[same]
+
+
+def _sources(config: Config, task: Task, knobs: Mapping[str, Any]) -> Sources:
+    plugin = sys.modules.get(f"{NAMESPACE}.{config.task['name']}")
+    if plugin is not None and (places := list(plugin.__path__)):
+        return sources(Path(places[0]), knobs)
+    file = getattr(sys.modules.get(type(task).__module__), "__file__", None)
+    return module_sources(Path(file)) if file else Sources()
+
+
+def grader_digest(config: Config, task: Task, files: TaskFiles | None = None) -> str:
+    """SHA-256 of everything that grades: the task's code and data, and evalkit's own help with it.
+
+    docs/decisions/2026-11-27-what-identity-covers.md says what that is. `files`: not to look at files again.
+    """
+    found = (files or TaskFiles()).of(config, task)
+    return digest({"files": found.files, "evalkit": file_digest(Path(inspect.getfile(grading)))})
+
+
+def grader_versions(config: Config, task: Task, files: TaskFiles | None = None) -> dict[str, str]:
+    """Versions of what grades besides that: evalkit, Python, and the installed packages that the task imports."""
+    found = (files or TaskFiles()).of(config, task)
+    own = {name: versions()[name] for name in ("evalkit", "python", "numpy", "torch")}
+    return own | {name: package_version(name) for name in sorted(found.packages) if name not in own}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from evalkit.analysis import summarize
 from evalkit.config import Config
 from evalkit.errors import SandboxError, UserError
 from evalkit.grading import Measurement
-from evalkit.keys import code_digest, run_seed
+from evalkit.keys import TaskFiles, grader_digest, grader_versions, run_seed
 from evalkit.landscape.rebuild import rebuild
 from evalkit.limits import Limits, clip, from_config
 from evalkit.output import versions, write_cell
@@ -199,7 +199,10 @@ def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
     def seen(node: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in node.items() if name not in task.judged_by}
 
-    same_code = launch.manifest["digests"]["grader"] == code_digest(task)[:16]
+    files, about = TaskFiles(), launch.manifest
+    same_code = about["digests"]["grader"] == grader_digest(config, task, files)[:16]
+    now = grader_versions(config, task, files)
+    same_code = same_code and all(about["versions"].get(name) == version for name, version in now.items())
     return same_code and seen(read_config(launch.folder).task) == seen(config.task)
 
 
@@ -244,10 +247,11 @@ def write_regraded(
         batches=min(config.runs.batches, len(runs)),
         seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
     )
-    digests = {**cell.manifest["digests"], "grader": code_digest(task)[:16]}
+    files = TaskFiles()
+    digests = {**cell.manifest["digests"], "grader": grader_digest(config, task, files)[:16]}
     about = {
         **cell.manifest,
-        "versions": versions(),
+        "versions": {**versions(), **grader_versions(config, task, files)},
         "digests": digests,
         "limits": asdict(from_config(config.limits)),
         "regraded": {"from": cell.folder.name, "overrides": list(overrides)},

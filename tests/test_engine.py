@@ -1,6 +1,7 @@
 """Whole launches with embedded models: the same inputs give the same bytes, in any order, and nothing twice."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from evalkit.engine import Cell, execute
 from evalkit.output import TIMED
 from evalkit.run import Outcome
 from tests.launching import Watcher, config_for, launch
+from tests.owntask import write_task
 
 COMMON = ("task=arithmetic", "model=simulated")
 
@@ -126,3 +128,51 @@ async def test_a_grader_that_raises_loses_no_other_run(tmp_path, monkeypatch):
 
 def test_a_config_is_what_hydra_composes():
     assert isinstance(config_for("task=arithmetic", "model=noop"), Config)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The folder of a task whose grader reads expected.json; `launch_own` launches it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "tasks" / write_task(tmp_path)
+
+
+async def launch_own(own: Path, out: str, *overrides: str, view=None):
+    common = ("task=arithmetic", f"task.name={own.name}", "model=oracle", "runs.count=2", *overrides)
+    return await launch(own.parents[1] / out, *common, store=own.parents[1] / "s", view=view)
+
+
+async def test_corrected_data_of_a_grader_grades_the_same_rollouts_anew(tmp_path, own):
+    await launch_own(own, "a")
+    (own / "expected.json").write_text("5")
+    again = await launch_own(own, "b")
+    assert [run.outcome for run in again.runs] == [Outcome.FAILED] * 2
+    assert sorted(again.source.reused) == [1, 2]
+    digests = [json.loads((tmp_path / name / "manifest.json").read_text())["digests"]["grader"] for name in "ab"]
+    assert digests[0] != digests[1]
+    (own / "expected.json").write_text("4")
+    assert [run.outcome for run in (await launch_own(own, "c")).runs] == [Outcome.PASSED] * 2
+
+
+async def test_a_grader_that_is_edited_while_it_grades_has_a_digest_of_its_own_and_says_so(tmp_path, own):
+    class Editor(Watcher):
+        def run_done(self, cell, run):
+            (own / "expected.json").write_text("5")
+
+    view = Editor()
+    mixed = await launch_own(own, "a", view=view)
+    assert [run.outcome for run in mixed.runs] == [Outcome.PASSED, Outcome.FAILED]
+    assert any("were changed while it was graded" in note for note in view.notes)
+    assert "were changed while it was graded" in (tmp_path / "a" / "evalkit.log").read_text()
+    pure = await launch_own(own, "b")
+    assert [run.outcome for run in pure.runs] == [Outcome.FAILED] * 2
+    (own / "expected.json").write_text("4")
+    assert [run.outcome for run in (await launch_own(own, "c")).runs] == [Outcome.PASSED] * 2
+    digests = {json.loads((tmp_path / name / "manifest.json").read_text())["digests"]["grader"] for name in "abc"}
+    assert len(digests) == 3
+
+
+async def test_installed_packages_that_grade_are_in_the_manifest(tmp_path, own):
+    (own / "more.py").write_text("import yaml")
+    await launch_own(own, "a")
+    assert json.loads((tmp_path / "a" / "manifest.json").read_text())["versions"]["yaml"] == metadata.version("pyyaml")

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.keys import measurement_key, rollout_key, spec_of
+from evalkit import grading
+from evalkit.keys import grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.model import open_model
+from evalkit.output import versions
 from evalkit.registry import load_task
 from tests.launching import config_for
+from tests.owntask import write_task
 
 BASE = ("task=positional_attention", "model=simulated")
 REAL = (*BASE[:1], "model=claude")
@@ -115,3 +118,33 @@ def test_measurements_depend_on_what_the_grader_sees_and_not_on_thresholds():
     assert measured("task.success=full") == measured()
     assert measured("task.mask=future") != measured()
     assert measured("runs.seed=1") != measured()
+
+
+def test_measurements_depend_on_the_help_that_evalkit_gives_with_grading(tmp_path, monkeypatch):
+    before = measured()
+    source = tmp_path / "grading.py"
+    source.write_text(Path(grading.__file__).read_text() + "\n# changed\n")
+    monkeypatch.setattr(grading, "__file__", str(source))
+    assert measured() != before
+
+
+def test_measurements_depend_on_versions(monkeypatch):
+    before = measured()
+    monkeypatch.setitem(versions(), "python", "3.99")
+    assert measured() != before
+
+
+def test_a_task_whose_class_lies_elsewhere_is_graded_by_the_files_of_its_own_folder_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    base, name = write_task(tmp_path), "re_exported"
+    own = tmp_path / "tasks" / name
+    own.mkdir()
+    (own / "__init__.py").write_text(f"from evalkit_tasks.{base} import Task\n")
+    node = ("task=arithmetic", f"task.name={name}")
+    digests = set()
+    for folder in (own, tmp_path / "tasks" / base):
+        for content in "12":
+            (folder / "expected.json").write_text(content)
+            config = config_for(*node)
+            digests.add(grader_digest(config, load_task(config.task)))
+    assert len(digests) == 4

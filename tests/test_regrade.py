@@ -16,6 +16,7 @@ from evalkit.results import load
 from evalkit.run import Outcome
 from evalkit.saved import read_config, write_config
 from tests.launching import config_for, launch
+from tests.owntask import write_task
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.count=25", "runs.concurrency=8")
 
@@ -154,3 +155,26 @@ def test_a_changed_grader_measures_again_and_a_failing_one_is_an_exit_status(tmp
     done = evalkit("regrade", "launch", "--out", "broken")
     assert done.returncode == 1
     assert "the grader raised ZeroDivisionError" in done.stdout
+
+
+def test_corrected_data_and_another_version_of_what_grades_measure_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "tasks" / write_task(tmp_path)
+    words = ("task=arithmetic", f"task.name={own.name}", "model=oracle", "runs.count=1")
+    asyncio.run(launch(tmp_path / "launch", *words, store=tmp_path / "store"))
+    write_config(tmp_path / "launch", config_for(*words, store=tmp_path / "store"), {})
+    assert main(["launch", "--out", "same"]) == 0
+    assert "Nothing changed" in capsys.readouterr().out
+    (own / "expected.json").write_text("5")
+    assert main(["launch", "--out", "corrected"]) == 0
+    assert "✓ passed → ✗ Run 1" in capsys.readouterr().out
+    (own / "expected.json").write_text("4")
+
+    measured = tmp_path / "launch" / "measurements.jsonl"
+    measured.write_text(measured.read_text().replace('"got": 4', '"got": 6'))
+    manifest = tmp_path / "launch" / "manifest.json"
+    assert main(["launch", "--out", "recorded"]) == 0
+    assert "✓ passed → ✗ Run 1" in capsys.readouterr().out  # what is on record is used …
+    manifest.write_text(manifest.read_text().replace('"numpy": "', '"numpy": "0.'))
+    assert main(["launch", "--out", "upgraded"]) == 0
+    assert "Nothing changed" in capsys.readouterr().out  # … unless another version made it

@@ -14,7 +14,7 @@ from evalkit.audit.mutants import mutants
 from evalkit.audit.play import play
 from evalkit.audit.values import Numbers, distance, numbers
 from evalkit.config import Config
-from evalkit.keys import code_digest
+from evalkit.keys import TaskFiles, grader_digest
 from evalkit.sandbox.api import Sandbox
 from evalkit.store import digest, write_atomically
 from evalkit.task import Spec, Task
@@ -48,6 +48,7 @@ class Dictionary:
 
     def __init__(self, task: Task, config: Config, sandbox: Sandbox) -> None:
         self.task, self.config, self.sandbox = task, config, sandbox
+        self._files = TaskFiles()
         self._folder = Path(config.store).parent / "mistakes" / str(config.task["name"])
         self._known: dict[str, dict[str, Numbers]] = {}
         self._mistakes: list[Solution] | None = None
@@ -73,7 +74,9 @@ class Dictionary:
     async def of(self, spec: Spec) -> Mapping[str, Numbers]:
         """Mistake → its values on the problem, and those of the `right` answer; kept on disk."""
         mistakes = self.mistakes(spec)
-        key = digest([spec.prompt, code_digest(self.task), [mistake.source for mistake in mistakes]])[:16]
+        key = digest([spec.prompt, grader_digest(self.config, self.task), [mistake.source for mistake in mistakes]])[
+            :16
+        ]
         if key not in self._known:
             path = self._folder / f"{key}.json"
             try:

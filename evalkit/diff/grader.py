@@ -10,7 +10,7 @@ from evalkit.agent import begin
 from evalkit.analysis import failure_label
 from evalkit.config import Config
 from evalkit.errors import SandboxError, UserError
-from evalkit.keys import code_digest, spec_of
+from evalkit.keys import grader_digest, spec_of
 from evalkit.registry import load_task
 from evalkit.regrade import regrade
 from evalkit.results import CellRecord, RunRecord
@@ -23,7 +23,8 @@ from evalkit.workbench import Workbench
 
 def current(cell: CellRecord) -> str:
     """Digest of the grader that the cell's task has now. `UserError` if the task cannot be loaded."""
-    return code_digest(load_task(read_config(cell.folder).task))[:16]
+    config = read_config(cell.folder)
+    return grader_digest(config, load_task(config.task))[:16]
 
 
 def regraded(cell: CellRecord) -> CellRecord:

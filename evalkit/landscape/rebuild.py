@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.errors import UserError
 from evalkit.grading import Grade
-from evalkit.keys import code_digest
+from evalkit.keys import grader_digest
 from evalkit.landscape.knobs import Entry
 from evalkit.landscape.survey import Landscape, survey
 from evalkit.landscape.write import write
@@ -60,7 +60,7 @@ def entry(cell: CellRecord, index: int) -> Entry:
     """A cell from its directory. Raises `UserError` if its grader is not the one that judged it."""
     config = read_config(cell.folder)
     task = load_task(config.task)
-    if cell.manifest["digests"]["grader"] != code_digest(task)[:16]:
+    if cell.manifest["digests"]["grader"] != grader_digest(config, task)[:16]:
         raise UserError(f"The grader of task {cell.task} has changed since {cell.folder}: regrade the sweep first")
     stopped = cell.summary.stopping
     return Entry(
