@@ -1,4 +1,4 @@
-"""Whose fault it is: the three exceptions that evalkit tells apart, and nothing else."""
+"""Whose fault it is: the exceptions that evalkit tells apart, and nothing else."""
 
 
 class UserError(Exception):
@@ -11,3 +11,10 @@ class ProviderError(Exception):
 
 class SandboxError(Exception):
     """The sandbox itself failed (not the code in it). The run is an `error`, never a failure of the model."""
+
+
+class StorageError(Exception):
+    """The store or the output directory cannot be written any more. One sentence with the fix; exit status 1.
+
+    No new run starts, and what is finished is analysed.
+    """

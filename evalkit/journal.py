@@ -2,7 +2,8 @@
 
 Lines are appended and flushed as things happen, a response before anything is done with it, so that whatever
 dies, at most the response in flight is lost. Every line carries a digest of itself and of the line before it:
-a damaged or half-written line is noticed, and what stands after it is not trusted.
+a damaged or half-written line is noticed, and what stands after it is not trusted. Where the lines of two writers are
+mixed, the digests say whose each is, and the story that came furthest is kept.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from evalkit.disk import append, replacing
 from evalkit.errors import UserError
 from evalkit.rollout import Ending, Rollout, Submission, Timing, Turn
 
@@ -32,27 +34,32 @@ class Loaded:
     damage: str = ""
     """What is wrong with the file, if anything; lines from there on were left out."""
     digest: str = ""
-    """Of the last good line, and so of the whole file up to there."""
-    good_bytes: int = 0
-    """Length of the trusted part in bytes."""
+    """Of the last good line, and so of all that is trusted."""
+    trusted: bytes = field(default=b"", repr=False)
+    """The lines that can be trusted."""
 
 
 class Journal:
-    """Writes one rollout as it happens. `fsync` makes a line survive a power loss, not only a dead process."""
+    """Writes one rollout as it happens. `fsync` makes a line survive a power loss, not only a dead process.
 
-    def __init__(self, path: Path, *, fsync: bool = True) -> None:
-        self.path, self._fsync = path, fsync
-        self._file = path.open("ab")
+    It always writes to a new file, which takes the place of what was there: a process that lost its claim and still
+    has the old one open cannot reach it. `guard` is asked before every write and raises where it must not happen.
+    """
+
+    def __init__(self, path: Path, *, fsync: bool = True, guard: Callable[[], None] = lambda: None) -> None:
+        self.path, self._fsync, self._guard = path, fsync, guard
+        self._file = -1
         self._digest = ""
 
     def begin(self, rollout: Rollout, **extra: Any) -> None:
         """The header: what the model was shown. `extra` is kept in the header (the digests of a store)."""
-        self._write(_header(rollout) | extra)
+        text, self._digest = _seal(_header(rollout) | extra, "")
+        self._open(text)
 
     def go_on(self, loaded: Loaded) -> None:
-        """Continue after the trusted part of an unfinished file; anything after it is cut off."""
-        self._file.truncate(loaded.good_bytes)
+        """Continue after the trusted part of an unfinished file; the rest is left out."""
         self._digest = loaded.digest
+        self._open(loaded.trusted)
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None:
         """What the model answered, before anything is done with it."""
@@ -69,14 +76,23 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def _open(self, content: bytes) -> None:
+        with replacing(self.path, sync=self._fsync) as file:
+            append(file, content)
+            self._guard()
+        self._file = file
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        text, self._digest = _seal(line, self._digest)
-        self._file.write(text)
-        self._file.flush()
+        text, digest = _seal(line, self._digest)
+        self._guard()
+        append(self._file, text)
         if self._fsync:
-            os.fsync(self._file.fileno())
+            os.fsync(self._file)
+        self._digest = digest
 
 
 def write_rollout(path: Path, rollout: Rollout) -> None:
@@ -100,37 +116,76 @@ def read_rollout(path: Path) -> Rollout:
 
 def load(path: Path) -> Loaded:
     """Everything of a rollout file that can be trusted."""
-    reader = _Reader(path)
-    for line in reader:
-        reader.take(line)
-    return reader.result()
+    chain, damage = _best(path.read_bytes())
+    reader = _Reader(path, damage)
+    for link in chain:
+        reader.take(json.loads(link.body))
+    return replace(
+        reader.result(), digest=chain[-1].digest if chain else "", trusted=b"".join(link.raw for link in chain)
+    )
+
+
+class _Link(NamedTuple):
+    """A line with a digest that fits the line before it."""
+
+    raw: bytes
+    body: str
+    digest: str
+    before: int
+    """Index of the line that it follows; -1 for a header."""
+    length: int
+    """Of its chain, in lines."""
+
+    @property
+    def ends(self) -> bool:
+        return self.body.startswith('{"type":"end"')
+
+
+def _best(content: bytes) -> tuple[list[_Link], str]:
+    """The first chain of lines that is complete, else the longest, and what is wrong with the file."""
+    links: list[_Link] = []
+    damage = ""
+    for number, raw in enumerate(content.splitlines(keepends=True), start=1):
+        ended = bool(links and links[-1].ends)
+        link = _link(raw, links)
+        if ended:
+            damage = damage or f"line {number} stands after the end"
+        elif link is None:
+            damage = damage or f"line {number} is incomplete or changed"
+        elif link.before != len(links) - 1:
+            damage = damage or f"line {number} is another writer's"
+        if link:
+            links.append(link)
+    last = max(links, key=lambda link: (link.ends, link.length), default=None)  # of equals, the first
+    chain = [last] if last else []
+    while chain and chain[-1].before >= 0:
+        chain.append(links[chain[-1].before])
+    return chain[::-1], damage
+
+
+def _link(raw: bytes, links: Sequence[_Link]) -> _Link | None:
+    """The line as the continuation of the last good one, or of an earlier one; None if it fits nowhere."""
+    text = raw.decode("ascii", "replace") if raw.endswith(b"}\n") else ""
+    body, mark, tail = text.rpartition(',"digest":"')
+    if not mark:
+        return None
+    for before in range(len(links) - 1, -2, -1):
+        known = links[before] if before >= 0 else None
+        if tail[:-3] == _digest(body + "}", known.digest if known else "") and not (known and known.ends):
+            return _Link(raw, body + "}", tail[:-3], before, known.length + 1 if known else 1)
+    return None
 
 
 class _Reader:
     """Puts the lines of one file back together."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, damage: str) -> None:
+        self.path, self.damage = path, damage
         self.rollout: Rollout | None = None
         self.turns: list[Turn] = []
         self.seconds: list[float] = []
         self.waited = 0.0
         self.complete = False
-        self.damage = self.digest = ""
-        self.good_bytes = 0
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for number, raw in enumerate(self.path.read_bytes().splitlines(keepends=True), start=1):
-            if self.complete:
-                self.damage = f"line {number} stands after the end"
-                return
-            line, digest = _open(raw, self.digest)
-            if line is None:
-                self.damage = f"line {number} is incomplete or changed"
-                return
-            yield line
-            self.digest = digest
-            self.good_bytes += len(raw)
 
     def take(self, line: dict[str, Any]) -> None:
         kind = line.get("type")
@@ -155,7 +210,7 @@ class _Reader:
             return Loaded(blank, False, self.damage or "it is empty")
         timing = replace(self.rollout.timing, turns=tuple(self.seconds), waited=self.waited)
         rollout = replace(self.rollout, turns=tuple(self.turns), timing=timing)
-        return Loaded(rollout, self.complete, self.damage, self.digest, self.good_bytes)
+        return Loaded(rollout, self.complete, self.damage)
 
 
 def _lines(rollout: Rollout) -> Iterator[dict[str, Any]]:
@@ -227,15 +282,6 @@ def _seal(line: Mapping[str, Any], before: str) -> tuple[bytes, str]:
     body = json.dumps(line, separators=(",", ":"))  # ASCII: no line separator or lone surrogate can break a line
     digest = _digest(body, before)
     return f'{body[:-1]},"digest":"{digest}"}}\n'.encode("ascii"), digest
-
-
-def _open(raw: bytes, before: str) -> tuple[dict[str, Any] | None, str]:
-    text = raw.decode("ascii", "replace") if raw.endswith(b"}\n") else ""
-    body, mark, tail = text.rpartition(',"digest":"')
-    if not mark or tail[:-3] != _digest(body + "}", before):
-        return None, ""
-    line: dict[str, Any] = json.loads(body + "}")
-    return line, tail[:-3]
 
 
 def _digest(body: str, before: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from evalkit.agent import Agent, DivergedError, begin
+from evalkit.claims import Claim, ClaimLostError
 from evalkit.config import Config
 from evalkit.journal import Journal, Loaded
 from evalkit.keys import run_seed, spec_of
@@ -64,6 +65,7 @@ class Source:
     """Runs that were taken from the store → when they were sampled (Unix time)."""
     note: Callable[[str], None] = field(default=lambda text: None)
     """Told what a person should know."""
+    _waited: bool = False
 
     def spec(self, run: int) -> Spec:
         """The problem of a run."""
@@ -72,43 +74,55 @@ class Source:
     async def rollout(self, run: int) -> Rollout | None:
         """The rollout of a run under the set's limits; None if the purse is empty and it was not started."""
         start = begin(run, self.spec(run))
+        claim = self.known.claims.of(run)
         while True:
-            loaded = self._usable(start)
-            if loaded and loaded.complete:
-                self.reused[run] = loaded.rollout.timing.started
-                return loaded.rollout
+            loaded = self._usable(start) if self.known.ended(run) else None
+            if loaded and loaded.complete and not loaded.damage:
+                return self._reuse(loaded)
             if self.purse.empty:
                 return None
-            claim = self.known.claim(run)
             if claim.take():
-                async with claim:
-                    return await self._sample(start)
+                try:
+                    async with claim:
+                        return await self._sample(start, claim)
+                except ClaimLostError:
+                    self.note(f"Run {run}: this process stood still, and another one took the run over.")
+            else:
+                self._say_who_is_waited_for(run, claim)
             await asyncio.sleep(CLAIM_POLL_S)
 
     def _usable(self, start: Rollout) -> Loaded | None:
         """What the store has of this run, if it answers the same question."""
         loaded = self.known.load(start.run)
-        if loaded is None or not same_question(loaded.rollout, start):
-            return None
-        if loaded.damage:
-            log.warning("run %d: its record is damaged (%s), what stands before is kept", start.run, loaded.damage)
-        return replace(loaded, complete=loaded.complete and not loaded.damage)
+        return loaded if loaded and same_question(loaded.rollout, start) else None
 
-    async def _sample(self, start: Rollout) -> Rollout:
+    def _reuse(self, loaded: Loaded) -> Rollout:
+        self.reused[loaded.rollout.run] = loaded.rollout.timing.started
+        return loaded.rollout
+
+    def _say_who_is_waited_for(self, run: int, claim: Claim) -> None:
+        if not self._waited:
+            self._waited = True
+            self.note(f"Run {run} is being sampled by {claim.holder() or 'another process'}: waits for it.")
+
+    async def _sample(self, start: Rollout, claim: Claim) -> Rollout:
         loaded = self._usable(start)
-        if loaded and loaded.complete:  # finished by another process before we had the claim
-            self.reused[start.run] = loaded.rollout.timing.started
-            return loaded.rollout
+        if loaded and loaded.damage:
+            log.warning("Run %d: its record is damaged (%s), what can be trusted is kept", start.run, loaded.damage)
+        if loaded and loaded.complete:  # finished by another process before we had the claim, or to be repaired
+            if loaded.damage:
+                self.known.journal(start, loaded, claim).close()
+            return self._reuse(loaded)
         try:
-            return await self._go_on(start, loaded)
+            return await self._go_on(start, loaded, claim)
         except DivergedError as error:
             self.note(f"Run {start.run} starts over: {error}.")
-            return await self._go_on(start, None)
+            return await self._go_on(start, None, claim)
 
-    async def _go_on(self, start: Rollout, loaded: Loaded | None) -> Rollout:
+    async def _go_on(self, start: Rollout, loaded: Loaded | None, claim: Claim) -> Rollout:
         """Sample from the start, or from where the record ends."""
         recorded = loaded.rollout.turns if loaded else ()
-        journal = self.known.journal(start, loaded)
+        journal = self.known.journal(start, loaded, claim)
         recorder = _Recorder(journal, start.run, len(recorded), self.on_turn)
         spec = self.spec(start.run)
         files: Mapping[str, bytes] = getattr(spec, "files", {})

@@ -1,4 +1,4 @@
-"""Rollouts on disk: keys, sets, and claims, so that nothing is bought twice, by one process or by several.
+"""Rollouts on disk: keys and sets, so that nothing is bought twice, by one process or by several (`claims.py`).
 
 Layout: `<root>/<task>/<key>/<set>/0001.jsonl`. A *key* digests everything that a conversation can depend on.
 A *set* is a key plus the limits it was sampled under (`set.json`); its rollouts are never mixed with another's.
@@ -6,26 +6,23 @@ A *set* is a key plus the limits it was sampled under (`set.json`); its rollouts
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
-import os
 import secrets
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evalkit.claims import Claim, Claims
+from evalkit.disk import write_atomically as write_atomically
 from evalkit.errors import UserError
 from evalkit.journal import Journal, Loaded, load
 from evalkit.limits import Limits
 from evalkit.rollout import Rollout
-
-LEASE_S = 60.0
-"""A claim that was not renewed for so long belongs to a dead process."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,13 @@ class RolloutSet:
         """Where the rollout of a run is, or will be."""
         return self.folder / f"{run:04d}.jsonl"
 
+    def ended(self, run: int) -> bool:
+        """Whether the run looks finished; cheap."""
+        try:
+            return _ends(self.path(run))
+        except FileNotFoundError:
+            return False
+
     def complete(self) -> list[int]:
         """Runs that look finished (their files are read and checked when they are used)."""
         return sorted(int(path.stem) for path in self.folder.glob("*.jsonl") if _ends(path))
@@ -61,16 +65,14 @@ class RolloutSet:
             return None
         return loaded if loaded.rollout.run == run else None
 
-    def claim(self, run: int) -> Claim:
-        """The right to sample a run. Enter it to hold it."""
-        return Claim(self.folder / f"{run:04d}.claim")
+    @cached_property
+    def claims(self) -> Claims:
+        """Who may sample which run."""
+        return Claims(self.folder)
 
-    def journal(self, start: Rollout, known: Loaded | None) -> Journal:
-        """A journal for a run: fresh, or going on after the trusted part of `known`."""
-        path = self.path(start.run)
-        if known is None:
-            path.unlink(missing_ok=True)
-        journal = Journal(path)
+    def journal(self, start: Rollout, known: Loaded | None, claim: Claim) -> Journal:
+        """A journal for a run that we hold: fresh, or going on after the trusted part of `known`."""
+        journal = Journal(self.path(start.run), guard=claim.check)
         if known is None:
             journal.begin(start, started=round(start.timing.started, 3))
         else:
@@ -83,70 +85,6 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4096))
         return file.read().rstrip().rpartition(b"\n")[2].startswith(b'{"type":"end"')
-
-
-class Claim:
-    """An exclusive, leased right. Made with O_EXCL and rename only, which hold on network file systems too.
-
-    While it is held, `renew` touches it; one that was not renewed for `LEASE_S` may be taken over.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._mark = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
-        self._renewing: asyncio.Task[None] | None = None
-
-    def take(self) -> bool:
-        """Whether it is ours now."""
-        try:
-            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
-            return self._take_over()
-        with os.fdopen(handle, "w") as file:
-            file.write(self._mark)
-        return True
-
-    def _take_over(self) -> bool:
-        """Replace a dead claim. The rename away succeeds for one process only."""
-        try:
-            if not self._abandoned():
-                return False
-            grave = self.path.with_suffix(f".{secrets.token_hex(4)}.dead")
-            self.path.rename(grave)
-            grave.unlink()
-        except FileNotFoundError:
-            return False  # somebody else was faster, or the holder let go: the next try will tell
-        return self.take()
-
-    def _abandoned(self) -> bool:
-        owner = self.path.read_text().split(":")
-        if len(owner) == 3 and owner[0] == socket.gethostname() and not _alive(int(owner[1])):
-            return True
-        return time.time() - self.path.stat().st_mtime > LEASE_S
-
-    async def __aenter__(self) -> Claim:
-        self._renewing = asyncio.create_task(self._renew())
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        if self._renewing:
-            self._renewing.cancel()
-        self.path.unlink(missing_ok=True)
-
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(LEASE_S / 4)
-            os.utime(self.path)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class Store:
@@ -233,13 +171,6 @@ def digest(value: Any) -> str:
     """SHA-256 of any JSON value, independent of the order of keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    scratch.write_text(text, encoding="utf-8", errors="surrogatepass")
-    scratch.replace(path)
 
 
 def same_question(known: Rollout, start: Rollout) -> bool:

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evalkit.errors import UserError
 from evalkit.journal import Journal, load, read_rollout, write_rollout
@@ -78,6 +80,102 @@ def test_an_unfinished_record_goes_on_where_it_stopped(tmp_path, whole):
         journal.reply(later)
     journal.end(whole)
     assert read_rollout(path) == whole
+
+
+def lines_of(path, story):
+    write_rollout(path, story)
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def test_a_complete_rollout_stays_complete_whatever_stands_after_its_end(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    lines = lines_of(path, whole)
+    for after in (lines[-1], lines[-3], lines[0], b"half a li", b"\0" * 100):
+        path.write_bytes(b"".join(lines) + after)
+        loaded = load(path)
+        assert (loaded.rollout, loaded.complete, loaded.trusted) == (whole, True, b"".join(lines))
+        assert "after the end" in loaded.damage
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_of_two_writers_in_one_file_the_one_that_came_to_an_end_is_kept(tmp_path, whole, data):
+    """In whatever order their lines stand, from wherever they began to differ, with torn lines between."""
+    path = tmp_path / "1.jsonl"
+    mine = lines_of(path, whole)
+    other = rollout(turn(100), turn(201), turn(202), turn(203), turn(204))
+    theirs = lines_of(path, other)[:-1]
+    shared = sum(one == two for one, two in zip(mine, theirs, strict=False))
+    assert shared == 3
+    file, queues = mine[:shared], [mine[shared:], theirs[shared:]]
+    cut = data.draw(st.integers(0, len(queues[1])))
+    queues[1] = queues[1][:cut]
+    while any(queues):
+        chosen = data.draw(st.sampled_from([queue for queue in queues if queue]))
+        file.append(chosen.pop(0))
+        if data.draw(st.integers(0, 5)) == 0:
+            file.append(data.draw(st.sampled_from([b"torn\n", file[-1][:-2] + b"\n"])))
+    path.write_bytes(b"".join(file))
+    loaded = load(path)
+    assert loaded.complete
+    assert loaded.rollout == whole
+    assert loaded.trusted == b"".join(mine)
+
+
+def test_of_two_unfinished_writers_the_one_that_came_further_is_kept(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    mine, theirs = lines_of(path, whole), lines_of(path, rollout(turn(100), turn(201), turn(202)))
+    path.write_bytes(b"".join([*mine[:4], theirs[3], theirs[4], theirs[5], mine[4]]))
+    loaded = load(path)
+    assert not loaded.complete
+    assert [turn.output_tokens for turn in loaded.rollout.turns] == [100, 201, 202]
+    assert "another writer" in loaded.damage
+    journal = Journal(path)
+    journal.go_on(loaded)
+    journal.close()
+    assert not load(path).damage
+
+
+def test_a_writer_that_was_replaced_reaches_the_file_no_more(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    old = Journal(path)
+    old.begin(whole)
+    old.response(whole.turns[0], 0.0, 0.0)
+    new = Journal(path)
+    new.go_on(load(path))
+    before = path.read_bytes()
+    old.reply(whole.turns[0])
+    assert path.read_bytes() == before
+    new.reply(whole.turns[0])
+    assert len(load(path).rollout.turns) == 1
+    assert not load(path).damage
+    new.close()
+    old.close()
+
+
+def test_a_journal_asks_before_every_write(tmp_path, whole):
+    class Refused(Exception):
+        pass
+
+    asked = []
+
+    def guard():
+        asked.append(1)
+        if len(asked) == refuse_at:
+            raise Refused
+
+    for refuse_at in range(1, 5):
+        asked.clear()
+        path = tmp_path / f"{refuse_at}.jsonl"
+        journal = Journal(path, guard=guard)
+        with pytest.raises(Refused):
+            journal.begin(whole)
+            journal.response(whole.turns[0], 0.0, 0.0)
+            journal.reply(whole.turns[0])
+            journal.end(whole)
+        journal.close()
+        assert len(path.read_bytes().splitlines()) == refuse_at - 1 if path.exists() else refuse_at == 1
+        assert [left for left in tmp_path.iterdir() if left.suffix != ".jsonl"] == []
 
 
 def test_an_empty_file_holds_nothing(tmp_path):

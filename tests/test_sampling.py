@@ -60,6 +60,18 @@ async def test_a_damaged_record_is_bought_again_from_the_damage_on(tmp_path):
     assert load(victim).complete
 
 
+async def test_a_record_with_a_second_end_is_used_and_repaired(tmp_path):
+    common = ("task=arithmetic", "model=simulated", "runs.count=3")
+    await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
+    victim = journals(tmp_path)[1]
+    whole = victim.read_bytes()
+    victim.write_bytes(whole + whole.splitlines(keepends=True)[-1])
+    second = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
+    assert second.source.purse.output_tokens == 0
+    assert victim.read_bytes() == whole
+    assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
+
+
 async def test_a_record_of_another_question_is_not_used(tmp_path):
     common = ("task=arithmetic", "model=simulated", "runs.count=2")
     await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")

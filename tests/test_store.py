@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.journal import load, write_rollout
 from evalkit.limits import Limits
-from evalkit.store import LEASE_S, Claim, Key, Store
+from evalkit.store import Key, Store
 from tests.builders import rollout, turn
 
 KEY = Key({"prompt": "?"})
@@ -80,54 +78,12 @@ def test_a_store_that_cannot_be_written_is_a_users_mistake(tmp_path):
         Store(tmp_path / "file" / "x").find("t", KEY, Limits(), 1, "exact")
 
 
-async def test_a_claim_is_exclusive_until_let_go(tmp_path):
-    one, two = Claim(tmp_path / "1.claim"), Claim(tmp_path / "1.claim")
-    assert one.take()
-    assert not two.take()
-    async with one:
-        assert not two.take()
-    assert two.take()
-
-
-def test_the_claim_of_a_dead_process_is_taken_over(tmp_path):
-    claim = tmp_path / "1.claim"
-    code = f"from pathlib import Path; from evalkit.store import Claim; assert Claim(Path({str(claim)!r})).take()"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert claim.exists()
-    assert Claim(claim).take()
-
-
-def test_a_claim_of_another_host_is_taken_over_only_when_its_lease_ran_out(tmp_path):
-    claim = tmp_path / "1.claim"
-    claim.write_text("another-host:1:abc")
-    assert not Claim(claim).take()
-    os.utime(claim, (time.time() - LEASE_S - 5,) * 2)
-    assert Claim(claim).take()
-
-
-def test_many_processes_get_one_claim_once(tmp_path):
-    code = (
-        "import sys, time; from pathlib import Path; from evalkit.store import Claim\n"
-        "time.sleep(max(0, float(sys.argv[2]) - time.time()))\n"
-        "print(sum(Claim(Path(sys.argv[1]) / f'{n}.claim').take() for n in range(50)), flush=True); sys.stdin.read()"
-    )
-    start = str(time.time() + 1.0)
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    counts = [int(worker.stdout.readline()) for worker in workers]  # all alive until every count is in
-    for worker in workers:
-        worker.communicate("")
-    assert sum(counts) == 50
-
-
 async def test_a_journal_of_the_store_is_a_complete_rollout_in_the_end(store):
     known = store.find("t", KEY, Limits(), 1, "exact")
     whole = rollout(turn(10), turn(5, answer=3), run=1)
-    journal = known.journal(whole, None)
+    claim = known.claims.of(1)
+    assert claim.take()
+    journal = known.journal(whole, None, claim)
     for each in whole.turns:
         journal.response(each, 0.1, 0.0)
         journal.reply(each)
