@@ -419,6 +419,7 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
 
 def _info(member: CellResult) -> CellInfo:
     config, cell = member.cell.config, member.cell
+    sandbox = member.source.sandbox
     return CellInfo(
         index=cell.index,
         task=config.task["name"],
@@ -428,7 +429,7 @@ def _info(member: CellResult) -> CellInfo:
         runs=planned(config.runs),
         concurrency=config.runs.concurrency,
         limits=str(member.limits),
-        isolation=member.source.sandbox.level,
+        isolation=f"{sandbox.level} ({sandbox.stronger})" if sandbox.stronger else sandbox.level,
         folder=cell.folder,
         overrides=cell.overrides,
     )

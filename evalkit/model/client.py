@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -40,6 +42,7 @@ def connect(config: ModelConfig) -> Client:
     Raises `UserError` where there is no key, or where the extra of a cloud platform is not installed.
     """
     _check_config(config)
+    _find_home()
     options: dict[str, Any] = {
         "base_url": config.base_url,
         "max_retries": config.max_retries,
@@ -60,6 +63,14 @@ def connect(config: ModelConfig) -> Client:
     raise UserError(
         f"model.id={config.id} needs a key: set ANTHROPIC_API_KEY, or use model=simulated, which needs none"
     )
+
+
+def _find_home() -> None:
+    """The SDK looks for its settings in the home directory: a user without one, as in many containers, has none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ.setdefault("ANTHROPIC_CONFIG_DIR", os.devnull)
 
 
 def _connect_platform(kind: str, options: Mapping[str, Any]) -> Client:

@@ -87,6 +87,11 @@ class Sandbox(Protocol):
         """
         ...
 
+    @property
+    def stronger(self) -> str:
+        """Which stronger isolation this machine lacks, and what would give it; empty if none. As `level`."""
+        ...
+
     async def ready(self) -> None:
         """Wait until sessions can be had. Raises UserError if no acceptable isolation holds here."""
         ...

@@ -22,6 +22,9 @@ MAX_ERROR = 20_000
 GRACE_S = 0.5
 """Between the interrupt, which a program survives with its state, and the kill."""
 
+CLOCKS_DIFFER_S = 0.5
+"""By how much the CPU time that is reported may lie below the limit that struck."""
+
 
 @dataclass(frozen=True)
 class Exit:
@@ -34,7 +37,8 @@ class Exit:
         """For the model."""
         if os.WIFSIGNALED(self.status):
             number = os.WTERMSIG(self.status)
-            if number in (signal.SIGKILL, signal.SIGXCPU) and self.cpu_s >= cpu_limit_s:
+            spent = self.cpu_s > cpu_limit_s - CLOCKS_DIFFER_S
+            if spent and number in (signal.SIGKILL, signal.SIGXCPU):
                 return f"it used more than {cpu_limit_s} s of CPU time"
             return f"killed by signal {number} ({signal.strsignal(number)})"
         return f"exit status {os.waitstatus_to_exitcode(self.status)}"

@@ -97,6 +97,11 @@ class Rejected:
     reason: str
     fix: str = ""
 
+    @property
+    def remedy(self) -> str:
+        """What would help; where that is not known, what went wrong."""
+        return self.fix or self.reason
+
 
 @dataclass(frozen=True)
 class Climb:

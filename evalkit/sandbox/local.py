@@ -45,6 +45,12 @@ class LocalSandbox:
         return self._running().level
 
     @property
+    def stronger(self) -> str:
+        """What would give a stronger level; empty at the strongest, or if it was not wanted."""
+        self._running()
+        return f"for {self.rejected[0].level}: {self.rejected[0].remedy}" if self.rejected else ""
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Versions of `python` and of the preloaded modules, as programs see them. RuntimeError before `ready`."""
         return self._running().versions

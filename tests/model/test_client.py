@@ -50,6 +50,17 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.01)
 
 
+def test_a_user_without_a_home_directory_is_connected(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `docker run --user 12345` has it: no HOME, and no entry in the list of users."""
+    monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", "restored afterwards")
+    for name in ("HOME", "ANTHROPIC_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 2)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-none")
+
+    assert not opened(base_url=None, kind="anthropic").simulated
+
+
 @pytest.mark.parametrize("stream", ["never", "always"])
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_fault_that_passes_changes_nothing(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -52,7 +52,7 @@ class Visit:
         return self
 
 
-def _missing(reason: str) -> None:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"{reason}: .ci/run installs it")
     pytest.skip(reason)
@@ -63,13 +63,16 @@ def browser() -> Iterator[Browser]:
     """Module by module, because Playwright's event loop must not be there when asynchronous tests run."""
     path = shutil.which("chromium")
     if path is None:
-        _missing("no chromium: apt-get install chromium")
+        _missing("no chromium on the PATH for the tests of the report's page: apt install chromium")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
-        _missing("no playwright: pip install playwright")
+        _missing("no playwright for the tests of the report's page: pip install -e '.[dev]'")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        except Error as error:
+            _missing(f"{path} does not start ({str(error).splitlines()[0]}): apt install chromium")
         yield chromium
         chromium.close()
 

@@ -27,6 +27,8 @@ import numpy as np
 
 from evalkit.config import SandboxConfig
 from evalkit.sandbox import Call, Sandbox, Session, Tensor, canary, open_sandbox
+from evalkit.sandbox.homes import Homes
+from evalkit.sandbox.ladder import Rejected, attempt
 
 ATTACKS = Path(__file__).with_name("attacks")
 TIMEOUT_S, HANGING_S = 10.0, 0.3
@@ -250,10 +252,26 @@ async def _play_all(names: list[str], sandbox: Sandbox, stage: Stage) -> list[Pl
     return played
 
 
+async def _lacking(level: str, config: SandboxConfig) -> str:
+    """Why this user cannot have this level, with what would help; empty if it holds."""
+    places = Homes()
+    try:
+        outcome = await attempt(level, config, places)
+    finally:
+        places.close()
+    if isinstance(outcome, Rejected):
+        return f"{outcome.reason}: {outcome.fix}" if outcome.fix else outcome.reason
+    outcome.close()
+    return ""
+
+
 async def main(level: str, names: list[str]) -> None:
     config = SandboxConfig(
         level=level, allow_weak=level == "weak", memory_mb=256, disk_mb=64, processes=16, output_kb=1024, pool=2
     )
+    if lacking := await _lacking(level, config):
+        sys.stdout.write(json.dumps({"lacking": lacking}))
+        return
     bait = canary()
     with tempfile.TemporaryDirectory(prefix="stage-") as folder:
         stage = Stage(Path(folder), level)

@@ -19,14 +19,9 @@ from evalkit.sandbox import Sandbox, canary, open_sandbox
 from evalkit.sandbox.family import Family
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.launch import LANDLOCK, LEVELS, NAMESPACES, WEAK, around, protected_paths
+from tests.sandbox import levels
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(params=LEVELS)
-def level(request: pytest.FixtureRequest) -> str:
-    """Every level that holds here."""
-    return str(request.param)
 
 
 async def printed(config: SandboxConfig, code: str, preload: tuple[str, ...] = ()) -> str:
@@ -66,16 +61,19 @@ async def test_missing_program_is_named_with_the_package_that_has_it(monkeypatch
 
 
 async def test_auto_takes_the_next_level_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels.require(LANDLOCK)
     monkeypatch.setenv("PATH", "/nowhere")
     async with open_sandbox(SandboxConfig(), preload=()) as sandbox:
         await sandbox.ready()
 
         assert sandbox.level == LANDLOCK
         assert [(one.level, one.fix) for one in sandbox.rejected] == [(NAMESPACES, "apt install bubblewrap")]
+        assert sandbox.stronger == f"for {NAMESPACES}: apt install bubblewrap"
 
 
 async def test_level_that_an_attack_gets_through_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe that asks for less memory than is allowed always gets through."""
+    levels.require(LANDLOCK)
     monkeypatch.setattr("evalkit.sandbox.ladder._HELD", set())
     monkeypatch.setattr("evalkit.sandbox.probe.EXCESS_MB", -4000)
     async with open_sandbox(SandboxConfig(), preload=()) as sandbox:
@@ -102,8 +100,8 @@ async def test_environment_of_the_evaluator_is_not_inherited(level: str, monkeyp
     assert "planted" not in await printed(config, "import os; print(os.environ)")
 
 
-async def test_cpu_time_is_limited() -> None:
-    config = SandboxConfig(allow_weak=True, cpu_s=1)
+async def test_cpu_time_is_limited(level: str) -> None:
+    config = SandboxConfig(level=level, allow_weak=True, cpu_s=1)
 
     assert "it used more than 1 s of CPU time" in await printed(config, "import signal\nwhile True: pass")
 
@@ -174,8 +172,9 @@ async def test_sessions_inside_each_other_share_a_slot_and_cannot_wait_for_thems
     await waiting
 
 
-async def test_sandbox_that_the_machine_ended_is_started_again() -> None:
-    async with open_sandbox(SandboxConfig(allow_weak=True), preload=()) as sandbox, sandbox.session() as session:
+async def test_sandbox_that_the_machine_ended_is_started_again(level: str) -> None:
+    config = SandboxConfig(level=level, allow_weak=True)
+    async with open_sandbox(config, preload=()) as sandbox, sandbox.session() as session:
         await session.run("x = 1", timeout_s=10, persistent=True)
         for number in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
             if b"inside.zygote" in Path("/proc", number, "cmdline").read_bytes():
@@ -203,6 +202,7 @@ async def test_nothing_is_left_behind(level: str, tmp_path: Path, monkeypatch: p
 
 
 async def test_children_end_with_the_sandbox() -> None:
+    levels.require(LANDLOCK)
     async with open_sandbox(SandboxConfig(level=LANDLOCK, pool=0), preload=()) as sandbox, sandbox.session() as session:
         number = int((await session.run("import os; os.getpid()", timeout_s=10)).stdout)
         assert Path("/proc", str(number)).exists()

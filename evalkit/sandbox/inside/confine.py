@@ -109,6 +109,8 @@ class Confinement:
 
             linux.set_capabilities(*([linux.CAP_DAC_READ_SEARCH] if plan.keep_reading else []))
             linux.prctl(linux.PR_SET_NO_NEW_PRIVS)
+            if not plan.namespaces:  # there the kernel takes every process of the zygote's namespace along
+                linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         if self._rules is not None:
             self._rules.restrict_self(home)
         os.closerange(OUTPUT + 1, 65536)
