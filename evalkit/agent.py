@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
 
-from evalkit.errors import ProviderError, SandboxError
+from evalkit import authored
+from evalkit.errors import ProviderError, SandboxError, TaskError
 from evalkit.limits import Limits, next_call
 from evalkit.model.api import ContextLimitError, Model, Request
 from evalkit.rollout import Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.api import Session
-from evalkit.tool import Tool, ToolContext, ToolResult, definition
+from evalkit.tool import Tool, ToolResult, definition
 
 
 class Recorder(Protocol):
@@ -50,9 +51,9 @@ class Agent:
     deadline: asyncio.Timeout = field(init=False)
 
     async def roll_out(self) -> Rollout:
-        """Run to the end. Provider and sandbox faults become the ending `error`."""
+        """Run to the end. Faults of the provider, the sandbox and the task's own code become the ending `error`."""
         began = time.monotonic()
-        detail = ""
+        detail = traceback = ""
         try:
             async with asyncio.timeout(self.limits.timeout_s) as self.deadline:
                 await self._repeat(self.start.turns)
@@ -65,11 +66,14 @@ class Agent:
             ending = Ending.CONTEXT_LIMIT
         except (ProviderError, SandboxError) as error:
             ending, detail = Ending.ERROR, str(error)
+        except TaskError as error:
+            ending, detail, traceback = Ending.ERROR, str(error), error.traceback
         if ending is Ending.REFUSED:
             detail = _refusal(self.turns[-1])
         elapsed = time.monotonic() - began - self.waited
         timing = Timing(self.start.timing.started, elapsed, self.waited, tuple(self.seconds))
         rollout = replace(self.start, turns=tuple(self.turns), ending=ending, detail=detail, timing=timing)
+        rollout = replace(rollout, traceback=traceback)
         return replace(rollout, leaked=bool(self.canary) and mentions(rollout, self.canary))
 
     async def _converse(self) -> Ending:
@@ -107,13 +111,18 @@ class Agent:
         return turn
 
     async def _act(self, turn: Turn) -> None:
-        """Do what the response asks for and remember what was said back."""
-        done = await self._answer(turn)
+        """Do what the response asks for and remember what was said back.
+
+        The turn was bought: it is part of the rollout whatever ends that now.
+        """
+        self.turns.append(turn)
+        done = await self._answer(turn, len(self.turns) - 1)
         if done.reply is not None or done.submission:
             self.recorder.reply(done)
-        self.turns.append(done)
+        self.turns[-1] = done
 
-    async def _answer(self, turn: Turn) -> Turn:
+    async def _answer(self, turn: Turn, before: int) -> Turn:
+        """The turn with what is said back to it; `before`: how many came before it."""
         cut = turn.stop_reason == "max_tokens"
         # The last block of a cut response may be a torso; whatever stands before it is complete.
         blocks = turn.content[:-1] if cut else turn.content
@@ -124,7 +133,7 @@ class Agent:
             return await self._call_tools(turn, calls)
         if cut or turn.stop_reason in ("refusal", "model_context_window_exceeded", "pause_turn"):
             return turn
-        if self._nudges_given() < self.nudges:
+        if self._nudges_given(before) < self.nudges:
             return replace(turn, reply=({"type": "text", "text": self.nudge},))
         return turn
 
@@ -149,12 +158,7 @@ class Agent:
         wrong = mismatch(call.get("input"), tool.input_schema)
         if wrong:
             return ToolResult(f"{tool.name} was called wrongly: {wrong}", is_error=True)
-        try:
-            return await tool(call["input"], ToolContext(self.session, self.limits.tool_timeout_s))
-        except SandboxError:
-            raise
-        except Exception as error:  # a task's own tool may raise anything: the model is told, and it is counted
-            return ToolResult(f"{tool.name} failed: {type(error).__name__}: {error}", is_error=True)
+        return await authored.call_tool(tool, call["input"], self.session, self.limits.tool_timeout_s)
 
     def _ending(self) -> Ending | None:
         """How the rollout ended with its last turn, or None if it goes on."""
@@ -173,23 +177,25 @@ class Agent:
             return Ending.GAVE_UP
         return None
 
-    def _nudges_given(self) -> int:
-        return sum(turn.reply is not None and turn.reply[0].get("type") == "text" for turn in self.turns)
+    def _nudges_given(self, before: int) -> int:
+        answered = (turn.reply for turn in self.turns[:before] if turn.reply is not None)
+        return sum(reply[0].get("type") == "text" for reply in answered)
 
     async def _repeat(self, turns: Sequence[Turn]) -> None:
         """Execute the tool calls of recorded turns again, so that the sandbox is where it was.
 
         The last turn may lack its reply: the record ended between response and reply.
         """
-        for number, turn in enumerate(turns, start=1):
+        self.turns = list(turns)
+        for place, turn in enumerate(turns):
             bare = replace(turn, reply=None, submission=None, tool_errors=0)
-            done = await self._answer(bare)
+            done = await self._answer(bare, place)
             recorded = turn.reply is not None or turn.submission is not None
             if recorded and _comparable(done) != _comparable(turn):
-                raise DivergedError(f"the tools gave another result in turn {number} than before")
+                raise DivergedError(f"the tools gave another result in turn {place + 1} than before")
             if not recorded and (done.reply is not None or done.submission):
                 self.recorder.reply(done)
-            self.turns.append(done)
+            self.turns[place] = done
 
 
 class Clock:

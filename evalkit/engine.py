@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from evalkit import authored, report
 from evalkit import limits as budgets
 from evalkit import log as logs
-from evalkit import report
 from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
-from evalkit.errors import SandboxError
+from evalkit.errors import SandboxError, TaskError
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
 from evalkit.model.api import Model
 from evalkit.output import git_commit, versions, write_cell
 from evalkit.registry import load_task
-from evalkit.rollout import Ending, Rollout, Turn
+from evalkit.rollout import Ending, Rollout, Timing, Turn
 from evalkit.run import Run, without_submission
 from evalkit.sampling import Purse, Source
 from evalkit.stats.sequential import UntilDecided
@@ -305,10 +305,11 @@ class Engine:
                 with logs.cell_log(member.cell.folder):
                     logs.run_started(run)
                 self.view.run_started(member.cell.index, run)
-            rollout = None if skipped else await group.source.rollout(run)
+            rollout = None if skipped else await _sampled(group.source, run)
             for member in wanting:
                 if rollout is not None:
                     self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
+            group.source.forget(run)
             for member in wanting:
                 member.open_runs -= 1
                 if not member.open_runs:
@@ -320,21 +321,19 @@ class Engine:
         cost = source.model.cost_usd([turn.charged for turn in rollout.turns])
         run = Run(rollout.run, rollout, None, cost_usd=cost)
         if rollout.ending is Ending.ERROR:
-            return replace(run, error=rollout.detail)
+            return replace(run, error=rollout.detail, traceback=rollout.traceback)
         if rollout.submission is None:
             return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
         answer = rollout.submission.answer
         try:
             measurement = await group.measured(member).get(
-                rollout.run, answer, lambda: task.measure(answer, source.spec(rollout.run), source.sandbox)
+                rollout.run, answer, lambda: authored.measure(task, answer, source.spec(rollout.run), source.sandbox)
             )
-            return replace(run, measurement=measurement, grade=task.judge(measurement))
+            return replace(run, measurement=measurement, grade=authored.judge(task, measurement))
         except SandboxError as error:
             return replace(run, error=f"the grader's sandbox failed: {error}")
-        except Exception as error:  # a grader's own fault must not lose the other runs; it is shown with its traceback
-            with logs.cell_log(member.cell.folder):
-                log.exception("The grader of task %s raised on run %d", member.cell.config.task["name"], rollout.run)
-            return replace(run, error=f"the grader raised {type(error).__name__}: {error}")
+        except TaskError as error:
+            return replace(run, error=str(error), traceback=error.traceback)
 
     def _take(self, member: CellResult, run: Run) -> None:
         member.runs.append(run)
@@ -388,6 +387,15 @@ class Engine:
 
 FRESH_S = 0.2
 """For so long files of tasks are not looked at again when a cell is finished."""
+
+
+async def _sampled(source: Source, run: int) -> Rollout | None:
+    """The rollout of a run; one that ended before its first turn where the task cannot say what is asked."""
+    try:
+        return await source.rollout(run)
+    except TaskError as error:
+        started = Rollout(run, "", "", (), detail=str(error), traceback=error.traceback)
+        return replace(started, timing=Timing(started=time.time()))
 
 
 def clippable(model: Model) -> bool:

@@ -18,3 +18,16 @@ class StorageError(Exception):
 
     No new run starts, and what is finished is analysed.
     """
+
+
+class TaskError(Exception):
+    """A task's own code failed. The run is an `error` with the traceback in log and report; the others go on."""
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        """`message`: one sentence. `traceback`: that of the author's code, in several lines; empty if it has none."""
+        super().__init__(message)
+        self.traceback = traceback
+
+
+class ToolError(Exception):
+    """For a task's own tools to raise: its text is told to the model, like `ToolResult(text, is_error=True)`."""

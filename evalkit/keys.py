@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit import grading
+from evalkit import authored, grading
 from evalkit.config import Config
 from evalkit.model.api import Model
 from evalkit.output import versions
@@ -29,8 +29,8 @@ def run_seed(seed: int, run: int) -> int:
 
 
 def spec_of(task: Task, config: Config, run: int) -> Spec:
-    """The problem of a run."""
-    return task.spec(run_seed(config.runs.seed, run))
+    """The problem of a run. Raises `TaskError`."""
+    return authored.spec_for(task, run_seed(config.runs.seed, run))
 
 
 def rollout_key(config: Config, task: Task, model: Model) -> Key:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit import report
+from evalkit import authored, report
 from evalkit.agent import begin
 from evalkit.analysis import summarize
 from evalkit.config import Config
-from evalkit.errors import SandboxError, UserError
+from evalkit.errors import SandboxError, TaskError, UserError
 from evalkit.grading import Measurement
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, run_seed
 from evalkit.landscape.rebuild import rebuild
@@ -33,8 +32,6 @@ from evalkit.store import same_question
 from evalkit.task import Task
 from evalkit.text import counted, percent, plain
 from evalkit.wording import MARKS, run_result
-
-log = logging.getLogger("evalkit")
 
 USAGE = "python -m evalkit regrade <output dir> [task.tolerances.<name>=… limits.<name>=…] [--out <new dir>]"
 FREE = ("task", "limits", "band")
@@ -211,18 +208,19 @@ async def _judge(
 ) -> Run:
     run = Run(record.number, rollout, None, cost_usd=_cost(record, rollout, config))
     if rollout.ending is Ending.ERROR:
-        return replace(run, error=rollout.detail)
+        return replace(run, error=rollout.detail, traceback=record.traceback)
     if rollout.submission is None:
         return replace(run, grade=without_submission(rollout, config.limits.max_tokens, config.limits.max_steps))
     try:
-        spec = task.spec(run_seed(config.runs.seed, record.number))
-        measurement = known or await task.measure(rollout.submission.answer, spec, sandbox)
-        return replace(run, measurement=measurement, grade=task.judge(measurement))
+        measurement = known
+        if measurement is None:
+            spec = authored.spec_for(task, run_seed(config.runs.seed, record.number))
+            measurement = await authored.measure(task, rollout.submission.answer, spec, sandbox)
+        return replace(run, measurement=measurement, grade=authored.judge(task, measurement))
     except SandboxError as error:
         return replace(run, error=f"the grader's sandbox failed: {error}")
-    except Exception as error:  # an unfinished grader is what this verb is for: show its fault, judge the other runs
-        log.exception("The grader raised on run %d", record.number)
-        return replace(run, error=f"the grader raised {type(error).__name__}: {error}")
+    except TaskError as error:  # an unfinished grader is what this verb is for: show its fault, judge the other runs
+        return replace(run, error=str(error), traceback=error.traceback)
 
 
 def _cost(record: RunRecord, rollout: Rollout, config: Config) -> float | None:

@@ -59,6 +59,8 @@ class RunRecord:
     """What the grader found out about the submission; None where nothing was submitted."""
     seconds: float | None = field(default=None, compare=False)
     """Wall clock without waiting for rate limits."""
+    traceback: str = ""
+    """Of the task's own code, where that is to blame for an error."""
     diagnosis: str = ""
     """The known mistake that it made (``matches `no_mask` to 5e-05``), as far as `diagnose` was asked and found one."""
 
@@ -342,6 +344,7 @@ def _runs(
             tool_errors=line["tool_errors"],
             cost_usd=line["cost_usd"],
             leaked=line["leaked"],
+            traceback=line.get("traceback", ""),
             folder=path.parent,
             measurement=measurements.get(line["run"]),
             seconds=seconds.get(line["run"]),

@@ -21,7 +21,7 @@ class Ending(StrEnum):
     GAVE_UP = "gave_up"  # ended its turn without submitting, after every reminder
     REFUSED = "refused"  # the model, or its provider's filter, declined
     CONTEXT_LIMIT = "context_limit"  # the conversation no longer fits the model
-    ERROR = "error"  # ours or the provider's fault: not a failure of the model
+    ERROR = "error"  # the fault of the provider, the sandbox or the task's own code: not a failure of the model
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,11 @@ class Rollout:
     turns: tuple[Turn, ...] = ()
     ending: Ending = Ending.ERROR
     detail: str = ""
-    """One sentence for `error` and `refused`: what the provider or the sandbox said."""
+    """One sentence for `error` and `refused`: what the provider or the sandbox said, or what the task's code raised."""
     leaked: bool = False
     """A canary planted in the grader's process was found in the conversation."""
+    traceback: str = ""
+    """Of the task's own code where that ended the rollout as `error`; not kept in its record, which stays open."""
     timing: Timing = field(default_factory=Timing, compare=False)
 
     @property

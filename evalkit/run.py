@@ -11,7 +11,7 @@ from evalkit.rollout import Ending, Rollout
 
 
 class Outcome(StrEnum):
-    """What a run counts as. Errors are ours or the provider's and stand beside the pass rate, not in it."""
+    """What a run counts as. Errors are nobody's answer to the task and stand beside the pass rate, not in it."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -33,6 +33,8 @@ class Run:
     """None where the price is unknown."""
     error: str = ""
     """One sentence where the outcome is `error`."""
+    traceback: str = ""
+    """Of the task's own code, where that is to blame for the error."""
 
     @property
     def outcome(self) -> Outcome:
@@ -63,6 +65,7 @@ class Run:
             "tool_errors": rollout.tool_errors,
             "cost_usd": self.cost_usd,
             "leaked": rollout.leaked,
+            **({"traceback": self.traceback} if self.traceback else {}),
         }
 
 

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from evalkit import authored
 from evalkit.agent import Agent, DivergedError, begin
+from evalkit.blame import blamed
 from evalkit.claims import Claim, ClaimLostError
 from evalkit.config import Config
 from evalkit.journal import Journal, Loaded
-from evalkit.keys import run_seed, spec_of
+from evalkit.keys import run_seed
 from evalkit.limits import Limits
 from evalkit.model.api import Model
 from evalkit.rollout import Ending, Rollout, Turn
@@ -66,14 +68,27 @@ class Source:
     note: Callable[[str], None] = field(default=lambda text: None)
     """Told what a person should know."""
     _waited: bool = False
+    _specs: dict[int, Spec] = field(default_factory=dict)
+    """Of run 1, and of the runs under way: a run has one problem, however often somebody asks for it."""
 
     def spec(self, run: int) -> Spec:
-        """The problem of a run."""
-        return spec_of(self.task, self.config, run)
+        """The problem of a run. Raises `TaskError`."""
+        if run not in self._specs:
+            self._specs[run] = authored.spec_for(self.task, run_seed(self.config.runs.seed, run))
+        return self._specs[run]
+
+    def forget(self, run: int) -> None:
+        """A run is over: its problem need not be kept."""
+        if run > 1:
+            self._specs.pop(run, None)
 
     async def rollout(self, run: int) -> Rollout | None:
-        """The rollout of a run under the set's limits; None if the purse is empty and it was not started."""
-        start = begin(run, self.spec(run))
+        """The rollout of a run under the set's limits; None if the purse is empty and it was not started.
+
+        Raises `TaskError` where the task cannot say what the run is asked.
+        """
+        with blamed("the task's spec"):
+            start = begin(run, self.spec(run))
         claim = self.known.claims.of(run)
         while True:
             loaded = self._usable(start) if self.known.ended(run) else None

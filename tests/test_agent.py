@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evalkit.agent import Agent, DivergedError, begin
-from evalkit.errors import ProviderError, SandboxError
+from evalkit.errors import ProviderError, SandboxError, ToolError
 from evalkit.limits import Limits
 from evalkit.model.api import ContextLimitError, Response
 from evalkit.rollout import Ending
@@ -22,7 +22,9 @@ SUBMIT = call("submit_answer", {"answer": 42}, "toolu_s")
 class Look:
     """A tool that counts its calls; can be told to raise."""
 
-    raises: Exception | None = None
+    raises: BaseException | None = None
+    returns: Any = field(default_factory=lambda: ToolResult("seen nothing"))
+    waits: Any = None
     name: str = "look"
     description: str = "look"
     input_schema: Any = field(
@@ -36,9 +38,11 @@ class Look:
 
     async def __call__(self, input, context):
         self.calls += 1
-        if self.raises:
+        if self.waits:
+            await self.waits()
+        if self.raises is not None:
             raise self.raises
-        return ToolResult(f"seen {input.get('at', 'nothing')}")
+        return ToolResult(f"seen {input['at']}") if "at" in input else self.returns
 
 
 @dataclass
@@ -199,10 +203,64 @@ async def test_a_malformed_call_is_answered_and_counted(bad, said):
     assert (rollout.ending, rollout.tool_errors) == (Ending.SUBMITTED, 1)
 
 
-async def test_a_tool_that_raises_is_answered():
-    rollout = await agent(message(call("look", {})), message(SUBMIT), look=Look(ValueError("broken"))).roll_out()
-    assert "look failed: ValueError: broken" in rollout.turns[0].reply[0]["content"]
+async def test_what_a_tool_has_to_say_is_answered():
+    rollout = await agent(message(call("look", {})), message(SUBMIT), look=Look(ToolError("no such place"))).roll_out()
+    assert rollout.turns[0].reply[0]["content"] == "no such place"
+    assert rollout.turns[0].reply[0]["is_error"]
     assert rollout.ending is Ending.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(ValueError("broken"), SystemExit(0), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()),
+        *(StopIteration(), ExceptionGroup("two", [ValueError("one"), OSError("two")]), BaseException("bare")),
+    ],
+)
+async def test_what_a_tool_raises_is_its_authors_fault_and_loses_no_turn(fault):
+    playing = agent(message(call("look", {}), tokens=70), message(SUBMIT), look=Look(fault))
+    rollout = await playing.roll_out()
+    assert (rollout.ending, rollout.output_tokens, rollout.tool_errors) == (Ending.ERROR, 70, 0)
+    assert rollout.detail.startswith("the task's tool look raised ")
+    assert type(fault).__name__ in rollout.detail
+    assert "raise self.raises" in rollout.traceback
+    assert "evalkit/" not in rollout.traceback
+    assert playing.recorder.lines == ["response"]
+
+
+@pytest.mark.parametrize("given", [None, b"seen", 3, ["seen"], {"content": "seen"}])
+async def test_a_tool_that_returns_something_else_is_its_authors_fault(given):
+    rollout = await agent(message(call("look", {})), message(SUBMIT), look=Look(returns=given)).roll_out()
+    assert rollout.ending is Ending.ERROR
+    assert rollout.detail.startswith(f"the task's tool look returned {type(given).__name__} where ToolResult")
+
+
+async def test_a_tool_may_return_text():
+    rollout = await agent(message(call("look", {})), message(SUBMIT), look=Look(returns="a door")).roll_out()
+    assert rollout.turns[0].reply[0]["content"] == "a door"
+    assert rollout.ending is Ending.SUBMITTED
+
+
+async def test_a_time_limit_in_a_tool_call_loses_no_turn():
+    async def forever():
+        await asyncio.sleep(3600)
+
+    playing = agent(message(call("look", {}), tokens=70), look=Look(waits=forever), limits=Limits(timeout_s=0.1))
+    rollout = await playing.roll_out()
+    assert (rollout.ending, rollout.output_tokens) == (Ending.TIME_LIMIT, 70)
+    assert rollout.turns[0].reply is None
+
+
+async def test_a_sandbox_that_fails_in_a_tool_call_loses_no_turn():
+    rollout = await agent(message(call("look", {}), tokens=70), look=Look(SandboxError("gone"))).roll_out()
+    assert (rollout.ending, rollout.detail, rollout.output_tokens) == (Ending.ERROR, "gone", 70)
+
+
+async def test_a_fault_while_calls_are_repeated_loses_no_recorded_turn():
+    whole = await agent(*[message(call("look", {}), tokens=70)] * 3, message(SUBMIT)).roll_out()
+    resumed = agent(message(SUBMIT), look=Look(SandboxError("gone")), past=whole.turns[:3])
+    rollout = await resumed.roll_out()
+    assert (rollout.ending, rollout.turns) == (Ending.ERROR, whole.turns[:3])
 
 
 async def test_an_answer_of_any_form_is_taken():
@@ -248,16 +306,16 @@ async def test_a_resumed_rollout_repeats_its_tool_calls_and_goes_on():
 
 async def test_another_address_of_the_same_object_is_no_difference():
     whole = await agent(
-        message(call("look", {"at": 1})), message(SUBMIT), look=Look(ValueError("<f at 0x7f00aa>"))
+        message(call("look", {"at": 1})), message(SUBMIT), look=Look(ToolError("<f at 0x7f00aa>"))
     ).roll_out()
-    again = agent(message(SUBMIT), look=Look(ValueError("<f at 0x7f11bb>")), past=whole.turns[:1])
+    again = agent(message(SUBMIT), look=Look(ToolError("<f at 0x7f11bb>")), past=whole.turns[:1])
     assert (await again.roll_out()).ending is Ending.SUBMITTED
 
 
 async def test_a_tool_that_answers_differently_is_noticed():
     whole = await agent(message(call("look", {"at": 1})), message(SUBMIT)).roll_out()
     with pytest.raises(DivergedError, match="turn 1"):
-        await agent(message(SUBMIT), look=Look(ValueError("gone")), past=whole.turns[:1]).roll_out()
+        await agent(message(SUBMIT), look=Look(ToolError("gone")), past=whole.turns[:1]).roll_out()
 
 
 async def test_seconds_are_kept_apart_from_facts():

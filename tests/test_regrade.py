@@ -154,7 +154,7 @@ def test_a_changed_grader_measures_again_and_a_failing_one_is_an_exit_status(tmp
     grader.write_text(right.replace("abs(number - spec.expected)", "1 / 0"))
     done = evalkit("regrade", "launch", "--out", "broken")
     assert done.returncode == 1
-    assert "the grader raised ZeroDivisionError" in done.stdout
+    assert "the task's measure raised ZeroDivisionError" in done.stdout
 
 
 def test_corrected_data_and_another_version_of_what_grades_measure_again(tmp_path, monkeypatch, capsys):

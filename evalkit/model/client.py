@@ -185,6 +185,8 @@ class AnthropicModel:
 
     async def respond(self, request: Request) -> Response:
         """Ask, with retries. Raises ProviderError, UserError, ContextLimitError."""
+        if self._player is not None:  # what a task's own code raises must not look like a fault of the connection
+            self._player.prepare(request.run)
         started = time.monotonic()
         first = not any(message["role"] == "assistant" for message in request.messages)
         try:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from evalkit import authored
 from evalkit.errors import UserError
 from evalkit.model import draws
 from evalkit.rollout import Json, Rollout
@@ -40,6 +41,10 @@ class Player(Protocol):
     @property
     def simulated(self) -> bool:
         """True if no language model ever said what is played."""
+        ...
+
+    def prepare(self, run: int) -> None:
+        """Called before each request of `run`, outside of the client. Raises `TaskError`."""
         ...
 
     def answer(self, run: int, body: Body) -> Message:
@@ -95,8 +100,8 @@ class Scripted:
     def of(cls, kind: str, model: str, task: Task, specs: Callable[[int], Spec], seed: int) -> Scripted:
         """The agents that `kind` (simulated, oracle or noop) stands for in `task`."""
         casts: dict[str, Callable[[int], Sequence[ScriptedAgent]]] = {
-            "simulated": lambda run: task.agents(specs(run)),
-            "oracle": lambda run: [task.oracle(specs(run))],
+            "simulated": lambda run: authored.agents_for(task, specs(run)),
+            "oracle": lambda run: authored.agents_for(task, specs(run), oracle=True),
             "noop": lambda run: [ScriptedAgent("noop", (ScriptedTurn(Tokens(12), "I would rather not."),))],
         }
         return cls(model, casts[kind], seed)
@@ -105,6 +110,10 @@ class Scripted:
     def fingerprint(self) -> str:
         """Digest of the first run's agents: other runs get the same script with other numbers in it."""
         return draws.digest(self._agents(1))[:16]
+
+    def prepare(self, run: int) -> None:
+        """Have the task make its agents. Raises `TaskError`."""
+        self._agents(run)
 
     def answer(self, run: int, body: Body) -> Message:
         """The next turn of the agent that `run` drew."""
@@ -215,6 +224,9 @@ class Replay:
         """Whether scripted agents made the recording."""
         turns = [turn for rollout in self._rollouts.values() for turn in rollout.turns]
         return all(str(turn.response.get("id", "")).startswith("msg_sim") for turn in turns)
+
+    def prepare(self, run: int) -> None:
+        """Everything was read at the beginning."""
 
     def answer(self, run: int, body: Body) -> Message:
         """The recorded response. Raises `Refusal` for a run or a turn that was not recorded."""

@@ -15,6 +15,8 @@ from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, figures, range_text
 
 RUNS_LISTED = 20
 """Runs that a row of the failure table names; `runs.jsonl` has all of them."""
+TRACEBACKS = 10
+"""Different ones that a report shows; `runs.jsonl` has all of them."""
 
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>|~&])")
 _PINGS = re.compile(r"(?<!\w)@|@(?=[a-z])|#(?=\w)|(?<=\w)://|(?<=www)\.", re.IGNORECASE)
@@ -35,8 +37,27 @@ def launch_markdown(cell: CellRecord) -> str:
             (row.label, counted(row.count, "run"), percent(row.share), _numbers(row.runs)) for row in summary.failures
         ]
         lines += table(("Reason", "Runs", "Share", "Which"), rows)
-    lines += ["", "## Runs", "", *_runs(cell), "", "## Settings", "", *_settings(cell)]
+    lines += ["", "## Runs", "", *_runs(cell), *_raised(cell), "", "## Settings", "", *_settings(cell)]
     return "\n".join(lines) + "\n"
+
+
+def _raised(cell: CellRecord) -> list[str]:
+    lines = ["", "## Errors in the task's own code"] if any(run.traceback for run in cell.runs) else []
+    for which, said, traceback in raised(cell.runs):
+        lines += ["", f"{which}: {escaped(said)}", "", *fenced(traceback, "text")]
+    return lines
+
+
+def raised(runs: Sequence[RunRecord]) -> list[tuple[str, str, str]]:
+    """What the task's own code raised: which runs, in one sentence, and its traceback; equal ones once."""
+    found: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        if run.traceback:
+            found.setdefault(run.traceback, []).append(run)
+    return [
+        (f"{'Run' if len(same) == 1 else 'Runs'} {_numbers([run.number for run in same])}", same[0].message, traceback)
+        for traceback, same in list(found.items())[:TRACEBACKS]
+    ]
 
 
 def _headline(cell: CellRecord) -> str:
@@ -119,8 +140,13 @@ def command(cell: CellRecord) -> str:
 
 
 def _settings(cell: CellRecord) -> list[str]:
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command(cell))), default=0))
-    return [*table(("Setting", "Value"), setting_rows(cell)), "", f"{fence}sh", plain(command(cell)), fence]
+    return [*table(("Setting", "Value"), setting_rows(cell)), "", *fenced(command(cell), "sh")]
+
+
+def fenced(text: str, language: str) -> list[str]:
+    """Lines of a block in which text shows as it is, whatever is in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return [f"{fence}{language}", plain(text), fence]
 
 
 def sweep_markdown(results: Results) -> str:

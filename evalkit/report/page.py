@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
-from evalkit.report.markdown import short, sweep_row
+from evalkit.report.markdown import raised, short, sweep_row
 from evalkit.results import CellRecord, Results
 from evalkit.text import counted, plain
 
@@ -26,8 +26,18 @@ def launch_page(cell: CellRecord) -> str:
     conversations = Conversations(cell)
     blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)
     facts = as_json(page_facts(cell) | {"shared": conversations.shared, "left_out": conversations.left_out})
-    body = f'{_asset("launch.html")}<script type="application/json" id="facts">{facts}</script>'
+    shown = _asset("launch.html").replace("{{raised}}", _raised(cell))
+    body = f'{shown}<script type="application/json" id="facts">{facts}</script>'
     return document(f"{cell.title} – {cell.model}", body, scripts=_SCRIPTS, data=blocks)
+
+
+def _raised(cell: CellRecord) -> str:
+    """What the task's own code raised, with tracebacks."""
+    shown = "".join(
+        f'<p>{escaped(which)}: {escaped(said)}</p><pre class="code">{escaped(traceback)}</pre>'
+        for which, said, traceback in raised(cell.runs)
+    )
+    return f'<section id="raised"><h2>Errors in the task\'s own code</h2>{shown}</section>' if shown else ""
 
 
 def sweep_page(results: Results) -> str:

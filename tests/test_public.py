@@ -1,0 +1,71 @@
+"""What `import evalkit` offers: the same names to Python, to type checkers, and to whoever reads this list."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+
+import evalkit
+
+NAMES = [
+    "Call",
+    "Check",
+    "Ending",
+    "Fault",
+    "Grade",
+    "Limits",
+    "Measurement",
+    "Outcome",
+    "Output",
+    "ProviderError",
+    "PythonExpression",
+    "Rollout",
+    "Run",
+    "Sandbox",
+    "SandboxError",
+    "ScriptedAgent",
+    "ScriptedTurn",
+    "Session",
+    "Spec",
+    "Submission",
+    "SubmitAnswer",
+    "Task",
+    "TaskError",
+    "Tensor",
+    "Tokens",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolResult",
+    "Turn",
+    "UserError",
+    "as_number",
+    "clip",
+    "load",
+    "load_agents",
+    "preview",
+    "submitting",
+    "within",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(evalkit.__all__) == sorted(["__version__", *NAMES])
+
+
+def test_type_checkers_see_what_python_finds() -> None:
+    """Each name is imported `as` itself, from the module where Python finds it."""
+    tree = ast.parse(inspect.getsource(evalkit))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module != "typing"]
+    static = {name.asname: node.module for node in imports for name in node.names if name.asname == name.name}
+    static.pop(None, None)
+    assert static == evalkit._MODULE
+    for name in NAMES:
+        assert getattr(evalkit, name) is getattr(sys.modules[static[name]], name)
+
+
+def test_importing_evalkit_imports_nothing_else() -> None:
+    show = "import sys, evalkit; print([name for name in sys.modules if name.startswith('evalkit')])"
+    assert subprocess.run([sys.executable, "-c", show], capture_output=True, text=True).stdout == "['evalkit']\n"
