@@ -103,7 +103,7 @@ def own_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             indent = line[: len(line) - len(line.lstrip())]
             added = "".join(f"{indent}{part}\n" for part in statement.split("\n"))
             source = source.replace(line, added + line)
-        name = f"own_{next(_numbers)}"
+        name = f"authored_{next(_numbers)}"
         (tmp_path / "tasks" / name).mkdir(parents=True)
         (tmp_path / "tasks" / name / "__init__.py").write_text(source)
         (tmp_path / "conf" / "task").mkdir(parents=True, exist_ok=True)
