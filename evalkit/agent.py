@@ -15,6 +15,7 @@ from evalkit import authored
 from evalkit.errors import ProviderError, SandboxError, TaskError
 from evalkit.limits import Limits, next_call
 from evalkit.model.api import ContextLimitError, Model, Request
+from evalkit.model.requests import conversation
 from evalkit.rollout import Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.api import Session
 from evalkit.tool import Tool, ToolResult, definition
@@ -97,7 +98,7 @@ class Agent:
         so_far = replace(self.start, turns=tuple(self.turns))
         request = Request(
             run=self.start.run,
-            messages=so_far.messages(),
+            messages=conversation(so_far),
             max_tokens=max_tokens,
             system=self.start.system,
             tools=self.start.tools,

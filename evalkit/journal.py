@@ -16,12 +16,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalkit import deepjson
 from evalkit.disk import append, replacing
 from evalkit.errors import UserError
+from evalkit.model import shape
 from evalkit.rollout import Ending, Rollout, Submission, Timing, Turn
 
 VERSION = "1.0"
 """Of the file format. Another major version is refused. Schema: `evalkit/schemas/rollout.schema.json`."""
+
+_DEPTH = deepjson.DEPTH + 10
+"""A line holds a response one or two levels down."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,13 @@ def load(path: Path) -> Loaded:
     """Everything of a rollout file that can be trusted."""
     chain, damage = _best(path.read_bytes())
     reader = _Reader(path, damage)
-    for link in chain:
-        reader.take(json.loads(link.body))
+    for number, link in enumerate(chain):
+        line = deepjson.loads(link.body, _DEPTH)  # older versions wrote what no reader can hold
+        if line.get("type") == "response" and (why := shape.fault(line.get("response"))):
+            reader.damage = damage or f"line {number + 1} holds no response of a model: {why}"
+            chain = chain[:number]
+            break
+        reader.take(line)
     return replace(
         reader.result(), digest=chain[-1].digest if chain else "", trusted=b"".join(link.raw for link in chain)
     )
@@ -279,7 +289,8 @@ def _read_reply(turn: Turn, line: dict[str, Any]) -> Turn:
 
 
 def _seal(line: Mapping[str, Any], before: str) -> tuple[bytes, str]:
-    body = json.dumps(line, separators=(",", ":"))  # ASCII: no line separator or lone surrogate can break a line
+    # ASCII: no line separator or lone surrogate can break a line.
+    body = json.dumps(line, separators=(",", ":"), allow_nan=False)
     digest = _digest(body, before)
     return f'{body[:-1]},"digest":"{digest}"}}\n'.encode("ascii"), digest
 

@@ -9,6 +9,15 @@ from typing import Any
 
 Json = Any
 """Anything JSON can hold."""
+COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+"""The parts of a `usage` object that are read."""
+
+
+def count(value: Json) -> int | None:
+    """A number of tokens as servers state it: a whole number of at least 0 (20.0 is one); None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**53:
+        return None
+    return int(value) if value == int(value) else None
 
 
 class Ending(StrEnum):
@@ -50,7 +59,12 @@ class Turn:
     @property
     def output_tokens(self) -> int:
         """Output tokens of the response, thinking included; of a cut one, those inside the budget."""
-        return self.usage.get("output_tokens") or 0 if self.cut_tokens is None else self.cut_tokens
+        return count(self.usage.get("output_tokens")) or 0 if self.cut_tokens is None else self.cut_tokens
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether the server wrote something and counted nothing of it: no limit of tokens can hold then."""
+        return not count(self.usage.get("output_tokens")) and any(map(_written, self.content))
 
     @property
     def usage(self) -> Mapping[str, Json]:
@@ -65,8 +79,7 @@ class Turn:
     @property
     def input_tokens(self) -> int:
         """Input tokens of the call: fresh, written to the cache and read from it."""
-        names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-        return sum(self.usage.get(name) or 0 for name in names)
+        return sum(count(self.usage.get(name)) or 0 for name in COUNTS if name != "output_tokens")
 
     @property
     def content(self) -> Sequence[Mapping[str, Json]]:
@@ -81,6 +94,14 @@ class Turn:
     def cut_at(self, tokens: int) -> Turn:
         """This turn with its response cut after `tokens` output tokens."""
         return replace(self, cut_tokens=tokens, reply=None, submission=None, tool_errors=0)
+
+
+def _written(block: Mapping[str, Json]) -> int:
+    """Characters of a content block, roughly; at least 1 for anything but empty text and thinking."""
+    for name in ("text", "thinking"):
+        if isinstance(block.get(name), str):
+            return len(block[name])
+    return 1 + len(str(block.get("input", "")))
 
 
 @dataclass(frozen=True)
@@ -145,14 +166,6 @@ class Rollout:
     def asks_for_more(self) -> bool:
         """Whether the conversation, as it stands, would go on with another model call."""
         last = self.turns[-1] if self.turns else None
-        return last is None or last.reply is not None or last.stop_reason == "pause_turn"
-
-    def messages(self) -> list[dict[str, Json]]:
-        """The conversation so far, as the next request sends it."""
-        messages: list[dict[str, Json]] = [{"role": "user", "content": self.prompt}]
-        for turn in self.turns:
-            if turn.content:  # the API refuses an empty assistant message
-                messages.append({"role": "assistant", "content": list(turn.content)})
-            if turn.reply is not None:
-                messages.append({"role": "user", "content": list(turn.reply)})
-        return messages
+        if last is None or last.stop_reason == "max_tokens":
+            return last is None
+        return last.reply is not None or last.stop_reason == "pause_turn"

@@ -133,10 +133,11 @@ async def test_a_reminder_can_help():
     assert (await agent(message(text("42.")), message(SUBMIT), nudges=1).roll_out()).ending is Ending.SUBMITTED
 
 
-async def test_an_empty_response_is_not_sent_back():
+async def test_an_empty_response_is_sent_back_with_words():
     playing = agent(message(), message(SUBMIT), nudges=1)
     assert (await playing.roll_out()).ending is Ending.SUBMITTED
-    assert [m["role"] for m in playing.model.requests[1].messages] == ["user", "user"]
+    assert [m["role"] for m in playing.model.requests[1].messages] == ["user", "assistant", "user"]
+    assert playing.model.requests[1].messages[1]["content"] == [text("(no content)")]
 
 
 async def test_parallel_calls_are_answered_in_order_beside_text_and_thinking():

@@ -13,26 +13,31 @@ import anthropic
 import httpx2
 
 from evalkit import deepjson
+from evalkit.model import shape
 from evalkit.model.sse import BrokenAnswer, read_events
 from evalkit.rollout import Json
 
 SENT = "evalkit.sent"
 """Extension of an HTTP response: `time.monotonic()` when its request went out."""
+MESSAGE = "evalkit.message"
+"""Extension of an HTTP response: the message in its body."""
 
 
 class WholeAnswer(anthropic.Middleware):
-    """Reads the answer to its end and has the attempt repeated if it is no whole Messages API response."""
+    """Reads the answer to its end and has the attempt repeated if it is no whole Messages API response.
+
+    The record, the report and every later reader rely on this check: whatever passes it, they can hold and show.
+    """
 
     async def handle_async(self, request: Any, call_next: Any) -> Any:
-        """Send, read, check. The body stays with the response for `read_message`."""
+        """Send, read, check. The message stays with the HTTP response, under `MESSAGE`."""
         sent = time.monotonic()
         response = await call_next(request)
         http: httpx2.Response = response.http_response
         http.extensions[SENT] = sent
         if http.is_success and http.request.method == "POST":
             try:
-                await http.aread()
-                read_message(http)
+                http.extensions[MESSAGE] = read_message(await _body(http), http.headers.get("content-type", ""))
             except (httpx2.HTTPError, BrokenAnswer) as fault:
                 await http.aclose()
                 reason = str(fault) or type(fault).__name__
@@ -40,14 +45,26 @@ class WholeAnswer(anthropic.Middleware):
         return response
 
 
-def read_message(response: httpx2.Response) -> dict[str, Json]:
-    """The Messages API response in a body, plain or streamed, as it came. Raises `BrokenAnswer`."""
-    if "text/event-stream" in response.headers.get("content-type", ""):
-        return read_events(response.text)
-    try:
-        message = deepjson.loads(response.content)
-    except ValueError:
-        raise BrokenAnswer("its body is no JSON") from None
-    if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-        raise BrokenAnswer("its body is no Messages API response")
-    return message
+async def _body(http: httpx2.Response) -> bytes:
+    parts, size = [], 0
+    async for part in http.aiter_bytes():
+        size += len(part)
+        if size > deepjson.SIZE:
+            raise BrokenAnswer(f"it is longer than {deepjson.SIZE:,} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def read_message(body: bytes, content_type: str) -> dict[str, Json]:
+    """The Messages API response in a body, plain or streamed, as it came and within bounds. Raises `BrokenAnswer`."""
+    if "text/event-stream" in content_type:
+        message: Json = deepjson.bounded(read_events(body.decode("utf-8-sig", "replace")))
+    else:
+        try:
+            message = deepjson.loads(body)
+        except ValueError:
+            raise BrokenAnswer("its body is no JSON") from None
+    if why := shape.fault(message):
+        raise BrokenAnswer(why)
+    checked: dict[str, Json] = message
+    return checked

@@ -17,9 +17,10 @@ from anthropic.resources.messages import DEPRECATED_MODELS
 from evalkit.config import ModelConfig
 from evalkit.errors import ProviderError, UserError
 from evalkit.model import faults
-from evalkit.model.answers import SENT, WholeAnswer, read_message
+from evalkit.model.answers import MESSAGE, SENT, WholeAnswer
 from evalkit.model.api import Request, Response
 from evalkit.model.players import Player
+from evalkit.model.requests import encodable
 from evalkit.model.throttle import paused_while_waiting, throttle_for
 from evalkit.prices import cost_usd
 
@@ -200,7 +201,7 @@ class AnthropicModel:
             raise faults.translate(error, self._where, first=first, reached=self._answered) from error
         self._answered = True
         sent = raw.http_response.extensions[SENT]
-        message = read_message(raw.http_response)
+        message = raw.http_response.extensions[MESSAGE]
         return Response(message, seconds=time.monotonic() - sent, waited=sent - started)
 
     async def _send(self, arguments: Mapping[str, Any]) -> Any:
@@ -276,17 +277,6 @@ def mark_cache(arguments: Mapping[str, Any]) -> dict[str, Any]:
     *rest, last = messages[newest]["content"]
     messages[newest] = {**messages[newest], "content": [*rest, {**last, **_MARK}]}
     return {**marked, "messages": messages}
-
-
-def encodable(value: Any) -> Any:
-    """`value` with every unpaired surrogate replaced by U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, Mapping):
-        return {encodable(key): encodable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [encodable(item) for item in value]
-    return value
 
 
 def _as_blocks(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -241,5 +241,5 @@ class Replay:
                 "next: use the limits and the agent settings that it was made with, or smaller limits"
             )
         response = dict(turns[number].response)
-        response.setdefault("usage", {})
+        response["usage"] = turns[number].usage
         return cut(response, body["max_tokens"])

@@ -22,20 +22,27 @@ def read_events(text: str) -> dict[str, Json]:
         kind = event.get("type")
         if kind == "error":
             raise BrokenAnswer(f"the stream reported {json.dumps(event.get('error'))}")
-        if kind == "message_start":
-            message = dict(event["message"])
-        elif kind == "content_block_start":
-            blocks[event["index"]] = _Block(event["content_block"])
-        elif kind == "content_block_delta":
-            blocks[event["index"]].add(event["delta"])
-        elif kind == "message_delta" and message is not None:
-            _finish(message, event)
-        elif kind == "message_stop" and message is not None:
+        if kind == "message_start" and message is None:
+            message = dict(_object(event, "message"))
+        elif message is None or kind not in _PARTS:
+            continue
+        elif kind == "message_stop":
             return {**message, "content": [blocks[index].content() for index in sorted(blocks)]}
+        elif kind == "message_delta":
+            _finish(message, event)
+        elif kind == "content_block_start" and _index(event) not in blocks:
+            blocks[_index(event)] = _Block(_object(event, "content_block"))
+        elif kind == "content_block_delta" and _index(event) in blocks:
+            blocks[_index(event)].add(_object(event, "delta"))
+        else:
+            raise BrokenAnswer(f"the stream holds a {kind} out of order")
     raise BrokenAnswer("the stream ended before the response was complete")
 
 
-def _events(text: str) -> Iterator[dict[str, Any]]:
+_PARTS = ("message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta")
+
+
+def _events(text: str) -> Iterator[Mapping[str, Any]]:
     """Payloads of the events, in order."""
     for chunk in text.replace("\r\n", "\n").split("\n\n"):
         lines = [line[5:].strip() for line in chunk.split("\n") if line.startswith("data:")]
@@ -45,15 +52,41 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
             event = deepjson.loads("\n".join(lines))
         except ValueError:
             raise BrokenAnswer("the stream holds an event that is no JSON") from None
-        if isinstance(event, dict):
-            yield event
+        if not isinstance(event, dict):
+            raise BrokenAnswer("the stream holds an event that is no object")
+        yield event
+
+
+def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The part of an event that must be an object."""
+    part = event.get(name)
+    if not isinstance(part, dict):
+        raise BrokenAnswer(f"the stream holds a {event.get('type')} without its {name}")
+    return part
+
+
+def _index(event: Mapping[str, Any]) -> int:
+    index = event.get("index")
+    if type(index) is not int:
+        raise BrokenAnswer(f"the stream holds a {event.get('type')} without its index")
+    return index
 
 
 def _finish(message: dict[str, Json], event: Mapping[str, Any]) -> None:
-    """Merge a `message_delta`: its usage counts are cumulative, everything else replaces what was there."""
-    usage = {**(message.get("usage") or {}), **(event.get("usage") or {})}
+    """Merge a `message_delta`: its usage counts are cumulative, everything else replaces what was there.
+
+    A count that is null says nothing, and a null in place of a whole part is no part.
+    """
+    delta, now = ({} if event.get(name) is None else _object(event, name) for name in ("delta", "usage"))
+    usage = message.get("usage")
+    if not isinstance(usage, Mapping | None):
+        raise BrokenAnswer("the stream holds a usage that is no object")
     rest = {key: value for key, value in event.items() if key not in ("type", "delta", "usage")}
-    message.update({**rest, **event.get("delta", {}), "usage": usage})
+    counted = {key: value for key, value in now.items() if value is not None}
+    message.update({**rest, **delta, "usage": {**(usage or {}), **counted}})
+
+
+_DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
 
 class _Block:
@@ -61,15 +94,18 @@ class _Block:
 
     def __init__(self, start: Mapping[str, Any]) -> None:
         self._block = dict(start)
-        self._input = ""
+        self._pieces: list[str] = []
 
     def add(self, delta: Mapping[str, Any]) -> None:
         """Append what came. Strings and lists grow, anything else is replaced."""
         if delta.get("type") == "input_json_delta":
-            self._input += delta.get("partial_json", "")
+            self._pieces.append(_piece(delta, "partial_json"))
         elif delta.get("type") == "citations_delta":
-            self._block["citations"] = [*(self._block.get("citations") or []), delta["citation"]]
+            there = self._block.get("citations")
+            self._block["citations"] = [*(there if isinstance(there, list) else ()), delta.get("citation")]
         else:
+            if delta.get("type") in _DELTAS:
+                _piece(delta, _DELTAS[delta["type"]])
             for key, value in delta.items():
                 if key != "type":
                     old = self._block.get(key)
@@ -78,12 +114,19 @@ class _Block:
 
     def content(self) -> dict[str, Json]:
         """The finished block. Input that is no JSON (cut, or malformed by the model) is kept as its maker advises."""
-        if self._input:
+        if text := "".join(self._pieces):
             try:
-                self._block["input"] = deepjson.loads(self._input)
+                self._block["input"] = deepjson.loads(text)
             except ValueError:
-                self._block["input"] = {"INVALID_JSON": self._input}
+                self._block["input"] = {"INVALID_JSON": text}
         return self._block
+
+
+def _piece(delta: Mapping[str, Any], name: str) -> str:
+    piece = delta.get(name)
+    if not isinstance(piece, str):
+        raise BrokenAnswer(f"the stream holds a {delta.get('type')} without its {name}")
+    return piece
 
 
 _GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}

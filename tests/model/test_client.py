@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -218,16 +219,38 @@ async def test_deviations_of_local_servers_are_tolerated(opened: Opener, message
     messages_api.set_up(agents=AGENTS, dialect="llama.cpp")
     first, second = await conversation(opened(base_url=messages_api.url))
     assert first["id"].startswith("chatcmpl-")
-    assert first["content"][1]["id"].startswith("call_")
-    assert set(first["usage"]) == {"input_tokens", "output_tokens"}
+    assert re.fullmatch("[0-9a-z]{32}", first["content"][1]["id"])
+    assert set(first["usage"]) == {"input_tokens", "cache_read_input_tokens", "output_tokens"}
     assert second["content"][0]["input"] == {"answer": 42}
-    too_long = {"kind": "status", "status": 400, "message": "request (9000 tokens) exceeds the available context size"}
-    messages_api.set_up(dialect="llama.cpp", plan=[too_long])
-    with pytest.raises(ContextLimitError):
+    messages_api.set_up(dialect="llama.cpp", context=3)
+    with pytest.raises(ContextLimitError, match="exceed"):
         await opened(base_url=messages_api.url).respond(ask())
 
 
+async def test_a_call_that_is_repeated_may_be_counted_anew(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(agents=AGENTS, dialect="llama.cpp")
+    model = opened(base_url=messages_api.url)
+    # Another run of the same prompt: what the server calls run 1 goes on from its first answer.
+    first = (await model.respond(ask())).message
+    request = then(ask(), first, "42")
+    counted = [(await model.respond(request)).message["usage"]["output_tokens"] for _ in range(2)]
+    assert counted[1] == counted[0] + 1
+
+
+@pytest.mark.parametrize(
+    ("cut_as", "last"), [("text", "text"), ("empty", "tool_use"), ("half", "tool_use"), ("whole", "tool_use")]
+)
+async def test_a_local_server_cuts_calls_in_its_own_ways(
+    cut_as: str, last: str, opened: Opener, messages_api: MessagesServer
+) -> None:
+    messages_api.set_up(agents=AGENTS, dialect="llama.cpp", cut_as=cut_as)
+    message = (await opened(base_url=messages_api.url).respond(ask(max_tokens=60))).message
+    assert (message["stop_reason"], message["usage"]["output_tokens"]) == ("max_tokens", 60)
+    assert message["content"][-1]["type"] == last
+
+
 async def test_parameters_and_headers_pass_through(opened: Opener, messages_api: MessagesServer) -> None:
+    messages_api.set_up(strict=False)  # the parameter of tomorrow
     params = {"temperature": 0.3, "thinking": {"type": "adaptive"}, "a_key_of_tomorrow": [1]}
     model = opened(base_url=messages_api.url, params=params, headers={"anthropic-beta": "one,two"}, cache_prompt=False)
     tools = [{"name": "t", "description": "d", "input_schema": {"type": "object"}}]
@@ -249,7 +272,9 @@ async def test_parameters_and_headers_pass_through(opened: Opener, messages_api:
 async def test_the_unchanging_prefix_is_marked_for_the_cache(opened: Opener, messages_api: MessagesServer) -> None:
     messages_api.set_up(agents=AGENTS)
     model = opened(base_url=messages_api.url)
-    request = ask(system="Be brief.", tools=[{"name": "a"}, {"name": "b"}])
+    schema = {"type": "object"}
+    tools = [{"name": "a", "input_schema": schema}, {"name": "b", "input_schema": schema}]
+    request = ask(system="Be brief.", tools=tools)
     message = (await model.respond(request)).message
     await model.respond(then(request, message, "42"))
     first, second = (sent["body"] for sent in messages_api.requests)
@@ -263,7 +288,8 @@ async def test_the_unchanging_prefix_is_marked_for_the_cache(opened: Opener, mes
 
 
 async def test_a_paused_turn_is_sent_back_without_a_mark_on_it(opened: Opener, messages_api: MessagesServer) -> None:
-    paused = {"role": "assistant", "content": [{"type": "thinking", "thinking": "…", "signature": "run1"}]}
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    paused = {"role": "assistant", "content": [search]}
     asked = ask()
     await opened(base_url=messages_api.url).respond(replace(asked, messages=[*asked.messages, paused]))
     first, second = messages_api.requests[0]["body"]["messages"]

@@ -42,6 +42,12 @@ class MessagesServer:
         requests: list[dict[str, Any]] = self._call()["requests"]
         return requests
 
+    @property
+    def refused(self) -> list[str]:
+        """Why requests were refused that the real API would not take."""
+        refused: list[str] = self._call()["refused"]
+        return refused
+
     def _call(self, body: bytes | None = None) -> dict[str, Any]:
         request = urllib.request.Request(f"{self.url}/control", data=body)
         with urllib.request.urlopen(request, timeout=10) as response:
@@ -65,7 +71,8 @@ def messages_server() -> Iterator[MessagesServer]:
 
 
 @pytest.fixture
-def messages_api(messages_server: MessagesServer) -> MessagesServer:
-    """A server that says hello, faultless, with nothing on its mind."""
+def messages_api(messages_server: MessagesServer) -> Iterator[MessagesServer]:
+    """A server that says hello, faultless, with nothing on its mind. A request that the API refuses fails the test."""
     messages_server.set_up()
-    return messages_server
+    yield messages_server
+    assert messages_server.refused == []

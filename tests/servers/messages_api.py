@@ -9,6 +9,8 @@ Real endpoints are not told which run is asking, and neither is this one: it num
 their first answer is delivered, and recognises them by the ids and signatures that it put into its answers. One run
 after the other, it therefore plays run for run what `model=simulated` plays. Where every run has a prompt of its own
 (`task.data=seeded`), a conversation is recognised by it, in any order and however often it is asked for again.
+
+It is as strict as the real one (`strict.problem`): a request that the API would refuse is refused, and counted.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from evalkit.model.players import Scripted
+from evalkit.model.players import Scripted, estimate_tokens
 from evalkit.model.sse import write_events
 from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens
+from tests.servers import llama, strict
 
 HELLO = [{"name": "hello", "turns": [{"text": "Hello.", "tokens": {"median": 20}}]}]
 KEPT = 500
@@ -43,17 +46,32 @@ class State:
         self.set_up({})
 
     def set_up(self, script: dict[str, Any]) -> None:
-        """Start over with a script: `agents`, `seed`, `plan`, `repeat`, `dialect`, `models`, `lists_models`.
+        """Start over with a script: `agents`, `seed`, `answers`, `plan`, `repeat`, `dialect`, `models`, `lists_models`,
+        `strict`, `context`, `loading`, `cut_as`.
+
+        `answers` replaces the agents: the n-th is given to a request with n assistant messages, the last one to all
+        later ones. One is a message, or just its content; a text is sent as the body, as it is.
 
         `plan` holds one entry per request for a message: null (answer), or a fault `{"kind": …}` as in `Handler`.
         After its end requests are answered, or it starts again (`repeat`). `dialect` is anthropic or llama.cpp.
-        `models` are the ids that are served (empty: any).
+        `models` are the ids that are served (empty: any). `strict`: requests are checked (unless it is false).
+        `context`: tokens that prompt and answer must fit into. `loading`: so many requests get 503 first.
+        `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
         """
         agents = [_agent(entry) for entry in script.get("agents", HELLO)]
         self.player = self.task_player or Scripted("scripted", lambda run: agents, script.get("seed", 0))
         self.plan: list[dict[str, Any] | None] = list(script.get("plan", []))
         self.repeat: bool = script.get("repeat", False)
+        self.answers: list[Any] = script.get("answers", [])
         self.llama: bool = script.get("dialect") == "llama.cpp"
+        self.strict: bool = script.get("strict", True)
+        self.context: int | None = script.get("context")
+        self.loading: int = script.get("loading", 0)
+        self.cut_as: str = script.get("cut_as", "empty")
+        self.refused: list[str] = []
+        self.thinking: set[str] = set()
+        self.own: set[str] = set()
+        self.seen: Counter[str] = Counter()
         self.models: list[str] = script.get("models", [])
         self.lists_models: bool = script.get("lists_models", True)
         self.counts: Counter[str] = Counter()
@@ -69,8 +87,22 @@ class State:
         return self.plan[asked] if asked < len(self.plan) else None
 
     def report(self) -> dict[str, Any]:
-        """Counters (`asked`, `answered`, `output_tokens`, one per fault) and the last requests."""
-        return {"counts": dict(self.counts), "requests": self.requests}
+        """Counters (`asked`, `answered`, `output_tokens`, one per fault), the last requests, why some were refused."""
+        return {"counts": dict(self.counts), "requests": self.requests, "refused": self.refused}
+
+    def problem(self, raw: bytes) -> str:
+        """Why the real server would refuse this request."""
+        why = strict.problem(raw, thinking=self.thinking, own=self.own) if self.strict else ""
+        if why:
+            self.refused.append(why)
+        return why
+
+    def remember(self, message: dict[str, Any]) -> None:
+        """Note what was given out, to check that it comes back."""
+        for block in message["content"]:
+            self.own.add(block["type"])
+            if block["type"] in ("thinking", "redacted_thinking"):
+                self.thinking.add(strict.fingerprint(block))
 
 
 def _agent(entry: dict[str, Any]) -> ScriptedAgent:
@@ -103,17 +135,30 @@ def run_of(body: dict[str, Any]) -> int | None:
     return None
 
 
-def dressed(message: dict[str, Any], run: int, *, llama: bool) -> dict[str, Any]:
-    """The answer with the marks that `run_of` needs, in the dialect of the server that is imitated."""
+def dressed(message: dict[str, Any], run: int) -> dict[str, Any]:
+    """The answer with the marks that `run_of` needs."""
     content = [dict(block) for block in message["content"]]
     for block in content:
         if block["type"] == "tool_use":
-            block["id"] = f"{'call' if llama else 'toolu'}_run{run}_{block['id'][-20:]}"
-    if not llama:
-        content.insert(0, {"type": "thinking", "thinking": "", "signature": f"run{run}"})
-        return {**message, "content": content, "id": f"msg_{message['id'][-20:]}"}
-    usage = {name: message["usage"][name] for name in ("input_tokens", "output_tokens")}
-    return {**message, "content": content, "id": f"chatcmpl-{message['id'][-20:]}", "usage": usage}
+            block["id"] = f"toolu_run{run}_{block['id'][-20:]}"
+    content.insert(0, {"type": "thinking", "thinking": "", "signature": f"run{run}"})
+    return {**message, "content": content, "id": f"msg_{message['id'][-20:]}"}
+
+
+def whole(answer: Any) -> dict[str, Any]:
+    """The message that an entry of `answers` stands for."""
+    message = {"content": answer} if isinstance(answer, list) else dict(answer)
+    called = any(isinstance(block, dict) and block.get("type") == "tool_use" for block in message["content"] or ())
+    default = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "scripted",
+        "stop_reason": "tool_use" if called else "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 20},
+    }
+    return default | message
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -133,7 +178,11 @@ class Handler(BaseHTTPRequestHandler):
                 self._json(200, state.report())
         elif self.path.startswith("/v1/models") and state.lists_models:
             name = self.path.removeprefix("/v1/models").lstrip("/").split("?")[0]
-            if not name:
+            if state.llama and not name:
+                self._json(200, llama.models(state.models, state.context))
+            elif state.llama:
+                self._fail(404, "File Not Found")
+            elif not name:
                 self._json(200, {"data": [{"type": "model", "id": model} for model in state.models], "has_more": False})
             elif not state.models or name in state.models:
                 self._json(200, {"type": "model", "id": name, "display_name": name})
@@ -144,18 +193,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A message, or a new script."""
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        raw = self.rfile.read(int(self.headers["content-length"]))
         state = self.state
         if self.path == "/control":
             with state.lock:
-                state.set_up(body)
+                state.set_up(json.loads(raw))
             self._json(200, {})
         elif self.path.split("?")[0] == "/v1/messages":
             with state.lock:
+                why = state.problem(raw)
+                body = json.loads(raw)
                 state.requests = [*state.requests, {"headers": dict(self.headers), "body": body}][-KEPT:]
                 fault = state.next_fault()
                 state.counts[fault["kind"] if fault else "unplanned"] += 1
-            self._message(body, fault or {"kind": "none"})
+            if why:
+                self._fail(400, why)
+            else:
+                self._message(body, fault or {"kind": "none"})
         else:
             self._fail(404, "Not found")
 
@@ -171,18 +225,46 @@ class Handler(BaseHTTPRequestHandler):
             return self._fail(404, f"model: {body['model']}")
         if kind == "slow":
             time.sleep(fault["seconds"])
-        run = self.state.run_by_prompt.get(asked(body)) or run_of(body)
+        if self.state.loading > 0:
+            self.state.loading -= 1
+            return self._json(503, llama.failure(503, "Loading model"))
+        prompt = estimate_tokens([body.get("system"), body.get("tools"), body["messages"]])
+        if self.state.context is not None and prompt >= self.state.context:
+            return self._json(400, llama.too_long(prompt, self.state.context))
+        room = body["max_tokens"] if self.state.context is None else self.state.context - prompt
         with self.state.lock:
-            message = self.state.player.answer(run or self.state.runs + 1, body)
-            if kind != "cut":
-                self.state.runs += run is None
-                self.state.counts["answered"] += 1
-                self.state.counts["output_tokens"] += message["usage"]["output_tokens"]
-            message = dressed(message, run or self.state.runs, llama=self.state.llama)
+            message = self._answer({**body, "max_tokens": min(room, body["max_tokens"])}, counts=kind != "cut")
+        if isinstance(message, str):
+            return self._send(200, message.encode(), "text/event-stream" if "event:" in message else "application/json")
         stream = bool(body.get("stream"))
         payload = write_events(message) if stream else json.dumps(message).encode()
         self._send(200, payload, "text/event-stream" if stream else "application/json", cut=kind == "cut")
         return None
+
+    def _answer(self, body: dict[str, Any], *, counts: bool) -> dict[str, Any] | str:
+        state = self.state
+        if state.answers:
+            turn = sum(message["role"] == "assistant" for message in body["messages"])
+            answer = state.answers[min(turn, len(state.answers) - 1)]
+            if isinstance(answer, str):
+                return answer
+            state.remember(whole(answer))
+            return whole(answer)
+        run = state.run_by_prompt.get(asked(body)) or run_of(body)
+        message = state.player.answer(run or state.runs + 1, body)
+        if counts:
+            state.runs += run is None
+            state.counts["answered"] += 1
+            state.counts["output_tokens"] += message["usage"]["output_tokens"]
+        number = run or state.runs
+        if state.llama:
+            meant = state.player.answer(number, {**body, "max_tokens": 10**9})
+            again = state.seen[llama.fingerprint(body)]
+            state.seen[llama.fingerprint(body)] += counts
+            return llama.dressed(message, number, meant, state.cut_as, again)
+        message = dressed(message, number)
+        state.remember(message)
+        return message
 
     def _json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
         self._send(status, json.dumps(value).encode(), "application/json", headers)
@@ -191,9 +273,9 @@ class Handler(BaseHTTPRequestHandler):
         kind = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}.get(
             status, "api_error"
         )
-        error = {"type": kind, "message": message}
-        shape = {"error": {**error, "code": status}} if self.state.llama else {"type": "error", "error": error}
-        self._json(status, shape, headers)
+        if self.state.llama:
+            return self._json(status, llama.failure(status, message), headers)
+        return self._json(status, {"type": "error", "error": {"type": kind, "message": message}}, headers)
 
     def _send(
         self,
