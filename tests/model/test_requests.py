@@ -46,8 +46,9 @@ STOPS = st.sampled_from(["end_turn", "tool_use", "pause_turn", "max_tokens", "re
 @st.composite
 def turns(draw: st.DrawFn) -> Turn:
     """A turn that an agent may have recorded: its calls answered in order, some with nothing, some not at all."""
-    blocks = draw(st.lists(BLOCKS, max_size=4))
-    stop = draw(STOPS)
+    blocks, stop = draw(st.lists(BLOCKS, max_size=4)), draw(STOPS)
+    if stop == "pause_turn":  # what a server executes itself after a pause, it does execute
+        blocks = [block for block in blocks if block["type"] != "server_tool_use"]
     reply: list[dict[str, Any]] = []
     for block in blocks:
         if block["type"] == "tool_use" and draw(st.integers(0, 9)):
@@ -133,5 +134,8 @@ def test_a_tool_that_fails_without_words_is_given_some() -> None:
 def test_a_pause_is_resumed_without_the_blank_at_its_end() -> None:
     played = rollout(Turn(1000, message(text("Still working… "), stop="pause_turn")))
     assert conversation(played)[-1] == {"role": "assistant", "content": [text("Still working…")]}
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    searching = rollout(Turn(1000, message(text("Wait. "), search, stop="pause_turn")))
+    assert conversation(searching)[-1]["content"] == [text("Wait. "), search]
     blank = rollout(Turn(1000, message(text(" "), stop="pause_turn")))
     assert refusal(blank) == ""
