@@ -6,12 +6,16 @@ A bare first word is a verb, an override contains `=`. Nothing is imported befor
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
 
-from evalkit.errors import ProviderError, SandboxError, UserError
+from evalkit import signals
+from evalkit.errors import ProviderError, SandboxError, StorageError, UserError
 
 
 class Verb(NamedTuple):
@@ -51,23 +55,40 @@ VALUES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line. Exit status: 0 done, 1 runs could not be completed, 2 bad input, 130 interrupted."""
+    """Run the command line.
+
+    Exit status: 0 done, 1 runs could not be completed, 2 bad input, 128 + n ended by signal n (130 for Ctrl-C).
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
-    except KeyboardInterrupt:
-        sys.stderr.write("\nevalkit: interrupted; the same command goes on where it stopped\n")
-        return 130
+        with signals.end_orderly():
+            return _dispatch(words)
+    except KeyboardInterrupt as error:
+        number = getattr(error, "number", signal.SIGINT)
+        name = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        with suppress(OSError):  # the terminal may be what has gone
+            sys.stderr.write(f"\nevalkit: interrupted{name}; {_how_to_go_on(words)}\n")
+        return 128 + number
     except BrokenPipeError:  # whoever read the output has left: nothing more to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        for status, kind in ((2, UserError), (1, ProviderError), (1, SandboxError)):
+        for status, kind in ((2, UserError), (1, StorageError), (1, ProviderError), (1, SandboxError)):
             if fault := next((one for one in _leaves(error) if isinstance(one, kind)), None):
                 if os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
                 sys.stderr.write(f"evalkit: {fault}\n")
                 return status
         raise
+
+
+def _how_to_go_on(words: Sequence[str]) -> str:
+    if words and words[0] in VERBS:
+        return f"`python -m evalkit {words[0]}` can be called again"
+    launch = sys.modules.get("evalkit.launch")
+    resumable = launch.resumable() if launch else None
+    also = f", and so does `python -m evalkit resume {shlex.quote(str(resumable))}`" if resumable else ""
+    return f"the same command goes on where it stopped{also}"
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -23,9 +23,12 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from evalkit import signals
 
 LEASE_S = 60.0
 """A claim that was not renewed for so long belongs to a process that is dead, or that stands still and will notice."""
@@ -87,6 +90,7 @@ class Claim:
         self._pid = os.getpid()
         self._mark = json.dumps({**place(), "token": secrets.token_hex(8)})
         self._renewing: asyncio.Task[None] | None = None
+        self._forget: Callable[[], None] = lambda: None
 
     def take(self) -> bool:
         """Whether it is ours now. OSError where the folder cannot be written."""
@@ -152,11 +156,16 @@ class Claim:
 
     async def __aenter__(self) -> Claim:
         self._renewing = asyncio.create_task(self._renew())
+        self._forget = signals.add_last_rite(self._let_go)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         if self._renewing:
             self._renewing.cancel()
+        self._let_go()
+        self._forget()
+
+    def _let_go(self) -> None:
         with suppress(OSError):  # what cannot be deleted, others take over
             if self.held():
                 self.path.unlink()

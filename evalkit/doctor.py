@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.metadata
 import os
 import platform
 import sys
 from dataclasses import dataclass
 
+from evalkit import signals
 from evalkit.config import SandboxConfig
 from evalkit.errors import UserError
 from evalkit.sandbox.homes import Homes
@@ -107,6 +107,6 @@ def main(argv: list[str]) -> int:
     """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
     if argv:
         raise UserError(f"doctor takes no arguments, got {argv[0]!r}: write python -m evalkit doctor")
-    diagnosis = asyncio.run(diagnose())
+    diagnosis = signals.run(diagnose())
     sys.stdout.write(text(diagnosis))
     return 0 if diagnosis.in_force else 1

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evalkit import authored, report
+from evalkit import authored, report, signals
 from evalkit import limits as budgets
 from evalkit import log as logs
 from evalkit.analysis import Summary, summarize
@@ -97,7 +97,7 @@ def preflight(configs: Sequence[Config]) -> Prepared:
     """
     prepared = Prepared()
     try:
-        prepared.runner.run(_preflight(prepared.bench, configs))
+        signals.run(_preflight(prepared.bench, configs), prepared.runner)
     except BaseException:
         prepared.close()
         raise
@@ -121,7 +121,7 @@ def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = Non
     """Run all cells to the end and write their directories. Exit status: 0 if everything was done, else 1."""
     prepared = prepared or Prepared()
     try:
-        results = prepared.runner.run(execute(cells, view, prepared.bench))
+        results = signals.run(execute(cells, view, prepared.bench), prepared.runner)
     finally:
         prepared.close()
     return 0 if all(result.done for result in results) else 1

@@ -49,6 +49,8 @@ class _Launch:
     """What the check before the launch has opened already."""
     view: View | None = None
     """Watches instead of the console."""
+    folder: Path | None = None
+    """The directory of the launch or sweep, once it is made."""
 
 
 _current = _Launch()
@@ -143,6 +145,13 @@ def _make(key: str, output: Path, stores: Iterable[Path]) -> None:
                 f"{what} {folder} cannot be written ({error.strerror}): "
                 f"change to another directory, or set {name}=<folder>"
             ) from error
+    _current.folder = output
+
+
+def resumable() -> Path | None:
+    """The directory that `resume` would finish; None before there is one, and for a search, which goes on by itself."""
+    searches = _current.folder and HydraConfig.get().runtime.choices.get("hydra/sweeper") == "find"
+    return None if searches else _current.folder
 
 
 def typed(node: DictConfig) -> Config:

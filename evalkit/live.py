@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evalkit import signals
 from evalkit.progress import CellProgress, Progress
 from evalkit.run import Outcome
 from evalkit.stats.intervals import wilson
@@ -31,19 +32,25 @@ class LiveDisplay:
         self.console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._progress = progress
         self._confidence = confidence
+        self._forget: Callable[[], None] = lambda: None
         self._live = Live(
             _Screen(progress, confidence), console=self.console, refresh_per_second=4, transient=True, screen=False
         )
 
     def start(self) -> None:
         """Begin to draw."""
+        self._forget = signals.add_last_rite(self._give_back)
         self._live.start(refresh=True)
 
     def stop(self) -> None:
         """Erase the display and give the terminal back; of a sweep, leave the table of its cells."""
         self._live.stop()
+        self._forget()
         if len(self._progress.cells) > 1:
             self.console.print(cell_table(self._progress, self._confidence, LAST_ROWS, self.console.encoding))
+
+    def _give_back(self) -> None:
+        self.console.show_cursor()
 
     def print(self, line: str) -> None:
         """One line above the display; nothing in it is read as markup."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit import authored, report
+from evalkit import authored, report, signals
 from evalkit.agent import begin
 from evalkit.analysis import summarize
 from evalkit.config import Config
@@ -70,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
         (cell, target / cell.folder.relative_to(folder) if results.is_sweep else target, overrides)
         for cell in results.cells
     ]
-    regraded = asyncio.run(_regrade_all(pairs))
+    regraded = signals.run(_regrade_all(pairs))
     if results.is_sweep:
         shutil.copyfile(folder / "multirun.yaml", target / "multirun.yaml")
         if len(regraded) > 1:

@@ -7,13 +7,13 @@ come to. Needs no key. Exit status: 0 clean, 1 something is wrong with the task,
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit import signals
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str]) -> int:
     """The verb."""
     options, overrides = _parse(argv)
-    return asyncio.run(_audit_all(_configs(overrides), options))
+    return signals.run(_audit_all(_configs(overrides), options))
 
 
 async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:

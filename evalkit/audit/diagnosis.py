@@ -7,7 +7,6 @@ where reports find them, and says how different the reasons of failure are.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections import Counter
@@ -16,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit import signals
 from evalkit.analysis import DOMINANT, ENOUGH_FAILURES
 from evalkit.audit.dictionary import Dictionary, Match
 from evalkit.audit.evidence import solutions, task_folder
@@ -134,7 +134,7 @@ def _diagnose_cell(cell: CellRecord) -> None:
     task = load_task(config.task)
     if not solutions(task_folder(task)):
         raise UserError(f"Task {config.task['name']} has no solutions/: add known mistakes to {task_folder(task)}")
-    matches = asyncio.run(_with_sandbox(cell, config, task))
+    matches = signals.run(_with_sandbox(cell, config, task))
     for run in cell.runs:
         if run.number in matches:
             match = matches[run.number]

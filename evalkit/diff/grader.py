@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from evalkit import signals
 from evalkit.agent import begin
 from evalkit.analysis import failure_label
 from evalkit.config import Config
@@ -35,7 +35,7 @@ def regraded(cell: CellRecord) -> CellRecord:
         if not same_question(record.rollout, begin(record.number, spec_of(task, config, record.number))):
             raise UserError(f"the prompt or tools of task {cell.task} are not those of {cell.folder} any more")
     try:
-        runs = asyncio.run(_regrade(cell, config, task))
+        runs = signals.run(_regrade(cell, config, task))
     except SandboxError as error:
         raise UserError(f"{cell.folder} cannot be graded again: {error}") from error
     return replace(cell, runs=tuple(_records(cell, runs, task)))

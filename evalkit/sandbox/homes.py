@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from evalkit import signals
 from evalkit.sandbox.launch import NAMESPACES, NOBODY, WORKSPACE
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -18,6 +21,7 @@ class Homes:
     def __init__(self) -> None:
         self._base: Path | None = None
         self._numbers = itertools.count(1)
+        self._forget: Callable[[], None] = lambda: None
 
     def new(self, level: str) -> str:
         """A fresh directory for a child at `level`; at the strongest one the child brings its own."""
@@ -25,6 +29,7 @@ class Homes:
             return WORKSPACE
         if self._base is None:
             self._base = Path(tempfile.mkdtemp(prefix="evalkit-"))
+            self._forget = signals.add_last_rite(partial(_delete, self._base))
             self._base.chmod(0o711)
         home = self._base / str(next(self._numbers))
         home.mkdir(0o700)
@@ -45,6 +50,7 @@ class Homes:
         """Delete whatever is left."""
         if self._base is not None:
             _delete(self._base)
+        self._forget()
 
 
 def _delete(folder: Path) -> None:
