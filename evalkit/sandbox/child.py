@@ -119,7 +119,7 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, number)
 
-    async def request(self, header: dict[str, Any], payload: bytes = b"", *, timeout_s: float) -> Answer:
+    async def request(self, header: dict[str, Any], payload: bytes | bytearray = b"", *, timeout_s: float) -> Answer:
         """Ask once and wait for exactly one frame. Never raises for what the child does."""
         started = time.perf_counter()
         try:
@@ -131,7 +131,7 @@ class Child:
         seconds = time.perf_counter() - started
         return Answer(answer.kind, answer.error, answer.header, answer.payload, printed, cut, seconds)
 
-    async def _ask(self, header: dict[str, Any], payload: bytes, timeout_s: float) -> Answer:
+    async def _ask(self, header: dict[str, Any], payload: bytes | bytearray, timeout_s: float) -> Answer:
         self.printed.forget()
         nonce = secrets.token_hex(16)
         try:
@@ -176,6 +176,12 @@ class Child:
         if error is not None:
             error = error[:MAX_ERROR].encode("utf-8", "replace").decode()  # half characters cannot be stored
         return Answer(kind, error, reply, payload)
+
+    async def ended(self) -> None:
+        """Wait until a killed process is gone and writes nothing more; two seconds, because the machine may be busy."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await asyncio.shield(self._exited)
 
     async def _last_words(self) -> str:
         """Why it is gone, in words for the model."""

@@ -6,6 +6,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class Homes:
         self._base: Path | None = None
         self._numbers = itertools.count(1)
         self._forget: Callable[[], None] = lambda: None
+        self._deleting = ThreadPoolExecutor(1, "evalkit-delete")
+        """A thread of its own: a program can leave what takes minutes to delete, and nobody else may wait for it."""
 
     def new(self, level: str) -> str:
         """A fresh directory for a child at `level`; at the strongest one the child brings its own."""
@@ -37,17 +40,14 @@ class Homes:
             os.chown(home, NOBODY, NOBODY)
         return str(home)
 
-    def kept(self, home: str) -> bool:
-        """Whether the host has to delete it."""
-        return home != WORKSPACE
-
     def remove(self, home: str) -> None:
-        """Delete one of the directories with all that a program left there."""
-        if self.kept(home):
-            _delete(Path(home))
+        """Delete one of the directories with all that a program left there, some time before `close` returns."""
+        if home != WORKSPACE:
+            self._deleting.submit(_delete, Path(home))
 
     def close(self) -> None:
-        """Delete whatever is left."""
+        """Delete whatever is left. Takes as long as that takes: call it in a thread."""
+        self._deleting.shutdown()
         if self._base is not None:
             _delete(self._base)
         self._forget()

@@ -40,6 +40,11 @@ class LocalSandbox:
         self._starting = asyncio.create_task(self._start(), name="sandbox start")
 
     @property
+    def disk_mb(self) -> int:
+        """What a workspace may hold."""
+        return self._config.disk_mb
+
+    @property
     def level(self) -> str:
         """The isolation in force. RuntimeError before `ready`."""
         return self._running().level
@@ -97,16 +102,16 @@ class LocalSandbox:
             self._refill()
             if child.alive:
                 return child
-            await self.discard(child)
+            self.discard(child)
         child = await self._spawn()
         self._refill()
         return child
 
-    async def discard(self, child: Child) -> None:
+    def discard(self, child: Child) -> None:
         """End a child and delete what it wrote."""
         child.close()
-        if self._homes.kept(child.home):
-            await asyncio.to_thread(self._homes.remove, child.home)
+        if not self._closed:  # else all homes are being deleted together
+            self._homes.remove(child.home)
 
     async def _spawn(self) -> Child:
         if self._closed:

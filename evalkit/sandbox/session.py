@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from evalkit.errors import SandboxError
 from evalkit.sandbox import workspace
 from evalkit.sandbox.api import Call, Output
 from evalkit.sandbox.child import Answer, Child
 from evalkit.sandbox.wire import ITEMSIZE, Tensor
+from evalkit.sandbox.workspace import Piece, Survey
 
 if TYPE_CHECKING:
     from evalkit.sandbox.family import Family
     from evalkit.sandbox.local import LocalSandbox
 
+T = TypeVar("T")
+FILL_S = 60.0
+"""For one piece of a workspace, on a busy machine."""
 ATTEMPTS = 5
 """Children that are tried before a session gives up; a pool may hold several that died together."""
 
@@ -30,6 +37,10 @@ class LocalSession:
         self._seed = seed
         self._files = dict(files)
         self._child: Child | None = None
+        self._survey: Survey | None = None
+        """Of the workspace of a child that is gone, once it was looked at."""
+        self._lost: list[tuple[str, str]] = []
+        """Files that the child did not get from the one before, of which the model was not told yet."""
         self._defined = False
         self._turn = asyncio.Lock()
 
@@ -42,13 +53,13 @@ class LocalSession:
             answer = await self._ask(request, _encoded(code), timeout_s=timeout_s)
             if answer.header.get("leftovers") is True and self._child:
                 self._child.kill("its threads outlived its program")  # they would print into the next call
-            return _output(answer)
+            return await self._told(answer)
 
     async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:
         """Execute `source` and keep its function `name`. See `evalkit.sandbox.api.Session`."""
         request = {"op": "define", "name": name, "preload": list(preload)}
         async with self._turn:
-            output = _output(await self._ask(request, _encoded(source), timeout_s=timeout_s))
+            output = await self._told(await self._ask(request, _encoded(source), timeout_s=timeout_s))
             self._defined = output.kind == "ok"
             return output
 
@@ -82,31 +93,53 @@ class LocalSession:
         """A regular file of the workspace. See `evalkit.sandbox.api.Session`."""
         async with self._turn:
             child = await self._live_child()
-            return workspace.read(child.directory, path, max_bytes)
+            return await _in_thread(workspace.read, child.directory, path, max_bytes)
 
     async def _ask(self, request: dict[str, Any], payload: bytes = b"", *, timeout_s: float) -> Answer:
         child = await self._live_child()
         return await child.request(request, payload, timeout_s=timeout_s)
 
+    async def _told(self, answer: Answer) -> Output:
+        """What the model is told of a program: also which of its files do not survive the end of its child."""
+        lost, self._lost = self._lost, []
+        if self._child and not self._child.alive:
+            lost += (await self._surveyed(self._child)).left
+        return _with(_output(answer), workspace.note(lost))
+
+    async def _surveyed(self, child: Child) -> Survey:
+        """What can be carried over from a child that is gone."""
+        if self._survey is None:
+            await child.ended()
+            self._survey = await _in_thread(workspace.survey, child.directory, self._sandbox.disk_mb)
+        return self._survey
+
     async def _live_child(self) -> Child:
         """The child, or a fresh one with the same files in place of one that died."""
         if self._child is not None and self._child.alive:
             return self._child
-        files = self._files
-        if self._child is not None:
-            files = workspace.snapshot(self._child.directory)
-            await self.close()
-        await self._family.join()
-        try:
-            child = await self._fresh_child(files)
-        except BaseException:
-            self._family.leave()
-            raise
-        self._child = child
-        return child
+        if self._child is None:
+            await self._family.join()
+            try:
+                self._child = await self._fresh_child(partial(workspace.pieces_of, self._files), whole=True)
+            except BaseException:
+                self._family.leave()
+                raise
+            return self._child
+        old = self._child  # keeps its slot, and its files as long as they are read
+        told = self._survey is not None  # not if it died between two calls
+        survey = await self._surveyed(old)
+        self._child = await self._fresh_child(partial(workspace.pieces, old.directory, survey.entries), whole=False)
+        self._lost += [] if told else survey.left
+        self._survey = None
+        self._defined = False
+        self._sandbox.discard(old)
+        return self._child
 
-    async def _fresh_child(self, files: Mapping[str, bytes]) -> Child:
-        """A child with `files` in its workspace. The zygote and its pool may have died a moment ago, unnoticed yet."""
+    async def _fresh_child(self, pieces: Callable[[], Iterator[Piece]], *, whole: bool) -> Child:
+        """A child with files in its workspace. The zygote and its pool may have died a moment ago, unnoticed yet.
+
+        `whole`: every file has to fit. Otherwise the model will be told what did not.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 child = await self._sandbox.take_child()
@@ -116,21 +149,28 @@ class LocalSession:
                 await asyncio.sleep(0.05 * attempt)
                 continue
             try:
-                answer = await self._begin(child, files)
+                answer, failed = await self._fill(child, pieces())
             except BaseException:
                 child.close()  # nobody else knows of it yet
                 raise
-            if answer.kind == "ok":
+            if answer.kind == "ok" and not (failed and whole):
+                self._lost += failed
                 return child
-            await self._sandbox.discard(child)
+            self._sandbox.discard(child)
+            if failed:
+                raise SandboxError(f"the task's file {failed[0][0]} does not fit into the workspace: {failed[0][1]}")
             if answer.kind != "died" or attempt == ATTEMPTS:
                 raise SandboxError(f"a workspace could not be filled: {answer.error}")
         raise AssertionError("every attempt returns or raises")
 
-    async def _begin(self, child: Child, files: Mapping[str, bytes]) -> Answer:
-        listed = [[name, len(content)] for name, content in files.items()]
-        header = {"op": "begin", "seed": self._seed, "files": listed}
-        return await child.request(header, b"".join(files.values()), timeout_s=30)
+    async def _fill(self, child: Child, pieces: Iterator[Piece]) -> tuple[Answer, list[tuple[str, str]]]:
+        """Seed a child and hand it the files, read in a thread; what became of it, and the files that did not fit."""
+        failed: list[tuple[str, str]] = []
+        answer = await child.request({"op": "begin", "seed": self._seed}, timeout_s=FILL_S)
+        while answer.kind == "ok" and (piece := await _in_thread(next, pieces, None)):
+            answer = await child.request({"op": "put", "parts": piece.parts}, piece.content, timeout_s=FILL_S)
+            failed += [(str(path), str(reason)) for path, reason in answer.header.get("failed", [])]
+        return answer, failed
 
     async def close(self) -> None:
         """End the child."""
@@ -138,7 +178,19 @@ class LocalSession:
         self._defined = False
         if child is not None:
             self._family.leave()
-            await self._sandbox.discard(child)
+            self._sandbox.discard(child)
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Off the event loop. Cancelled, it waits for the thread all the same: its descriptor must stay what it is."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        raise
 
 
 def _encoded(source: str) -> bytes:
@@ -150,6 +202,15 @@ def _output(answer: Answer) -> Output:
     kind: Literal["ok", "raised", "timeout", "died"]
     kind = "died" if answer.kind in ("forged", "bad_reply") else answer.kind  # type: ignore[assignment]
     return Output(answer.printed, answer.error, kind, answer.cut_bytes)
+
+
+def _with(output: Output, note: str) -> Output:
+    """The same with a note at its end."""
+    if not note:
+        return output
+    if output.error is not None:
+        return replace(output, error=f"{output.error}; {note}")
+    return replace(output, stdout=f"{output.stdout}\n[{note}]")
 
 
 def _call(answer: Answer, arguments: int) -> Call:

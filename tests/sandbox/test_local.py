@@ -131,7 +131,7 @@ async def test_files_are_put_there_first_and_read_back(level: str) -> None:
         ("link", ValueError, "no readable regular file"),
         ("linked/passwd", ValueError, "no readable regular file"),
         ("pipe", ValueError, "no regular file"),
-        ("folder", ValueError, "no readable regular file"),
+        ("folder", ValueError, "no regular file"),
         ("big", ValueError, "larger than 10 bytes"),
     ],
 )

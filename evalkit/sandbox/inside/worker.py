@@ -47,6 +47,8 @@ class Worker:
         self.programs = 0
         self.function: Any = None
         self.seed = 0
+        self.unwanted: set[str] = set()
+        """Paths whose file could not be made."""
         self.unseeded = {"random", "numpy", "torch"}
         self.interruptible = False
 
@@ -87,16 +89,27 @@ class Worker:
         sys.stdout, sys.stderr = _stream(1), _stream(2)
 
     def do_begin(self, header: dict[str, Any], payload: bytes) -> Reply:
-        """Seed the generators and put files into the working directory, before any program runs."""
+        """Seed the generators, before any program runs."""
         self.seed = header["seed"]
         self._seed_generators()
-        start = 0
-        for name, size in header["files"]:
-            path = self.home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(payload[start : start + size])
-            start += size
         return {"kind": "ok"}, b""
+
+    def do_put(self, header: dict[str, Any], payload: bytes) -> Reply:
+        """Put parts of files into the working directory, before any program runs; say which paths did not fit."""
+        start, failed = 0, []
+        for path, size, offset, length in header["parts"]:
+            data = payload[start : start + length]
+            start += length
+            if path in self.unwanted:
+                continue
+            try:
+                _put(self.home / path, size, offset, data)
+            except OSError as error:
+                self.unwanted.add(path)
+                with contextlib.suppress(OSError):
+                    (self.home / path).unlink()  # half a file would be worse than none
+                failed.append([path, error.strerror or type(error).__name__])
+        return {"kind": "ok", "failed": failed}, b""
 
     def do_run(self, header: dict[str, Any], payload: bytes) -> Reply:
         """Execute a program."""
@@ -160,6 +173,22 @@ class Worker:
                 sys.modules[name].random.seed(self.seed % 2**32)
             else:
                 sys.modules[name].default_generator.manual_seed(self.seed % 2**63)
+
+
+def _put(path: Path, size: int, offset: int, data: bytes) -> None:
+    """One part of a file of `size` bytes, or with size -1 a folder."""
+    if size < 0:
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, size)  # also what makes holes
+        while data:
+            done = os.pwrite(descriptor, data, offset)
+            data, offset = data[done:], offset + done
+    finally:
+        os.close(descriptor)
 
 
 def _stream(descriptor: int) -> io.TextIOWrapper:
