@@ -240,6 +240,8 @@ def _header(rollout: Rollout) -> dict[str, Any]:
         "prompt": rollout.prompt,
         "system": rollout.system,
         "tools": list(rollout.tools),
+        "files": dict(rollout.files),
+        "set_up": rollout.set_up,
     }
 
 
@@ -273,6 +275,8 @@ def _read_header(line: dict[str, Any], path: Path) -> Rollout:
         prompt=line["prompt"],
         system=line["system"],
         tools=tuple(line["tools"]),
+        files=line.get("files", {}),  # an older record says nothing of files: it serves tasks without any
+        set_up=line.get("set_up", ""),
         timing=Timing(started=line.get("started", 0.0)),
     )
 

@@ -7,19 +7,23 @@ import inspect
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit import authored, grading
+from evalkit.agent import begin
 from evalkit.config import Config
+from evalkit.described import Describer, common
 from evalkit.model.api import Model
 from evalkit.output import versions
-from evalkit.plugins import NAMESPACE
+from evalkit.plugins import NAMESPACE, folders
+from evalkit.rollout import Rollout
 from evalkit.sources import Sources, module_sources, package_version, sources
 from evalkit.store import Key, digest
 from evalkit.task import Spec, Task
-from evalkit.tool import Tool, definition
+from evalkit.tool import definition
+from evalkit.toolcode import data_files, reached
 from evalkit.trees import file_digest
 
 
@@ -36,8 +40,8 @@ def spec_of(task: Task, config: Config, run: int) -> Spec:
 def rollout_key(config: Config, task: Task, model: Model) -> Key:
     """The key of a cell's rollouts. Tolerances, band, counts and clippable limits are no part of it.
 
-    Prompts may differ from run to run: the key holds the first run's, and a rollout is used only after its own
-    prompt was compared (`store.same_question`).
+    Prompts, files and the set-up of tools may differ from run to run: the key holds the first run's, and a rollout is
+    used only after its own were compared (`question`, `store.same_question`).
     """
     spec = spec_of(task, config, 1)
     sandbox = asdict(config.sandbox)
@@ -47,8 +51,9 @@ def rollout_key(config: Config, task: Task, model: Model) -> Key:
         {
             "prompt": spec.prompt,
             "system": getattr(spec, "system", ""),
-            "tools": [_tool(tool) for tool in spec.tools],
-            "files": {name: hashlib.sha256(data).hexdigest() for name, data in _files(spec).items()},
+            "tools": [definition(tool) for tool in spec.tools],
+            "behind_tools": _behind(task, config, spec),
+            "files": _files(spec),
             "agent": asdict(config.agent),
             "model": dict(model.identity),
             "sandbox": sandbox,
@@ -116,14 +121,43 @@ def grader_versions(config: Config, task: Task, files: TaskFiles | None = None) 
     return own | {name: package_version(name) for name in sorted(found.packages) if name not in own}
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
-    """A tool as the model sees it, how it is set up, and the code behind it."""
-    kind = type(tool)
-    set_up: dict[str, Any] = asdict(tool) if is_dataclass(tool) and not isinstance(tool, type) else {}
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    code = Path(file).read_text(encoding="utf-8") if file else ""
-    return {"definition": definition(tool), "set_up": digest(set_up), "code": digest(code)}
+def question(config: Config, task: Task, run: int, spec: Spec | None = None) -> Rollout:
+    """A run before its first turn: what its model is shown, and digests of what it is not shown but can feel.
+
+    `spec`: its problem, where it is known already.
+    """
+    spec = spec or spec_of(task, config, run)
+    return replace(begin(run, spec), files=_files(spec), set_up=digest(_set_up(task, config, run, spec)[0])[:16])
 
 
-def _files(spec: Spec) -> Mapping[str, bytes]:
-    return getattr(spec, "files", {})
+def _files(spec: Spec) -> dict[str, str]:
+    files: Mapping[str, bytes] = getattr(spec, "files", {})
+    return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+
+
+def _set_up(task: Task, config: Config, run: int, spec: Spec) -> tuple[Any, Describer]:
+    """How the tools of a run are set up, and what was met in describing them.
+
+    A task with tools of its own is asked twice: what differs between two specs of one seed (a time, a random number) is
+    an accident.
+    """
+    judged = getattr(task, "Config", object), task.judged_by
+    places = {str(folder): "tasks" for folder in folders("tasks")}
+    one, other = Describer(places, judged), Describer(places, judged)
+    described = [[one(tool) for tool in spec.tools], one.classes]
+    if not all(type(tool).__module__.startswith("evalkit.") for tool in spec.tools):
+        again = spec_of(task, config, run)
+        described = common(described, [[other(tool) for tool in again.tools], other.classes])
+    return described, one
+
+
+def _behind(task: Task, config: Config, spec: Spec) -> dict[str, str]:
+    """What stands behind tools: their set-up, their code, the data that it may read, and what it builds on."""
+    described, met = _set_up(task, config, 1, spec)
+    found = reached(met.code.values())
+    return {
+        "set_up": digest(described),
+        "code": digest([found.code, found.values]),
+        "data": digest(data_files(found, met.paths)),
+        "packages": digest({name: package_version(name) for name in found.packages}),
+    }

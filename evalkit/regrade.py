@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import authored, report, signals
-from evalkit.agent import begin
 from evalkit.analysis import summarize
 from evalkit.config import Config
 from evalkit.errors import SandboxError, TaskError, UserError
 from evalkit.grading import Measurement
-from evalkit.keys import TaskFiles, grader_digest, grader_versions, run_seed
+from evalkit.keys import TaskFiles, grader_digest, grader_versions, question, run_seed
 from evalkit.landscape.rebuild import rebuild
 from evalkit.limits import Limits, clip, from_config
 from evalkit.output import versions, write_cell
@@ -160,18 +159,19 @@ def _wider(old: Limits, new: Limits) -> str:
 
 
 def _check_questions(cell: CellRecord, config: Config, task: Task, overrides: Sequence[str]) -> None:
-    """Raise `UserError` where the model would now be asked something else."""
+    """Raise `UserError` where the model would now be asked something else, or a turned knob is felt by its tools."""
+    turned = [override.partition("=")[0] for override in overrides if override.startswith("task.")]
+    seen = [knob for knob in turned if knob.split(".")[1] not in task.judged_by]
     for run in cell.runs[: config.runs.count]:
-        spec = task.spec(run_seed(config.runs.seed, run.number))
-        if not same_question(run.rollout, begin(run.number, spec)):
-            turned = [override.partition("=")[0] for override in overrides if override.startswith("task.")]
-            seen = [knob for knob in turned if knob.split(".")[1] not in task.judged_by]
+        would = question(config, task, run.number)
+        if not same_question(run.rollout, would) or (seen and run.rollout.set_up != would.set_up):
             if seen:
                 raise UserError(
-                    f"{seen[0]} changes what the model is asked: launch with it, which samples new rollouts"
+                    f"{seen[0]} changes what the model is asked or what its tools do: "
+                    "launch with it, which samples new rollouts"
                 )
             raise UserError(
-                f"The prompt or tools of task {cell.task} are not those of {cell.folder} any more: launch again"
+                f"The prompt, tools or files of task {cell.task} are not those of {cell.folder} any more: launch again"
             )
 
 

@@ -136,6 +136,10 @@ class Rollout:
     traceback: str = ""
     """Of the task's own code where that ended the rollout as `error`; not kept in its record, which stays open."""
     timing: Timing = field(default_factory=Timing, compare=False)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Files that lay in its workspace → SHA-256 of their bytes."""
+    set_up: str = ""
+    """Digest of how its tools were set up: 16 hexadecimal digits, empty where that is not known."""
 
     @property
     def output_tokens(self) -> int:

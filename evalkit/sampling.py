@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from evalkit import authored
-from evalkit.agent import Agent, DivergedError, begin
+from evalkit.agent import Agent, DivergedError
 from evalkit.blame import blamed
 from evalkit.claims import Claim, ClaimLostError
 from evalkit.config import Config
 from evalkit.journal import Journal, Loaded
-from evalkit.keys import run_seed
+from evalkit.keys import question, run_seed
 from evalkit.limits import Limits
 from evalkit.model.api import Model
 from evalkit.rollout import Ending, Rollout, Turn
@@ -88,7 +88,7 @@ class Source:
         Raises `TaskError` where the task cannot say what the run is asked.
         """
         with blamed("the task's spec"):
-            start = begin(run, self.spec(run))
+            start = question(self.config, self.task, run, self.spec(run))
         claim = self.known.claims.of(run)
         while True:
             loaded = self._usable(start) if self.known.ended(run) else None
@@ -109,7 +109,9 @@ class Source:
     def _usable(self, start: Rollout) -> Loaded | None:
         """What the store has of this run, if it answers the same question."""
         loaded = self.known.load(start.run)
-        return loaded if loaded and same_question(loaded.rollout, start) else None
+        if loaded and same_question(loaded.rollout, start) and loaded.rollout.set_up == start.set_up:
+            return loaded
+        return None
 
     def _reuse(self, loaded: Loaded) -> Rollout:
         self.reused[loaded.rollout.run] = loaded.rollout.timing.started

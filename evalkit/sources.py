@@ -71,7 +71,7 @@ class _Search:
 
     def module(self, name: str, path: Path) -> None:
         """One module that lies elsewhere; of another task, its whole folder, for it may read its own data."""
-        owner = self._task_folder(path)
+        owner = task_folder(path, self._roots)
         if owner:
             self.folder(owner)
         elif not self._covered(path):
@@ -113,27 +113,16 @@ class _Search:
 
     def _follow(self, path: Path, level: int, module: str) -> None:
         parts = module.split(".") if module else []
-        if level:
-            base = path.parents[level - 1] if level <= len(path.parents) else path.parent
-            self._walk([base], parts)
-        elif parts[0] == NAMESPACE:
-            self._walk(self._roots, parts[1:])
-        elif parts[0] not in sys.stdlib_module_names and parts[0] != "evalkit":
-            self._top(parts)
-
-    def _top(self, parts: list[str]) -> None:
-        places = _places(parts[0])
-        if not places:
+        if not level and (parts[0] in sys.stdlib_module_names or parts[0] == "evalkit"):
             return
-        if any(_installed(place) for place in places):
+        bases, below = places(path, level, parts)
+        if any(installed(base) for base in bases):
             self.found.packages.add(parts[0])
-            return
-        self._walk([place.parent for place in places], parts)
+        else:
+            self._walk(bases, below)
 
     def _walk(self, bases: list[Path], parts: list[str]) -> None:
         """Every file that importing `parts` below one of `bases` loads."""
-        if any(base in self._roots for base in bases):
-            bases = list(dict.fromkeys((*bases, *self._roots)))  # one package, in several places
         for depth, part in enumerate(parts):
             deeper = [base / part for base in bases]
             for path in deeper:
@@ -141,15 +130,6 @@ class _Search:
                     if file.is_file() and not self._covered(file):
                         self.module("/".join((*parts[:depth], *file.parts[len(path.parent.parts) :])), file)
             bases = deeper
-
-    def _task_folder(self, path: Path) -> Path | None:
-        """The folder of the task that a file belongs to, if it lies in one."""
-        for root in self._roots:
-            if path.is_relative_to(root) and len(parts := path.relative_to(root).parts) > 1:
-                folder = root / parts[0]
-                if (folder / "__init__.py").is_file():
-                    return folder
-        return None
 
 
 @dataclass(frozen=True)
@@ -189,6 +169,30 @@ def _like_a_path(text: str) -> bool:
     return len(text) <= 500 and bool(_LIKE_A_PATH.fullmatch(text))
 
 
+def places(path: Path, level: int, parts: list[str]) -> tuple[list[Path], list[str]]:
+    """Folders from which an import in the file `path` starts, and the names that lead on from there.
+
+    `level`: leading dots. Nothing is imported.
+    """
+    roots = folders("tasks")
+    if level:
+        base = path.parents[min(level, len(path.parents)) - 1]
+        return (roots if base in roots else [base]), parts  # all folders of tasks are one package
+    if parts[0] == NAMESPACE:
+        return roots, parts[1:]
+    return [place.parent for place in _places(parts[0])], parts
+
+
+def task_folder(path: Path, roots: Iterable[Path] | None = None) -> Path | None:
+    """The folder of the task that a file belongs to, if it lies in one."""
+    for root in folders("tasks") if roots is None else roots:
+        if path.is_relative_to(root) and len(parts := path.relative_to(root).parts) > 1:
+            folder = root / parts[0]
+            if (folder / "__init__.py").is_file():
+                return folder
+    return None
+
+
 def _places(top: str) -> list[Path]:
     """Where a top-level module or package lies; nothing of it is imported for that."""
     module = sys.modules.get(top)
@@ -205,7 +209,8 @@ def _places(top: str) -> list[Path]:
     return [Path(spec.origin)] if spec.has_location and spec.origin else []
 
 
-def _installed(place: Path) -> bool:
+def installed(place: Path) -> bool:
+    """Whether a file or folder belongs to an installed package."""
     return bool({"site-packages", "dist-packages"} & set(place.parts))
 
 

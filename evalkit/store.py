@@ -174,8 +174,9 @@ def digest(value: Any) -> str:
 
 
 def same_question(known: Rollout, start: Rollout) -> bool:
-    """Whether a recorded rollout was shown exactly what a new one would be shown."""
-    return (known.prompt, known.system, _plain(known.tools)) == (start.prompt, start.system, _plain(start.tools))
+    """Whether a recorded rollout was shown exactly what a new one would be shown, files in its workspace included."""
+    shown, would = ((r.prompt, r.system, _plain(r.tools), dict(r.files)) for r in (known, start))
+    return shown == would
 
 
 def _plain(tools: Sequence[Mapping[str, Any]]) -> str:

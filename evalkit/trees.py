@@ -51,8 +51,8 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes. Never raises: what is no readable file has the reason instead."""
     try:
         facts = path.stat()
-    except OSError as error:
-        return f"missing ({error.errno})"
+    except (OSError, ValueError):  # a text with a null byte is no path
+        return "missing"
     if not stat.S_ISREG(facts.st_mode):
         return f"no file ({stat.S_IFMT(facts.st_mode):o})"  # a pipe would wait for ever
     mark = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)

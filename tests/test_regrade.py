@@ -89,7 +89,7 @@ def test_without_a_change_it_says_so_and_writes_beside_the_launch(launched, caps
         (["model.id=other"], "model.id cannot be turned on rollouts that exist"),
         (["runs.seed=1"], "runs.seed cannot be turned on rollouts that exist"),
         (["agent.nudges=3"], "agent.nudges cannot be turned"),
-        (["task.expression=1+1"], "task.expression changes what the model is asked"),
+        (["task.expression=1+1"], "task.expression changes what the model is asked or what its tools do"),
         (["limits.max_tokens=5000"], "limits.max_tokens=5000 is beyond what was sampled (400)"),
         (["limits.max_tokens=null"], "limits.max_tokens=None is beyond what was sampled (400)"),
         (["limits.timeout_s=3"], "limits.timeout_s=3.0 is beyond what was sampled (None)"),

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evalkit import signals
-from evalkit.agent import begin
 from evalkit.analysis import failure_label
 from evalkit.config import Config
 from evalkit.errors import SandboxError, UserError
-from evalkit.keys import grader_digest, spec_of
+from evalkit.keys import grader_digest, question, spec_of
 from evalkit.registry import load_task
 from evalkit.regrade import regrade
 from evalkit.results import CellRecord, RunRecord
@@ -32,8 +31,8 @@ def regraded(cell: CellRecord) -> CellRecord:
     config = read_config(cell.folder)
     task = load_task(config.task)
     for record in cell.runs:
-        if not same_question(record.rollout, begin(record.number, spec_of(task, config, record.number))):
-            raise UserError(f"the prompt or tools of task {cell.task} are not those of {cell.folder} any more")
+        if not same_question(record.rollout, question(config, task, record.number)):
+            raise UserError(f"the prompt, tools or files of task {cell.task} are not those of {cell.folder} any more")
     try:
         runs = signals.run(_regrade(cell, config, task))
     except SandboxError as error:
