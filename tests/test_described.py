@@ -226,7 +226,7 @@ def test_a_value_that_is_set_shows_wherever_it_is(maker):
         "a\0.txt",
         "/proc/self/mem",
     ],
-    ids=repr,
+    ids=lambda odd: type(odd).__name__,
 )
 def test_odd_things_are_described_too(odd):
     assert said(odd) == said(odd)
