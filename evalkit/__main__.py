@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from evalkit import signals
 from evalkit.errors import ProviderError, SandboxError, StorageError, UserError
+from evalkit.redaction import print_traceback, redacted
 
 
 class Verb(NamedTuple):
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Exit status: 0 done, 1 runs could not be completed, 2 bad input, 128 + n ended by signal n (130 for Ctrl-C).
     """
+    sys.excepthook = print_traceback
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         with signals.end_orderly():
@@ -77,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if fault := next((one for one in _leaves(error) if isinstance(one, kind)), None):
                 if os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
-                sys.stderr.write(f"evalkit: {fault}\n")
+                sys.stderr.write(f"evalkit: {redacted(str(fault))}\n")
                 return status
         raise
 

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 from evalkit import authored
@@ -16,7 +16,8 @@ from evalkit.errors import ProviderError, SandboxError, TaskError
 from evalkit.limits import Limits, next_call
 from evalkit.model.api import ContextLimitError, Model, Request
 from evalkit.model.requests import conversation
-from evalkit.rollout import Ending, Json, Rollout, Timing, Turn
+from evalkit.redaction import redacted_json
+from evalkit.rollout import Attempt, Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.api import Session
 from evalkit.tool import Tool, ToolResult, definition
 
@@ -26,6 +27,7 @@ class Recorder(Protocol):
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
     def reply(self, turn: Turn) -> None: ...
+    def failed(self, attempt: Attempt) -> None: ...
 
 
 class DivergedError(Exception):
@@ -48,6 +50,7 @@ class Agent:
     canary: str = ""
     turns: list[Turn] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    failed: list[Attempt] = field(default_factory=list)
     waited: float = 0.0
     deadline: asyncio.Timeout = field(init=False)
 
@@ -71,8 +74,14 @@ class Agent:
             ending, detail, traceback = Ending.ERROR, str(error), error.traceback
         if ending is Ending.REFUSED:
             detail = _refusal(self.turns[-1])
-        elapsed = time.monotonic() - began - self.waited
-        timing = Timing(self.start.timing.started, elapsed, self.waited, tuple(self.seconds))
+        before = self.start.timing  # of a rollout that goes on: what its earlier parts took
+        timing = Timing(
+            before.started,
+            before.seconds + time.monotonic() - began - self.waited,
+            before.waited + self.waited,
+            (*before.turns, *self.seconds),
+            (*before.failed, *self.failed),
+        )
         rollout = replace(self.start, turns=tuple(self.turns), ending=ending, detail=detail, timing=timing)
         rollout = replace(rollout, traceback=traceback)
         return replace(rollout, leaked=bool(self.canary) and mentions(rollout, self.canary))
@@ -95,21 +104,32 @@ class Agent:
 
     async def _ask(self, max_tokens: int) -> Turn:
         """One model call."""
-        so_far = replace(self.start, turns=tuple(self.turns))
+        so_far, clock = replace(self.start, turns=tuple(self.turns)), Clock(self.deadline)
         request = Request(
             run=self.start.run,
             messages=conversation(so_far),
             max_tokens=max_tokens,
             system=self.start.system,
             tools=self.start.tools,
-            clock=Clock(self.deadline),
+            clock=clock,
+            failed=partial(self._failed, clock),
         )
-        response = await self.model.respond(request)
+        asked = time.monotonic()
+        try:
+            response = await self.model.respond(request)
+        except (ProviderError, ContextLimitError):
+            self.waited += time.monotonic() - asked
+            raise
         turn = Turn(max_tokens=max_tokens, response=response.message)
         self.recorder.response(turn, response.seconds, response.waited)
         self.seconds.append(response.seconds)
         self.waited += response.waited
         return turn
+
+    def _failed(self, clock: Clock, attempt: Attempt) -> None:
+        clock.give_back(attempt.seconds)
+        self.failed.append(attempt)
+        self.recorder.failed(attempt)
 
     async def _act(self, turn: Turn) -> None:
         """Do what the response asks for and remember what was said back.
@@ -146,7 +166,7 @@ class Agent:
             if result.submission:
                 return replace(turn, submission=result.submission, tool_errors=errors)
             errors += result.is_error
-            block = {"type": "tool_result", "tool_use_id": call.get("id"), "content": result.content}
+            block = {"type": "tool_result", "tool_use_id": call.get("id"), "content": redacted_json(result.content)}
             reply.append(block | {"is_error": True} if result.is_error else block)
         return replace(turn, reply=tuple(reply), tool_errors=errors)
 
@@ -169,7 +189,7 @@ class Agent:
         if turn.submission:
             return Ending.SUBMITTED
         if turn.stop_reason == "max_tokens":
-            return Ending.TOKEN_LIMIT
+            return Ending.CONTEXT_LIMIT if turn.stopped_short(turn.max_tokens) else Ending.TOKEN_LIMIT
         if turn.stop_reason == "refusal":
             return Ending.REFUSED
         if turn.stop_reason == "model_context_window_exceeded":
@@ -210,6 +230,11 @@ class Clock:
         when = self._deadline.when()
         self._left = None if when is None else when - asyncio.get_running_loop().time()
         self._deadline.reschedule(None)
+
+    def give_back(self, seconds: float) -> None:
+        """While it stands still: an attempt that failed was not the model's time."""
+        if self._left is not None:
+            self._left += seconds
 
     def __exit__(self, *exception: object) -> None:
         if self._left is not None and not self._deadline.expired():

@@ -22,6 +22,7 @@ class RunsConfig:
     batches: int = 1
     until: str = "count"
     max: int = 200
+    max_errors: Optional[int] = 5
 
 
 @dataclass
@@ -62,6 +63,8 @@ class ModelConfig:
     """How often a failed attempt is repeated: 429, 5xx, dropped connections, answers that are not whole."""
     timeout_s: float = 600.0
     """Seconds of silence after which an attempt has failed."""
+    patience_s: float = 1800.0
+    """Seconds for which a server may say that it is loading its model; waiting for it uses up no retries."""
     max_output_tokens: int = 32000
     """The most that the model can write in one response; asking for more is refused by its endpoint."""
     cache_prompt: bool = True
@@ -117,6 +120,9 @@ def check(config: Config) -> None:
     for key, value, fine, want in _rules(config):
         if value is not None and not fine(value):
             raise UserError(f"{key}={value} is out of range: {want}")
+    from evalkit.model.settings import check_settings  # it names this module's types
+
+    check_settings(config.model)
     band = config.band
     if band.low >= band.high:
         raise UserError(
@@ -144,12 +150,14 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("runs.batches", runs.batches, lambda n: 1 <= n <= runs.count, "use 1 up to runs.count"),
         ("runs.until", runs.until, lambda s: s in ("count", "decided"), "use count or decided"),
         ("runs.max", runs.max, *whole),
+        ("runs.max_errors", runs.max_errors, lambda n: n >= 1, "use a whole number from 1 up, or null to go on"),
         ("band.low", band.low, *share),
         ("band.high", band.high, *share),
         ("band.confidence", band.confidence, lambda x: 0 < x < 1, "use a share between 0 and 1, such as 0.95"),
         ("agent.nudges", config.agent.nudges, lambda n: n >= 0, "use a whole number from 0 up"),
         ("model.max_retries", model.max_retries, lambda n: n >= 0, "use a whole number from 0 up"),
         ("model.timeout_s", model.timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
+        ("model.patience_s", model.patience_s, lambda x: 0 <= x < math.inf, "use seconds from 0 up"),
         ("model.max_output_tokens", model.max_output_tokens, *whole),
         ("model.stream", model.stream, lambda s: s in ("auto", "always", "never"), "use auto, always or never"),
         ("sandbox.level", box.level, lambda s: s in SANDBOX_LEVELS, f"use {', '.join(SANDBOX_LEVELS)}"),

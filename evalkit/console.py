@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from evalkit.analysis import Summary
 from evalkit.log import listener
 from evalkit.progress import Progress
+from evalkit.redaction import redacted
 from evalkit.rollout import Turn
 from evalkit.run import Run
 from evalkit.text import counted, duration, for_encoding, plain
@@ -22,11 +23,14 @@ from evalkit.wording import cell_line, closing_block, run_line
 
 if TYPE_CHECKING:
     from evalkit.live import LiveDisplay
+    from evalkit.model.api import Wait
 
 __all__ = ["ConsoleView", "closing_block", "run_line"]
 
-HEARTBEAT_S = 60.0
+HEARTBEAT_S = 30.0
 """Seconds without a line after which plain output says how far it is, so that a CI job is not thought dead."""
+WORTH_SAYING_S, WORTH_WARNING_S = 1.0, 30.0
+"""Waits from which plain output says that it waits, and from which quiet mode and a live display leave a line, too."""
 
 
 class ConsoleView:
@@ -76,6 +80,28 @@ class ConsoleView:
         """A sentence that the person must see."""
         if not self._quiet:
             self._print(plain(text))
+
+    def warn(self, text: str) -> None:
+        """The same; in quiet mode on the error stream, so that the closing block stays alone."""
+        if self._quiet:
+            sys.stderr.write(for_encoding(plain(redacted(text)), sys.stderr.encoding) + "\n")
+            sys.stderr.flush()
+        else:
+            self._print(plain(text))
+
+    def waiting(self, wait: Wait) -> None:
+        """Say what is waited for: at once where it is long, and no more than a line a wait."""
+        if wait is self._progress.wait:
+            return
+        self._progress.wait = wait
+        if wait.seconds >= WORTH_WARNING_S:
+            self.warn(f"… {wait}")
+        elif wait.seconds >= WORTH_SAYING_S and not self._quiet and self._live is None:
+            self._print(plain(f"… {wait}"))
+
+    def tick(self) -> None:
+        """A sign of life, if it is time for one."""
+        self._heartbeat()
 
     def result(self, text: str) -> None:
         """What a sweep was made for: below the table of its cells, and in quiet mode, too."""
@@ -134,16 +160,23 @@ class ConsoleView:
         progress = self._progress
         if self._quiet or self._live is not None or progress.clock() - self._last_line < HEARTBEAT_S:
             return
-        self._print(
-            f"… {progress.done:,} of {counted(progress.total, 'run')} done, {progress.running} running, "
-            f"{counted(progress.tokens, 'output token')}, {duration(progress.seconds)}"
-        )
+        left = progress.seconds_left
+        parts = [
+            f"{progress.done:,} of {counted(progress.total, 'run')} done",
+            f"{progress.running} running",
+            counted(progress.tokens, "output token"),
+            duration(progress.seconds) + (f", about {duration(left)} left" if left else ""),
+        ]
+        wait = progress.wait
+        if wait and wait.left:
+            parts.append(f"waits another {duration(wait.left)}: {plain(wait.reason, one_line=True)}")
+        self._print("… " + ", ".join(parts))
 
     def _print(self, line: str | None) -> None:
         if line is None:
             return
         self._last_line = self._progress.clock()
-        line = for_encoding(line, self._stream.encoding)
+        line = for_encoding(redacted(line), self._stream.encoding)
         try:
             if self._live is not None:
                 self._live.print(line)

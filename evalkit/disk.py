@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from evalkit.errors import StorageError
+from evalkit.redaction import without_known
 
 
 def write_atomically(path: Path, text: str, *, sync: bool = False) -> None:
@@ -16,7 +17,7 @@ def write_atomically(path: Path, text: str, *, sync: bool = False) -> None:
 
     `sync` makes it survive a power loss: for what cannot be made again for nothing. OSError from the disk.
     """
-    write_bytes(path, text.encode("utf-8", "surrogatepass"), sync=sync)
+    write_bytes(path, without_known(text).encode("utf-8", "surrogatepass"), sync=sync)
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = False) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,14 @@ from evalkit import limits as budgets
 from evalkit import log as logs
 from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
-from evalkit.errors import SandboxError, TaskError
+from evalkit.errors import SandboxError, TaskError, UserError
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
-from evalkit.model.api import Model
+from evalkit.model.api import Model, Wait
 from evalkit.output import git_commit, versions, write_cell
 from evalkit.registry import load_task
-from evalkit.rollout import Ending, Rollout, Timing, Turn
+from evalkit.rollout import Attempt, Ending, Rollout, Timing, Turn
 from evalkit.run import Run, without_submission
 from evalkit.sampling import Purse, Source
 from evalkit.stats.sequential import UntilDecided
@@ -32,10 +32,14 @@ from evalkit.stats.verdict import Band
 from evalkit.stopping import conclude, planned, watch
 from evalkit.store import Key, Store, digest
 from evalkit.task import Task
+from evalkit.text import counted
 from evalkit.view import CellInfo, View
 from evalkit.workbench import Workbench
 
 log = logging.getLogger("evalkit")
+
+TICK_S = 1.0
+"""How often who watches is given time for a sign of life."""
 
 
 @dataclass(frozen=True)
@@ -90,31 +94,40 @@ class Prepared:
         self.runner.close()
 
 
-def preflight(configs: Sequence[Config]) -> Prepared:
+def preflight(configs: Sequence[Config], say: Callable[[str], None] | None = None) -> Prepared:
     """Raise `UserError` for what is wrong with a task, a model or its endpoint, before anything is written.
 
-    What was opened for that is worth keeping: give it to `run_cells`, or close it.
+    What was opened for that is worth keeping: give it to `run_cells`, or close it. `say` is told what is waited for.
     """
     prepared = Prepared()
     try:
-        signals.run(_preflight(prepared.bench, configs), prepared.runner)
+        signals.run(_preflight(prepared.bench, configs, say), prepared.runner)
     except BaseException:
         prepared.close()
         raise
     return prepared
 
 
-async def _preflight(bench: Workbench, configs: Sequence[Config]) -> None:
+async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[[str], None] | None) -> None:
     tasks = [load_task(config.task) for config in configs]
     for config, task in zip(configs, tasks, strict=True):
         await bench.sandbox(config, spec_of(task, config, 1))
-    checked = set()
     for config, task in zip(configs, tasks, strict=True):
-        endpoint = digest(vars(config.model))
         model = await bench.model(config, task)
-        if endpoint not in checked:
-            checked.add(endpoint)
-            await model.check()
+        if say is not None:
+            model.watch(lambda wait: say(str(wait)))
+        await model.check()
+        _check_price(config, model)
+
+
+def _check_price(config: Config, model: Model) -> None:
+    """A cost limit where no price is known would never bind."""
+    limit = config.limits.max_cost_usd
+    if limit and not model.simulated and model.cost_usd([{}]) is None:
+        raise UserError(
+            f"limits.max_cost_usd={limit:g} cannot hold: the price of {model.id} at {model.where} is unknown. "
+            "Set limits.max_cost_usd=null, and limits.max_tokens or runs.count to bound what is bought"
+        )
 
 
 def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = None) -> int:
@@ -184,6 +197,10 @@ class _Group:
     source: Source
     members: list[CellResult]
     measurements: dict[str, Measurements] = field(default_factory=dict)
+    in_a_row: int = 0
+    """Runs that ended by a fault, one after the other."""
+    stopped: str = ""
+    """Why no more runs are started, if so."""
 
     @property
     def count(self) -> int:
@@ -226,15 +243,26 @@ class Engine:
         members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
         self.view.begin([_info(member) for member in members])
         for group in groups:
+            self._say_what_is_known(group)
             self._say_what_is_reused(group)
         gate = asyncio.Semaphore(max(cell.config.runs.concurrency for cell in cells))
-        async with asyncio.TaskGroup() as tasks:
-            for group in groups:
-                for run in range(1, group.count + 1):
-                    tasks.create_task(self._run(group, run, gate))
+        ticking = asyncio.create_task(self._tick())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for group in groups:
+                    for run in range(1, group.count + 1):
+                        tasks.create_task(self._run(group, run, gate))
+        finally:
+            ticking.cancel()
         if purse.empty:
             self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
         return members
+
+    async def _tick(self) -> None:
+        """Time for signs of life: nothing else happens while calls are slow."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.view.tick()
 
     async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
         """One more cell after the others have ended, as a launch of its own in a folder that exists; same purse."""
@@ -248,6 +276,7 @@ class Engine:
         for cell in cells:
             task = load_task(cell.config.task)
             model = await self.bench.model(cell.config, task)
+            await model.check()  # what the endpoint serves is part of the key
             key = rollout_key(cell.config, task, model)
             apart = "" if clippable(model) else str(budgets.from_config(cell.config.limits))
             groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
@@ -264,6 +293,7 @@ class Engine:
         known = store.find(first.config.task["name"], key, wanted, count, reuse, first.since)
         sandbox = await self.bench.sandbox(first.config, spec_of(task, first.config, 1))
         source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
+        source.notes = tuple(await model.check())
         members = [
             CellResult(
                 cell,
@@ -280,7 +310,18 @@ class Engine:
         ]
         opened = _Group(source, members)
         source.on_turn = partial(self._turn_done, opened)
+        source.on_failed = partial(self._attempt_failed, opened)
+        source.answered = known.answered(count)
+        model.watch(partial(self._waiting, opened))
         return opened
+
+    def _say_what_is_known(self, group: _Group) -> None:
+        """What the endpoint said before the launch: to who watches, and into every log."""
+        for text in group.source.notes:
+            self.view.warn(text)
+            for member in group.members:
+                with logs.cell_log(member.cell.folder):
+                    log.warning("%s", text)
 
     def _say_what_is_reused(self, group: _Group) -> None:
         there = [run for run in group.source.known.complete() if run <= group.count]
@@ -296,16 +337,29 @@ class Engine:
                 logs.turn_done(run, step, turn)
             self.view.turn_done(member.cell.index, run, turn)
 
+    def _attempt_failed(self, group: _Group, run: int, attempt: Attempt) -> None:
+        for member in group.members:
+            with logs.cell_log(member.cell.folder):
+                logs.attempt_failed(run, attempt)
+
+    def _waiting(self, group: _Group, wait: Wait) -> None:
+        for member in group.members:
+            with logs.cell_log(member.cell.folder):
+                log.info("%s", wait)
+        self.view.waiting(wait)
+
     async def _run(self, group: _Group, run: int, gate: asyncio.Semaphore) -> None:
         """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
         wanting = [member for member in group.members if run <= member.asked]
         async with gate:
-            skipped = run > group.enough
+            skipped = run > group.enough or bool(group.stopped)
             for member in () if skipped else wanting:
                 with logs.cell_log(member.cell.folder):
                     logs.run_started(run)
                 self.view.run_started(member.cell.index, run)
             rollout = None if skipped else await _sampled(group.source, run)
+            if rollout is not None:
+                self._count_errors(group, rollout)
             for member in wanting:
                 if rollout is not None:
                     self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
@@ -314,6 +368,23 @@ class Engine:
                 member.open_runs -= 1
                 if not member.open_runs:
                     self._finish(group, member)
+
+    def _count_errors(self, group: _Group, rollout: Rollout) -> None:
+        """Start no more runs once several in a row ended by a fault that is not the model's: the rest would, too."""
+        if rollout.ending is Ending.ERROR and rollout.traceback:  # the task's own code, which may mind one run alone
+            return
+        group.in_a_row = group.in_a_row + 1 if rollout.ending is Ending.ERROR else 0
+        most = group.source.config.runs.max_errors
+        if most is not None and group.in_a_row >= most and not group.stopped:
+            group.stopped = (
+                f"Stopped: {counted(group.in_a_row, 'run')} in a row ended by a fault (runs.max_errors={most}), the "
+                f"last one because {rollout.detail}. The same command goes on from there once it is mended."
+            )
+            group.source.notes += (group.stopped,)
+            self.view.warn(group.stopped)
+            for member in group.members:
+                with logs.cell_log(member.cell.folder):
+                    log.error("%s", group.stopped)
 
     async def _grade(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
         """Measure what was submitted, unless that was done before, and judge it by the cell's own thresholds."""
@@ -410,7 +481,7 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
     return {
         "task": config.task["name"],
         "title": member.task.title,
-        "model": {"id": source.model.id, "kind": config.model.kind, "simulated": source.model.simulated},
+        "model": _model_facts(member),
         "versions": {**versions(), **grader_versions(config, member.task, files)},
         "commit": git_commit(Path.cwd()),
         "digests": {
@@ -422,6 +493,23 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
         "isolation": source.sandbox.level,
         "limits": asdict(member.limits),
         "seed": config.runs.seed,
+    }
+
+
+def _model_facts(member: CellResult) -> dict[str, Any]:
+    """Who was asked, and who answered."""
+    source = member.source
+    names = sorted({turn.answered_by or "" for run in member.runs for turn in run.rollout.turns} - {""})
+    facts = {"id": source.model.id, "kind": member.cell.config.model.kind, "simulated": source.model.simulated}
+    if not source.model.where:
+        return facts
+    serves = source.model.identity.get("serves")
+    return {
+        **facts,
+        "endpoint": source.model.where,
+        "answered": names,
+        **({"serves": serves} if serves else {}),
+        **({"notes": list(source.notes)} if source.notes else {}),
     }
 
 

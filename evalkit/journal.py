@@ -11,16 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit import deepjson
+from evalkit.claims import ClaimLostError
 from evalkit.disk import append, replacing
 from evalkit.errors import UserError
 from evalkit.model import shape
-from evalkit.rollout import Ending, Rollout, Submission, Timing, Turn
+from evalkit.redaction import without_known
+from evalkit.rollout import Attempt, Ending, Rollout, Submission, Timing, Turn
 
 VERSION = "1.0"
 """Of the file format. Another major version is refused. Schema: `evalkit/schemas/rollout.schema.json`."""
@@ -55,6 +59,7 @@ class Journal:
         self.path, self._fsync, self._guard = path, fsync, guard
         self._file = -1
         self._digest = ""
+        self._opened, self._earlier, self._waited = time.monotonic(), 0.0, 0.0
 
     def begin(self, rollout: Rollout, **extra: Any) -> None:
         """The header: what the model was shown. `extra` is kept in the header (the digests of a store)."""
@@ -64,20 +69,39 @@ class Journal:
     def go_on(self, loaded: Loaded) -> None:
         """Continue after the trusted part of an unfinished file; the rest is left out."""
         self._digest = loaded.digest
+        self._earlier = loaded.rollout.timing.seconds
         self._open(loaded.trusted)
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None:
         """What the model answered, before anything is done with it."""
-        self._write(_response(turn) | {"seconds": round(seconds, 3), "waited": round(waited, 3)})
+        self._waited += waited
+        times = {"seconds": round(seconds, 3), "waited": round(waited, 3), "elapsed": self._elapsed()}
+        self._write(_response(turn) | times)
 
     def reply(self, turn: Turn) -> None:
         """What came of it: tool results, a submission."""
-        self._write(_reply(turn))
+        self._write(_reply(turn) | {"elapsed": self._elapsed()})
+
+    def failed(self, attempt: Attempt) -> None:
+        """An attempt at the next call that failed. Facts of the rollout do not depend on it, its times do."""
+        times = {"seconds": round(attempt.seconds, 3), "pause": round(attempt.pause, 3)}
+        self._write({"type": "attempt", "reason": attempt.reason, **times})
+
+    def _elapsed(self) -> float:
+        """Seconds of the rollout so far, earlier parts included, waiting excluded."""
+        return round(max(0.0, self._earlier + time.monotonic() - self._opened - self._waited), 3)
 
     def end(self, rollout: Rollout) -> None:
         """How it ended; the file is complete with this line."""
         self._write(_end(rollout) | {"seconds": round(rollout.timing.seconds, 3)})
         self.close()
+
+    def discard(self) -> None:
+        """Nothing was answered: nothing is worth keeping. A file that is another process's by now stays."""
+        self.close()
+        with suppress(ClaimLostError, OSError):
+            self._guard()
+            self.path.unlink()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -194,31 +218,41 @@ class _Reader:
         self.rollout: Rollout | None = None
         self.turns: list[Turn] = []
         self.seconds: list[float] = []
-        self.waited = 0.0
+        self.failed: list[Attempt] = []
+        self.waited = self.elapsed = 0.0
         self.complete = False
 
     def take(self, line: dict[str, Any]) -> None:
         kind = line.get("type")
+        self.elapsed = line.get("elapsed", self.elapsed)
         if kind == "rollout":
             self.rollout = _read_header(line, self.path)
         elif kind == "response":
             self.turns.append(Turn(max_tokens=line["max_tokens"], response=line["response"]))
             self.seconds.append(line.get("seconds", 0.0))
             self.waited += line.get("waited", 0.0)
+        elif kind == "attempt":
+            self.failed.append(Attempt(line["reason"], line["seconds"], line["pause"]))
         elif kind == "reply":
             self.turns[-1] = _read_reply(self.turns[-1], line)
         elif kind == "end" and self.rollout is not None:
             self.complete = True
-            timing = replace(self.rollout.timing, seconds=line.get("seconds", 0.0))
+            self.elapsed = line.get("seconds", 0.0)
             self.rollout = replace(
-                self.rollout, ending=Ending(line["ending"]), detail=line["detail"], leaked=line["leaked"], timing=timing
+                self.rollout, ending=Ending(line["ending"]), detail=line["detail"], leaked=line["leaked"]
             )
 
     def result(self) -> Loaded:
         if self.rollout is None:
             blank = Rollout(run=0, prompt="", system="", tools=())
             return Loaded(blank, False, self.damage or "it is empty")
-        timing = replace(self.rollout.timing, turns=tuple(self.seconds), waited=self.waited)
+        timing = replace(
+            self.rollout.timing,
+            seconds=self.elapsed,
+            turns=tuple(self.seconds),
+            waited=self.waited,
+            failed=tuple(self.failed),
+        )
         rollout = replace(self.rollout, turns=tuple(self.turns), timing=timing)
         return Loaded(rollout, self.complete, self.damage)
 
@@ -294,7 +328,7 @@ def _read_reply(turn: Turn, line: dict[str, Any]) -> Turn:
 
 def _seal(line: Mapping[str, Any], before: str) -> tuple[bytes, str]:
     # ASCII: no line separator or lone surrogate can break a line.
-    body = json.dumps(line, separators=(",", ":"), allow_nan=False)
+    body = without_known(json.dumps(line, separators=(",", ":"), allow_nan=False))
     digest = _digest(body, before)
     return f'{body[:-1]},"digest":"{digest}"}}\n'.encode("ascii"), digest
 

@@ -24,11 +24,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from evalkit import _hydra
+from evalkit import _hydra, address
 from evalkit.config import Config, check
 from evalkit.errors import UserError
 from evalkit.model.choice import default_model
 from evalkit.plugins import bundled, reject_duplicates
+from evalkit.redaction import printed_safely, redacted, typed_secrets
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell, Prepared
@@ -63,12 +64,13 @@ class Refused(BaseException):
 def main(argv: Sequence[str]) -> int:
     """Do what Hydra's command line says; the exit status. Raises `UserError` before anything is written."""
     global _current
+    _refuse_secrets(argv)
     reject_duplicates()
     model, why = default_model(os.environ)
     _hydra.install(model)
     _current = _Launch("" if any(arg.startswith("model=") for arg in argv) else why)
     try:
-        with _raw_errors(argv):
+        with _raw_errors(argv), printed_safely():
             _start()
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise UserError(_explained(error, argv)) from error
@@ -125,8 +127,28 @@ def _check(configs: Sequence[Config]) -> set[Path]:
         check(config)
     for config in configs:
         check_specs(load_task(config.task), run_seed(config.runs.seed, 1))
-    _current.prepared = preflight(configs)
+    _current.prepared = preflight(configs, lambda text: _say(f"evalkit: {text}"))
     return {Path(config.store) for config in configs}
+
+
+def _refuse_secrets(argv: Sequence[str]) -> None:
+    """Whatever is typed is written to disk, and printed by `--cfg job`: no key may stand there, nor its echo."""
+    overrides = [word for word in argv if "=" in word]
+    found = list(typed_secrets(overrides))
+    for word in overrides:
+        key, _, value = word.partition("=")
+        if key.lstrip("+") == "model.base_url" and any(mark in value for mark in "@?#"):
+            address.parse(value.strip("'\""))
+    for name, _ in found:
+        raise UserError(
+            f"There is no knob {name} for a secret, which would be written to disk: set ANTHROPIC_API_KEY, "
+            "ANTHROPIC_AUTH_TOKEN or ANTHROPIC_CUSTOM_HEADERS in the environment instead"
+        )
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(redacted(text) + "\n")
+    sys.stderr.flush()
 
 
 def _make(key: str, output: Path, stores: Iterable[Path]) -> None:

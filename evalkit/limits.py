@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.config import LimitsConfig
@@ -108,11 +108,22 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
             return replace(rollout, turns=tuple(kept), ending=Ending.TOKEN_LIMIT, detail="")
         kept.append(turn)
         tokens += turn.output_tokens
+    if kept and kept[-1].stop_reason == "max_tokens" and rollout.ending in (Ending.TOKEN_LIMIT, Ending.CONTEXT_LIMIT):
+        full = kept[-1].stopped_short(_allowed_for_last(kept, limits))
+        return replace(rollout, ending=Ending.CONTEXT_LIMIT if full else Ending.TOKEN_LIMIT)
     if rollout.ending in _BEFORE_AN_ANSWER and rollout.asks_for_more:
         allowed = next_call(limits, tokens, rollout.steps, ceiling=1)
         if isinstance(allowed, Ending):  # the call that it ended in, or before, is not allowed by these limits
             return replace(rollout, ending=allowed, detail="")
     return rollout
+
+
+def _allowed_for_last(turns: Sequence[Turn], limits: Limits) -> int:
+    """What the last call was, or would have been, allowed to ask for."""
+    *before, last = turns
+    spent = sum(turn.output_tokens for turn in before)
+    allowed = next_call(limits, spent, len(before), ceiling=last.max_tokens)
+    return last.max_tokens if isinstance(allowed, Ending) else allowed
 
 
 _BEFORE_AN_ANSWER = (

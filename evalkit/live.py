@@ -73,7 +73,7 @@ class _Screen:
 
 
 def status(progress: Progress, confidence: float, width: int, encoding: str) -> RenderableType:
-    """Two lines: a bar with runs and time left; the rate with its interval, tokens and cost."""
+    """A bar with runs and time left; the rate with its interval, tokens and cost; what is waited for, if anything."""
     left = progress.seconds_left
     parts = [f"{progress.done:,}/{counted(progress.total, 'run')}"]
     if progress.running:
@@ -84,7 +84,11 @@ def status(progress: Progress, confidence: float, width: int, encoding: str) -> 
     bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=room, complete_style="green")
     head = Table.grid(padding=(0, 1))
     head.add_row(bar, text)
-    return Group(head, Text(for_encoding(figures(progress, confidence), encoding), style="dim"))
+    lines = [Text(for_encoding(figures(progress, confidence), encoding), style="dim")]
+    if progress.wait and progress.wait.left:
+        waits = f"waits another {duration(progress.wait.left)} for {progress.wait.where}: {progress.wait.reason}"
+        lines.append(Text(for_encoding(plain(waits, one_line=True), encoding), style="yellow"))
+    return Group(head, *lines)
 
 
 def figures(progress: Progress, confidence: float) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from evalkit.rollout import Turn
+from evalkit.redaction import learn_from, redacted
+from evalkit.rollout import Attempt, Turn
 from evalkit.run import Outcome, Run
 from evalkit.text import counted, duration, plain
 from evalkit.wording import run_result
@@ -38,25 +38,14 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
-        named = os.environ.items()
-        self._secrets = {name: value for name, value in named if _SECRET_NAME.search(name) and len(value) >= 8}
+        learn_from(os.environ)
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         safe = logging.makeLogRecord(record.__dict__)
-        safe.msg, safe.args = plain(self._redacted(record.getMessage()), one_line=True, limit=LINE_LIMIT), None
+        safe.msg, safe.args = plain(redacted(record.getMessage()), one_line=True, limit=LINE_LIMIT), None
         line = super().format(safe)
-        return plain(self._redacted(line)) if "\n" in line else line
-
-    def _redacted(self, text: str) -> str:
-        """Without API keys: what looks like one, and whatever the environment holds under a name of one."""
-        for name, value in self._secrets.items():
-            text = text.replace(value, f"<{name}>")
-        return _SECRET.sub("<secret>", text)
-
-
-_SECRET_NAME = re.compile(r"(API_?KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
-_SECRET = re.compile(r"\bsk-[A-Za-z0-9]+-[A-Za-z0-9_-]{8,}|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}")
+        return plain(redacted(line)) if "\n" in line else line
 
 
 class _ToCurrentCell(logging.Handler):
@@ -119,6 +108,13 @@ def turn_done(number: int, step: int, turn: Turn) -> None:
         *(number, step, counted(turn.output_tokens, "output token"), turn.stop_reason),
         *(", ".join(called) or "nothing", failed),
     )
+
+
+def attempt_failed(number: int, attempt: Attempt) -> None:
+    """A model call that failed, and when it is repeated."""
+    next_one = f"the next one in {duration(attempt.pause)}" if attempt.pause else "the last one"
+    text = "Run %d: an attempt failed after %s (%s), %s"
+    logger.warning(text, number, duration(attempt.seconds), attempt.reason, next_one)
 
 
 def run_done(run: Run) -> None:

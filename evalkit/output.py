@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -50,6 +51,8 @@ def _measurement(run: Run) -> dict[str, Any]:
 def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:
     return {
         **summary.times(),
+        "failed_attempts": _failed_attempts(runs),
+        "waited_s": round(sum(run.rollout.timing.waited for run in runs), 3),
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": {"system": platform.platform(), "machine": platform.machine()},
         "runs": [
@@ -59,9 +62,21 @@ def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:
                 "seconds": round(run.rollout.timing.seconds, 3),
                 "waited": round(run.rollout.timing.waited, 3),
                 "turns": [round(seconds, 3) for seconds in run.rollout.timing.turns],
+                "failed": [asdict(attempt) for attempt in run.rollout.timing.failed],
             }
             for run in runs
         ],
+    }
+
+
+def _failed_attempts(runs: Sequence[Run]) -> dict[str, Any]:
+    """How many attempts failed, how long they took, and for what reasons."""
+    failed = [attempt for run in runs for attempt in run.rollout.timing.failed]
+    reasons = Counter(attempt.reason for attempt in failed)
+    return {
+        "count": len(failed),
+        "seconds": round(sum(attempt.seconds for attempt in failed), 3),
+        "reasons": dict(reasons.most_common(20)),
     }
 
 

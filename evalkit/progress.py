@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from evalkit.analysis import Summary
+from evalkit.model.api import Wait
 from evalkit.rollout import Turn
 from evalkit.run import Outcome, Run
 from evalkit.view import CellInfo
@@ -47,6 +48,8 @@ class Progress:
     """Output tokens that this launch bought; what it found on disk cost nothing."""
     cost_usd: float | None = 0.0
     """Of the runs that it sampled; None if a price is unknown, or where cells share rollouts: none pays alone."""
+    wait: Wait | None = None
+    """What all calls to an endpoint wait for, or waited for last."""
     _sampled: set[tuple[int, int]] = field(default_factory=set)
     """Runs under way that made a model call: those found on disk make none."""
     _sampled_done: int = 0

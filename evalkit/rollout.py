@@ -87,9 +87,22 @@ class Turn:
         return self.response.get("content") or ()
 
     @property
+    def answered_by(self) -> str | None:
+        """The name of the model that the answer says it is from."""
+        name = self.response.get("model")
+        return name if isinstance(name, str) and name else None
+
+    @property
     def stop_reason(self) -> str | None:
         """Why the provider says the response stopped."""
         return self.response.get("stop_reason")
+
+    def stopped_short(self, allowed: int) -> bool:
+        """Whether a cut answer is well shorter than the tokens that were `allowed`: the server's context was full.
+
+        Servers count a few tokens more or less; one that counts none tells nothing.
+        """
+        return 0 < self.output_tokens < allowed - max(16, allowed // 50)
 
     def cut_at(self, tokens: int) -> Turn:
         """This turn with its response cut after `tokens` output tokens."""
@@ -105,16 +118,30 @@ def _written(block: Mapping[str, Json]) -> int:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One try of a model call that failed."""
+
+    reason: str
+    """One sentence: what the endpoint said, or how the connection broke."""
+    seconds: float
+    """How long it took to fail."""
+    pause: float = 0.0
+    """Seconds until the next one; 0 for the last."""
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds, kept apart from the facts: they differ between two runs of the same thing."""
 
     started: float = 0.0
     """Unix time."""
     seconds: float = 0.0
-    """Wall clock without waiting for rate limits."""
+    """Wall clock without `waited`; of a rollout that was resumed, of all its parts."""
     waited: float = 0.0
-    """Seconds spent waiting for rate limits and retries."""
+    """Seconds lost to rate limits, failed attempts and retries."""
     turns: tuple[float, ...] = ()
+    failed: tuple[Attempt, ...] = ()
+    """Attempts that failed and were not the model's doing."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from evalkit.agent import Agent, DivergedError
 from evalkit.blame import blamed
 from evalkit.claims import Claim, ClaimLostError
 from evalkit.config import Config
+from evalkit.errors import ProviderError, UserError
 from evalkit.journal import Journal, Loaded
 from evalkit.keys import question, run_seed
 from evalkit.limits import Limits
 from evalkit.model.api import Model
-from evalkit.rollout import Ending, Rollout, Turn
+from evalkit.rollout import Attempt, Ending, Rollout, Turn
 from evalkit.sandbox import canary
 from evalkit.sandbox.api import Sandbox
 from evalkit.store import RolloutSet, same_question
@@ -63,8 +64,14 @@ class Source:
     purse: Purse
     on_turn: Callable[[int, int, Turn], None] | None = None
     """Called as `on_turn(run, step, turn)` when a turn was bought."""
+    on_failed: Callable[[int, Attempt], None] | None = None
+    """Called as `on_failed(run, attempt)` when an attempt failed."""
     reused: dict[int, float] = field(default_factory=dict)
     """Runs that were taken from the store → when they were sampled (Unix time)."""
+    answered: dict[str, int] = field(default_factory=dict)
+    """Names under which the model answered → in how many rollouts of the store."""
+    notes: tuple[str, ...] = ()
+    """What the endpoint said of the model before the launch."""
     note: Callable[[str], None] = field(default=lambda text: None)
     """Told what a person should know."""
     _waited: bool = False
@@ -81,6 +88,26 @@ class Source:
         """A run is over: its problem need not be kept."""
         if run > 1:
             self._specs.pop(run, None)
+
+    def compare(self, turn: Turn) -> None:
+        """Refuse an answer of another model than the rest of the set: never are two models one result.
+
+        Raises `UserError` where rollouts of the store would be mixed with it, `ProviderError` (an error of that run)
+        where the launch's own would.
+        """
+        name = turn.answered_by
+        if name is None or name in self.answered or not self.model.where:
+            return
+        if not self.answered:
+            self.answered[name] = 0
+            return
+        before = ", ".join(map(repr, self.answered))
+        if sum(self.answered.values()):
+            raise UserError(
+                f"{self.model.where} now answers as {name!r}, and the rollouts of set {self.known.name} were "
+                f"answered by {before}: serve that model again, name the other one with model.id, or set reuse=never"
+            )
+        raise ProviderError(f"{self.model.where} answered as {name!r}, after {before} in this launch")
 
     async def rollout(self, run: int) -> Rollout | None:
         """The rollout of a run under the set's limits; None if the purse is empty and it was not started.
@@ -109,9 +136,10 @@ class Source:
     def _usable(self, start: Rollout) -> Loaded | None:
         """What the store has of this run, if it answers the same question."""
         loaded = self.known.load(start.run)
-        if loaded and same_question(loaded.rollout, start) and loaded.rollout.set_up == start.set_up:
-            return loaded
-        return None
+        if loaded is None or _never_asked(loaded.rollout):
+            return None
+        same = same_question(loaded.rollout, start) and loaded.rollout.set_up == start.set_up
+        return loaded if same else None
 
     def _reuse(self, loaded: Loaded) -> Rollout:
         self.reused[loaded.rollout.run] = loaded.rollout.timing.started
@@ -139,14 +167,16 @@ class Source:
     async def _go_on(self, start: Rollout, loaded: Loaded | None, claim: Claim) -> Rollout:
         """Sample from the start, or from where the record ends."""
         recorded = loaded.rollout.turns if loaded else ()
+        for name in {turn.answered_by for turn in recorded} - {None}:
+            self.answered[str(name)] = self.answered.get(str(name), 0) + 1
         journal = self.known.journal(start, loaded, claim)
-        recorder = _Recorder(journal, start.run, len(recorded), self.on_turn)
+        recorder = _Recorder(self, journal, start.run, len(recorded))
         spec = self.spec(start.run)
         files: Mapping[str, bytes] = getattr(spec, "files", {})
         try:
             async with self.sandbox.session(seed=run_seed(self.config.runs.seed, start.run), files=files) as session:
                 agent = Agent(
-                    start=replace(start, turns=recorded),
+                    start=replace(start, turns=recorded, timing=loaded.rollout.timing if loaded else start.timing),
                     tools=spec.tools,
                     model=self.model,
                     limits=self.limits,
@@ -162,22 +192,36 @@ class Source:
             return rollout
         finally:
             self.purse.pay(recorder.bought, self.model)
-            journal.close()
+            if recorded or recorder.bought:
+                journal.close()
+            else:
+                journal.discard()
+
+
+def _never_asked(rollout: Rollout) -> bool:
+    """Whether a prompt did not fit the server's context: a larger one, or another setting, may take it."""
+    return rollout.ending is Ending.CONTEXT_LIMIT and not rollout.turns
 
 
 class _Recorder:
     """Writes the journal and tells who watches."""
 
-    def __init__(self, journal: Journal, run: int, step: int, on_turn: Callable[[int, int, Turn], None] | None) -> None:
-        self.journal, self.run, self.step, self.on_turn = journal, run, step, on_turn
+    def __init__(self, source: Source, journal: Journal, run: int, step: int) -> None:
+        self.source, self.journal, self.run, self.step = source, journal, run, step
         self.bought: list[Turn] = []
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None:
         self.bought.append(turn)
+        self.source.compare(turn)
         self.journal.response(turn, seconds, waited)
         self.step += 1
-        if self.on_turn:
-            self.on_turn(self.run, self.step, turn)
+        if self.source.on_turn:
+            self.source.on_turn(self.run, self.step, turn)
 
     def reply(self, turn: Turn) -> None:
         self.journal.reply(turn)
+
+    def failed(self, attempt: Attempt) -> None:
+        self.journal.failed(attempt)
+        if self.source.on_failed:
+            self.source.on_failed(self.run, attempt)

@@ -52,6 +52,15 @@ class RolloutSet:
         """Runs that look finished (their files are read and checked when they are used)."""
         return sorted(int(path.stem) for path in self.folder.glob("*.jsonl") if _ends(path))
 
+    def answered(self, count: int) -> dict[str, int]:
+        """Under which names models answered in the finished runs up to `count` → in how many of them each."""
+        found: dict[str, int] = {}
+        for run in self.complete():
+            name = _first_answer(self.path(run)).get("model") if run <= count else None
+            if isinstance(name, str) and name:
+                found[name] = found.get(name, 0) + 1
+        return found
+
     def sampled(self, runs: Sequence[int]) -> str:
         """When these runs were sampled, for people: `on 2026-11-23`, or from which day to which."""
         days = sorted({time.strftime("%Y-%m-%d", time.localtime(self.path(run).stat().st_mtime)) for run in runs})
@@ -85,6 +94,18 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4096))
         return file.read().rstrip().rpartition(b"\n")[2].startswith(b'{"type":"end"')
+
+
+def _first_answer(path: Path) -> dict[str, Any]:
+    """The first response in a file, unchecked; empty if there is none. Whoever uses the file reads it with care."""
+    with path.open("rb") as file:
+        for raw in file:
+            if raw.startswith(b'{"type":"response"'):
+                try:
+                    return dict(json.loads(raw)["response"])
+                except (ValueError, TypeError, KeyError, RecursionError):
+                    return {}
+    return {}
 
 
 class Store:

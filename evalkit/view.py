@@ -12,6 +12,7 @@ from evalkit.run import Run
 
 if TYPE_CHECKING:
     from evalkit.analysis import Summary
+    from evalkit.model.api import Wait
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,20 @@ class View(Protocol):
         """A sentence that the person must see (which model and why, what was reused, a leak)."""
         ...
 
+    def warn(self, text: str) -> None:
+        """The same, in quiet mode, too: what the figures mean depends on it, or the launch stops early."""
+        ...
+
     def result(self, text: str) -> None:
         """A sentence that a sweep was made for: what to set, whether it was confirmed, where the landscape is."""
+        ...
+
+    def waiting(self, wait: Wait) -> None:
+        """All calls to an endpoint begin to wait, or must wait longer. Cells that share it report the same wait."""
+        ...
+
+    def tick(self) -> None:
+        """Called about once a second while runs are under way: time for a sign of life."""
         ...
 
     def run_started(self, cell: int, run: int) -> None: ...

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from evalkit.config import Config
 from evalkit.keys import spec_of
@@ -17,6 +18,9 @@ from evalkit.sandbox.api import Sandbox
 from evalkit.store import digest
 from evalkit.task import Spec, Task
 
+if TYPE_CHECKING:  # the SDK is loaded by a thread, later
+    from evalkit.model.endpoint import Endpoint
+
 
 class Workbench:
     """Opens what is asked for once, and closes everything in the end."""
@@ -24,6 +28,7 @@ class Workbench:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._models: dict[str, Model] = {}
+        self._endpoints: dict[str, Endpoint] = {}
         self._sandboxes: dict[str, Sandbox] = {}
 
     async def sandbox(self, config: Config, spec: Spec, *, also: Sequence[str] = ()) -> Sandbox:
@@ -47,7 +52,8 @@ class Workbench:
         if same not in self._models:
             await asyncio.to_thread(import_module, "evalkit.model.client")
             specs = partial(spec_of, task, config)
-            model = open_model(config.model, task=task, specs=specs, seed=config.runs.seed)
+            seed, shared = config.runs.seed, self._endpoints
+            model = open_model(config.model, task=task, specs=specs, seed=seed, endpoints=shared)
             self._stack.push_async_callback(model.close)
             self._models[same] = model
         return self._models[same]

@@ -57,6 +57,7 @@ class ScriptedModel:
     ceiling: int = 8_000
     floor: int = 1
     id: str = "scripted"
+    where: str = ""
     simulated: bool = True
     requests: list[Request] = field(default_factory=list)
 
@@ -64,7 +65,10 @@ class ScriptedModel:
     def identity(self) -> Mapping[str, Any]:
         return {"id": self.id}
 
-    async def check(self) -> None:
+    async def check(self) -> Sequence[str]:
+        return ()
+
+    def watch(self, told: Any) -> None:
         return None
 
     async def respond(self, request: Request) -> Response:

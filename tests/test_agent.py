@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.agent import Agent, DivergedError, begin
 from evalkit.errors import ProviderError, SandboxError, ToolError
-from evalkit.limits import Limits
+from evalkit.limits import Limits, clip
 from evalkit.model.api import ContextLimitError, Response
 from evalkit.rollout import Ending
 from evalkit.tool import SubmitAnswer, ToolResult
@@ -112,9 +112,21 @@ async def test_steps_run_out():
 
 
 async def test_a_cut_response_ends_the_rollout_even_with_a_call_in_its_torso():
-    rollout = await agent(message(text("hm"), SUBMIT, stop="max_tokens")).roll_out()
+    rollout = await agent(message(text("hm"), SUBMIT, stop="max_tokens", tokens=8_000)).roll_out()
     assert rollout.ending is Ending.TOKEN_LIMIT
     assert rollout.submission is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ending"),
+    [(115, Ending.CONTEXT_LIMIT), (2_900, Ending.TOKEN_LIMIT), (2_890, Ending.TOKEN_LIMIT), (0, Ending.TOKEN_LIMIT)],
+)
+async def test_an_answer_that_is_cut_before_the_tokens_asked_for_filled_the_context(tokens, ending):
+    rollout = await agent(
+        message(text("hm"), stop="max_tokens", tokens=tokens), limits=Limits(max_tokens=2_900)
+    ).roll_out()
+    assert rollout.ending is ending
+    assert clip(rollout, Limits(max_tokens=2_900)).ending is ending
 
 
 async def test_a_complete_submission_before_the_cut_counts():

@@ -10,7 +10,7 @@ from evalkit.agent import Agent, begin
 from evalkit.limits import Limits
 from evalkit.model.api import Request, Response
 from evalkit.model.players import Scripted
-from evalkit.rollout import Rollout, Turn
+from evalkit.rollout import Attempt, Rollout, Turn
 from evalkit.sandbox.api import Session
 from evalkit.scripted import ScriptedAgent
 from evalkit.task import Spec
@@ -21,6 +21,8 @@ class _Script:
 
     id, simulated, ceiling, floor = "audit", True, 1_000_000, 1
     identity: Mapping[str, Any] = {}
+
+    where = ""
 
     def __init__(self, agent: ScriptedAgent) -> None:
         self._player = Scripted(self.id, lambda run: [agent], seed=0)
@@ -35,6 +37,7 @@ class _Script:
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         return None
 
+    def watch(self, told: object) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -43,6 +46,7 @@ class _Nobody:
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
     def reply(self, turn: Turn) -> None: ...
+    def failed(self, attempt: Attempt) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from evalkit.landscape.recommend import number, rate_text, share
 from evalkit.landscape.search import Place, Search
+from evalkit.model.api import Wait
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Decision
 from evalkit.store import write_atomically
@@ -115,6 +116,15 @@ class StepView:
         if not text.startswith("Reuses ") and text not in self._said:
             self._said.add(text)
             self._say(text)
+
+    def warn(self, text: str) -> None:
+        self.note(text)
+
+    def waiting(self, wait: Wait) -> None:
+        if wait.seconds >= 1:
+            self.note(str(wait))
+
+    def tick(self) -> None: ...
 
     def result(self, text: str) -> None: ...
 

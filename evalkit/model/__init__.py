@@ -11,6 +11,7 @@ from evalkit.errors import UserError
 
 if TYPE_CHECKING:  # the front door imports this package for `choice` alone
     from evalkit.model.api import Model
+    from evalkit.model.endpoint import Endpoint
     from evalkit.task import Spec, Task
 
 EMBEDDED = ("simulated", "oracle", "noop", "replay")
@@ -18,20 +19,34 @@ EMBEDDED = ("simulated", "oracle", "noop", "replay")
 KINDS = ("anthropic", "bedrock", "vertex", *EMBEDDED)
 
 
-def open_model(config: ModelConfig, *, task: Task, specs: Callable[[int], Spec], seed: int) -> Model:
+def open_model(
+    config: ModelConfig,
+    *,
+    task: Task,
+    specs: Callable[[int], Spec],
+    seed: int,
+    endpoints: dict[str, Endpoint] | None = None,
+) -> Model:
     """The model that `config` describes; nothing is sent yet (`Model.check` does that).
 
     `task`, `specs` (run number → that run's problem) and `seed` (`runs.seed`) are what embedded models play by.
+    `endpoints`: those of the launch so far, for clients of one endpoint to share; a new one is put there.
     Raises `UserError` for an unknown kind, a key that is missing and a recording that cannot be read.
     """
     if config.kind not in KINDS:
         raise UserError(f"model.kind={config.kind} is unknown: use one of {', '.join(KINDS)}")
     if not config.id:
         raise UserError("model.id is empty: name the model, such as model.id=claude-sonnet-5-5")
-    from evalkit.model.client import AnthropicModel, connect
+    from evalkit.model.settings import check_settings
+
+    check_settings(config)
+    from evalkit.model.client import AnthropicModel, connect, endpoint_of
 
     if config.kind not in EMBEDDED:
-        return AnthropicModel(config, connect(config))
+        client = connect(config)
+        own = {} if endpoints is None else endpoints
+        endpoint = own.setdefault(str(vars(config)), endpoint_of(client))
+        return AnthropicModel(config, client, endpoint=endpoint)
     from evalkit.model.embedded import connect_embedded
     from evalkit.model.players import Replay, Scripted
 

@@ -1,4 +1,4 @@
-"""The check that an answer is whole, made inside the client's retry loop, and the reading of a whole answer.
+"""The check that an answer is whole, made with every attempt, and the reading of a whole answer.
 
 The client itself would hand on a body that breaks off or does not parse; here such an attempt counts as failed and is
 repeated within the same budget (`model.max_retries`).
@@ -6,7 +6,6 @@ repeated within the same budget (`model.max_retries`).
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import anthropic
@@ -17,8 +16,6 @@ from evalkit.model import shape
 from evalkit.model.sse import BrokenAnswer, read_events
 from evalkit.rollout import Json
 
-SENT = "evalkit.sent"
-"""Extension of an HTTP response: `time.monotonic()` when its request went out."""
 MESSAGE = "evalkit.message"
 """Extension of an HTTP response: the message in its body."""
 
@@ -31,10 +28,8 @@ class WholeAnswer(anthropic.Middleware):
 
     async def handle_async(self, request: Any, call_next: Any) -> Any:
         """Send, read, check. The message stays with the HTTP response, under `MESSAGE`."""
-        sent = time.monotonic()
         response = await call_next(request)
         http: httpx2.Response = response.http_response
-        http.extensions[SENT] = sent
         if http.is_success and http.request.method == "POST":
             try:
                 http.extensions[MESSAGE] = read_message(await _body(http), http.headers.get("content-type", ""))

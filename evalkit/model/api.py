@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from evalkit.rollout import Attempt
+from evalkit.text import duration
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What all calls to an endpoint wait for."""
+
+    where: str
+    """The endpoint."""
+    reason: str
+    """What it said."""
+    seconds: float
+    """From when it said so."""
+    until: float
+    """On the clock of `time.monotonic`."""
+    asked: float | None = None
+    """Seconds that it asked for, where it is asked again sooner."""
+
+    @property
+    def left(self) -> float:
+        """Seconds from now; 0 once it is over."""
+        return max(0.0, self.until - time.monotonic())
+
+    def __str__(self) -> str:
+        asked = f"; it asked for {duration(self.asked)}, and is asked again sooner" if self.asked else ""
+        return f"Waits {duration(self.seconds)} for {self.where}: {self.reason}{asked}"
 
 
 @dataclass(frozen=True)
@@ -20,6 +49,8 @@ class Request:
     tools: Sequence[Mapping[str, Any]] = ()
     clock: AbstractContextManager[None] = field(default_factory=nullcontext, compare=False)
     """Entered while the client waits for a rate limit or a retry: that time is not the model's."""
+    failed: Callable[[Attempt], None] = field(default=lambda attempt: None, compare=False)
+    """Told of each attempt that failed, while the clock stands still."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,11 @@ class Response:
 
 class ContextLimitError(Exception):
     """The conversation no longer fits the model."""
+
+    def __init__(self, said: str, room: int | None = None) -> None:
+        """`room`: output tokens that would still fit, where the endpoint told the numbers."""
+        super().__init__(said)
+        self.room = room
 
 
 class Model(Protocol):
@@ -63,14 +99,27 @@ class Model(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Everything about the model that a conversation can depend on, for the rollout key (JSON, no secrets)."""
+        """Everything about the model that a conversation can depend on, for the rollout key (JSON, no secrets).
+
+        Complete once `check` has asked the endpoint what it serves.
+        """
+        ...
+
+    @property
+    def where(self) -> str:
+        """The endpoint's address without anything secret; empty for a model inside this process."""
         ...
 
     async def check(self) -> Sequence[str]:
         """Make sure that the endpoint answers and has the model, without buying a token.
 
-        Returns sentences that the person should see. Raises UserError with the fix, or ProviderError.
+        Returns sentences that the person should see; asks once, however often it is called. Raises UserError with the
+        fix.
         """
+        ...
+
+    def watch(self, told: Callable[[Wait], None]) -> None:
+        """Have `told` called whenever all calls to the endpoint begin to wait, or must wait longer."""
         ...
 
     async def respond(self, request: Request) -> Response:

@@ -6,7 +6,8 @@ import importlib
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,22 @@ import anthropic
 import httpx2
 from anthropic.resources.messages import DEPRECATED_MODELS
 
+from evalkit import address
 from evalkit.config import ModelConfig
 from evalkit.errors import ProviderError, UserError
 from evalkit.model import faults
-from evalkit.model.answers import MESSAGE, SENT, WholeAnswer
-from evalkit.model.api import Request, Response
+from evalkit.model.answers import MESSAGE, WholeAnswer
+from evalkit.model.api import ContextLimitError, Request, Response, Wait
+from evalkit.model.endpoint import Endpoint, about, entries, name_of
 from evalkit.model.players import Player
 from evalkit.model.requests import encodable
-from evalkit.model.throttle import paused_while_waiting, throttle_for
+from evalkit.model.throttle import Effort
 from evalkit.prices import cost_usd
+from evalkit.redaction import learn_from, names_secret, redacted_json
 
 Client = anthropic.AsyncAnthropic
 """Bedrock's and Vertex's clients have the same methods."""
 
-MAKER = "api.anthropic.com"
-_OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
-_SECRET_HEADERS = {"authorization", "x-api-key", "proxy-authorization", "cookie"}
 _PLATFORMS = {"bedrock": ("AsyncAnthropicBedrockMantle", "boto3"), "vertex": ("AsyncAnthropicVertex", "google.auth")}
 """Kind → the SDK's client, and the library that signs its requests."""
 _CHECK_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
@@ -42,19 +43,22 @@ def connect(config: ModelConfig) -> Client:
 
     Raises `UserError` where there is no key, or where the extra of a cloud platform is not installed.
     """
-    _check_config(config)
     _find_home()
+    learn_from(os.environ)
+    own = address.parse(config.base_url) if config.base_url is not None else None
     options: dict[str, Any] = {
-        "base_url": config.base_url,
-        "max_retries": config.max_retries,
+        "max_retries": 0,  # `Throttle` repeats attempts, and says so
         "timeout": _timeout(config),
-        "middleware": [throttle_for(str(config.base_url or config.kind), config.id), WholeAnswer()],
+        "middleware": [WholeAnswer()],
+        "http_client": _http_client(config, own),
     }
-    if config.kind == "anthropic" and (config.base_url or "").startswith("http://"):
-        # A server of one's own. It gets no key: the real one must not travel unencrypted, yet the SDK wants one.
-        return anthropic.AsyncAnthropic(api_key="none", **options)
+    if own:
+        options["base_url"] = str(own)
     if config.kind in _PLATFORMS:
         return _connect_platform(config.kind, options)
+    if own and not own.encrypted:
+        return anthropic.AsyncAnthropic(api_key="none", default_headers=_without_secrets(os.environ), **options)
+    options.setdefault("base_url", _environments_url())
     try:
         client = anthropic.AsyncAnthropic(**options)
     except anthropic.CredentialsError as error:
@@ -74,6 +78,53 @@ def _find_home() -> None:
         os.environ.setdefault("ANTHROPIC_CONFIG_DIR", os.devnull)
 
 
+def _http_client(config: ModelConfig, own: address.Address | None) -> httpx2.AsyncClient:
+    """The SDK's own client, but it follows no redirect, which would take the key along, and uses no proxy to reach a
+    server on this machine.
+    """
+    where = own or address.from_environment(os.environ)
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    direct: dict[str, Any] = {f"all://{host}": None} if where.on_this_machine else {}
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
+    try:
+        return anthropic.DefaultAsyncHttpxClient(
+            timeout=_timeout(config), follow_redirects=False, mounts=direct, limits=limits
+        )
+    except (ImportError, ValueError) as error:  # SOCKS without its library, or no address at all
+        name, what = _proxy(where) or "the environment", faults.sentence(str(error))
+        raise UserError(
+            f"The proxy of {name} cannot be used ({what}): correct or unset the variable, or name the host in NO_PROXY"
+        ) from None
+
+
+def _environments_url() -> str | None:
+    """`ANTHROPIC_BASE_URL` in the form that the SDK needs, with its password; None for the maker's."""
+    named = (os.environ.get("ANTHROPIC_BASE_URL") or "").strip()
+    if not named:
+        return None
+    where = address.parse(named, "ANTHROPIC_BASE_URL in the environment", userinfo=True)
+    user, mark, _ = named.partition("://")[2].rpartition("@")
+    return str(where).replace("://", f"://{user}{mark}", 1)
+
+
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Takes the keys among `ANTHROPIC_CUSTOM_HEADERS`, which the SDK sends to every server, out of a client."""
+    names = (line.partition(":")[0].strip() for line in environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n"))
+    return {name: anthropic.Omit() for name in names if names_secret(name)}
+
+
+def _proxy(where: address.Address) -> str:
+    """The environment variable that names the proxy before an address, if one does."""
+    if where.on_this_machine:
+        return ""
+    from urllib.request import proxy_bypass
+
+    if proxy_bypass(where.host):
+        return ""
+    names = [name for kind in (where.scheme, "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]
+    return next((name for name in names if os.environ.get(name)), "")
+
+
 def _connect_platform(kind: str, options: Mapping[str, Any]) -> Client:
     name, library = _PLATFORMS[kind]
     try:
@@ -88,28 +139,23 @@ def _connect_platform(kind: str, options: Mapping[str, Any]) -> Client:
 
 
 def _timeout(config: ModelConfig) -> httpx2.Timeout:
-    return httpx2.Timeout(config.timeout_s, connect=min(10.0, config.timeout_s))
+    return httpx2.Timeout(config.timeout_s, connect=min(10.0, config.timeout_s), pool=None)
 
 
-def _check_config(config: ModelConfig) -> None:
-    for name in config.headers:
-        if name.lower() in _SECRET_HEADERS:
-            raise UserError(
-                f"model.headers.{name} would write a secret to disk: set ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN) "
-                "in the environment instead"
-            )
-    for name in config.params:
-        if name in _OURS:
-            raise UserError(f"model.params.{name} is set by evalkit: take it out (limits.* and model.* decide it)")
+def endpoint_of(client: Client) -> Endpoint:
+    """A fresh endpoint for where the client sends its requests."""
+    return Endpoint(address.parse(str(client.base_url), "the endpoint's address", userinfo=True))
 
 
 class AnthropicModel:
     """A model behind the SDK. Safe for concurrent calls."""
 
-    def __init__(self, config: ModelConfig, client: Client, player: Player | None = None) -> None:
-        """`player` is set for embedded models: who answers inside this process."""
+    def __init__(
+        self, config: ModelConfig, client: Client, player: Player | None = None, endpoint: Endpoint | None = None
+    ) -> None:
+        """`player` is set for embedded models: who answers inside this process. `endpoint`: what others share."""
         self._config, self._client, self._player = config, client, player
-        self._answered = False
+        self._endpoint = endpoint or endpoint_of(client)
         # Said once, by `check`, instead of once a call.
         warnings.filterwarnings("ignore", message=r"The model '.*' is deprecated", category=DeprecationWarning)
 
@@ -136,51 +182,94 @@ class AnthropicModel:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Everything that a conversation can depend on. JSON, no secrets."""
+        """Everything that a conversation can depend on. JSON, no secrets. Complete once `check` was called."""
         config = self._config
         identity: dict[str, Any] = {"kind": config.kind, "id": config.id, "max_output_tokens": config.max_output_tokens}
         if self._player is not None:
             return {**identity, "script": self._player.fingerprint}
         headers = {name.lower(): value for name, value in config.headers.items()}
-        return {**identity, "endpoint": self._endpoint, "params": config.params, "headers": headers}
+        serves = {"serves": self._endpoint.serves} if self._endpoint.serves else {}
+        return {**identity, "endpoint": self.where, **serves, "params": config.params, "headers": headers}
+
+    @property
+    def where(self) -> str:
+        """The endpoint's address; empty for an embedded model."""
+        return "" if self._player is not None else str(self._endpoint.address)
+
+    def watch(self, told: Callable[[Wait], None]) -> None:
+        """Have `told` called whenever all calls to the endpoint begin to wait, or must wait longer."""
+        self._endpoint.throttle.told.append(told)
 
     async def check(self) -> Sequence[str]:
         """Make sure that the endpoint answers and has the model, without buying a token.
 
-        Returns sentences that the person should see. Raises `UserError` with the fix. A provider that is merely
-        overloaded passes: the runs retry.
+        Returns sentences that the person should see; asks once. Raises `UserError` with the fix. A provider that is
+        merely overloaded passes: the runs retry.
         """
+        async with self._endpoint.lock:
+            if not self._endpoint.checked:
+                self._endpoint.notes = tuple(await self._ask_what_is_served())
+                self._endpoint.checked = True
+        return self._endpoint.notes
+
+    async def _ask_what_is_served(self) -> list[str]:
+        if self._player is not None:
+            return []
         notes = []
-        if self.id in DEPRECATED_MODELS and self._player is None:
+        if self.id in DEPRECATED_MODELS:
             notes.append(f"{self.id} is deprecated: its maker stops serving it on {DEPRECATED_MODELS[self.id]}.")
         if self._config.kind in _PLATFORMS:  # Bedrock and Vertex list no models under this API
             return notes
-        once = self._client.with_options(max_retries=min(1, self._config.max_retries), timeout=_CHECK_TIMEOUT)
         try:
-            await once.models.with_raw_response.retrieve(self.id)
+            found = await self._get(self._client.models.with_raw_response.retrieve, self.id)
         except anthropic.NotFoundError:
-            notes.extend(await self._check_listed())
+            return notes + await self._check_listed()
         except (anthropic.AuthenticationError, anthropic.APIConnectionError, anthropic.CredentialsError) as error:
-            fault = faults.translate(error, self._where, first=True)
+            fault = faults.translate(error, self._place, first=True)
             if isinstance(fault, UserError):
                 raise fault from error
-        except anthropic.APIStatusError:
-            pass  # it answers, and says no more about models
+        except anthropic.APIStatusError as error:  # it answers, and says no more about models
+            if 300 <= error.status_code < 400:
+                raise faults.translate(error, self._place, first=True) from error
+        else:
+            self._remember([found] if isinstance(found, dict) else [])
         return notes
+
+    async def _get(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        """The JSON of an answer, whatever its shape; None where it is none. Waits for a server that is loading."""
+
+        async def attempt() -> Any:
+            try:
+                raw = await ask(*arguments, timeout=_CHECK_TIMEOUT)
+            except httpx2.HTTPError as error:
+                raise anthropic.APIConnectionError(request=error.request) from error
+            try:
+                return raw.http_response.json()
+            except ValueError:
+                return None
+
+        effort = Effort(min(1, self._config.max_retries), self._config.patience_s, nullcontext(), lambda failed: None)
+        return (await self._endpoint.throttle.call(attempt, effort))[0]
+
+    def _remember(self, listed: Sequence[Mapping[str, Any]]) -> None:
+        """What the endpoint says of the model becomes part of the key, unless its ids are their maker's."""
+        if not self._endpoint.is_the_makers:
+            self._endpoint.serves = redacted_json(about(self.id, listed))
 
     async def _check_listed(self) -> list[str]:
         """The id was not found. The maker's own list decides; another server may take any id."""
         listed = await self._listed()
-        if self._endpoint == MAKER:
-            raise faults.unknown_model(self.id, self._where, listed)
-        if not listed or self.id in listed:
+        self._remember(listed)
+        names = [name_of(entry) for entry in listed]
+        if self._endpoint.is_the_makers:
+            raise faults.unknown_model(self.id, self._place, names)
+        if not listed or self.id in names:
             return []
-        return [f"{self._where} lists {', '.join(listed)} and not model.id={self.id}: it may refuse it."]
+        return [f"{self.where} lists {faults.some(names)} and not model.id={self.id}: it may refuse it."]
 
-    async def _listed(self) -> list[str]:
+    async def _listed(self) -> list[dict[str, Any]]:
         try:
-            page = await self._client.models.list(limit=1000)
-            return [model.id for model in page.data or ()]
+            return entries(await self._get(self._client.models.with_raw_response.list))
         except (anthropic.AnthropicError, ValueError):  # a server without a list: the message names none
             return []
 
@@ -188,35 +277,54 @@ class AnthropicModel:
         """Ask, with retries. Raises ProviderError, UserError, ContextLimitError."""
         if self._player is not None:  # what a task's own code raises must not look like a fault of the connection
             self._player.prepare(request.run)
+        try:
+            return await self._respond(request, request.max_tokens)
+        except ContextLimitError as error:
+            # The model sees no `max_tokens`: what fits beside the conversation is all that it can write anyway.
+            if error.room is None or not self.floor <= error.room < request.max_tokens:
+                raise
+            return await self._respond(request, error.room)
+
+    async def _respond(self, request: Request, max_tokens: int) -> Response:
         started = time.monotonic()
         first = not any(message["role"] == "assistant" for message in request.messages)
+        effort = Effort(self._config.max_retries, self._config.patience_s, request.clock, request.failed)
+        arguments = self._arguments(request, max_tokens)
         try:
-            with paused_while_waiting(request.clock):
-                raw = await self._send(self._arguments(request))
+            message, seconds = await self._endpoint.throttle.call(lambda: self._send(arguments), effort)
         except anthropic.NotFoundError as error:
-            raise faults.unknown_model(self.id, self._where, await self._listed()) from error
+            names = [name_of(entry) for entry in await self._listed()]
+            raise faults.unknown_model(self.id, self._place, names) from error
         except anthropic.AnthropicError as error:
             if self._player is not None and isinstance(error, anthropic.BadRequestError):  # a player's own sentence
                 raise (UserError if first else ProviderError)(faults.words(error)) from error
-            raise faults.translate(error, self._where, first=first, reached=self._answered) from error
-        self._answered = True
-        sent = raw.http_response.extensions[SENT]
-        message = raw.http_response.extensions[MESSAGE]
-        return Response(message, seconds=time.monotonic() - sent, waited=sent - started)
+            raise faults.translate(error, self._place, first=first, asked=max_tokens) from error
+        finally:
+            effort.go()
+        self._endpoint.answered = True
+        return Response(message, seconds=seconds, waited=time.monotonic() - started - seconds)
 
-    async def _send(self, arguments: Mapping[str, Any]) -> Any:
+    async def _send(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One attempt: the answer as it came, but for a key that an endpoint repeats."""
         create = self._client.messages.with_raw_response.create
         try:
-            return await create(**arguments)
-        except UnicodeEncodeError:  # half a surrogate pair, which a program can print and JSON can hold, but no request
-            return await create(**encodable(arguments))
+            try:
+                raw = await create(**arguments)
+            except (
+                UnicodeEncodeError
+            ):  # half a surrogate pair: a program can print it, JSON can hold it, no request can
+                raw = await create(**encodable(arguments))
+        except httpx2.HTTPError as error:  # the body of an error broke off
+            raise anthropic.APIConnectionError(request=error.request) from error
+        message: Mapping[str, Any] = redacted_json(raw.http_response.extensions[MESSAGE])
+        return message
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, request: Request, max_tokens: int) -> dict[str, Any]:
         config = self._config
-        stream = config.stream == "always" or (config.stream == "auto" and request.max_tokens > _UNSTREAMED_TOKENS)
+        stream = config.stream == "always" or (config.stream == "auto" and max_tokens > _UNSTREAMED_TOKENS)
         arguments: dict[str, Any] = {
             "model": config.id,
-            "max_tokens": request.max_tokens,
+            "max_tokens": max_tokens,
             "messages": [_as_blocks(message) for message in request.messages],
             "extra_headers": self._headers(request),
             "extra_body": dict(config.params),
@@ -240,7 +348,7 @@ class AnthropicModel:
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         """US dollars for calls with these `usage` objects; None if the price is unknown, or nothing was bought."""
         kind = self._config.kind
-        if self._player is not None or (kind not in _PLATFORMS and self._endpoint != MAKER):
+        if self._player is not None or (kind not in _PLATFORMS and not self._endpoint.is_the_makers):
             return None  # another server has prices of its own
         return cost_usd(self.id, usages, kind)
 
@@ -249,13 +357,10 @@ class AnthropicModel:
         await self._client.close()
 
     @property
-    def _endpoint(self) -> str:
-        return str(self._client.base_url.host)
-
-    @property
-    def _where(self) -> str:
-        url = self._client.base_url
-        return f"{url.scheme}://{url.netloc.decode()}"
+    def _place(self) -> faults.Place:
+        where = self._endpoint.address
+        keyless = bool(self._config.base_url) and not where.encrypted
+        return faults.Place(str(where), self._endpoint.answered, _proxy(where), keyless)
 
 
 _MARK = {"cache_control": {"type": "ephemeral"}}

@@ -16,7 +16,6 @@ from evalkit.config import ModelConfig
 from evalkit.model.answers import WholeAnswer
 from evalkit.model.players import Player, Refusal
 from evalkit.model.sse import write_events
-from evalkit.model.throttle import Throttle
 
 RUN_HEADER = "x-evalkit-run"
 """Tells the embedded API which run is asking. No other endpoint ever gets it."""
@@ -27,9 +26,9 @@ def connect_embedded(config: ModelConfig, player: Player) -> anthropic.AsyncAnth
     return anthropic.AsyncAnthropic(
         api_key="embedded",
         base_url="http://embedded.invalid",
-        max_retries=config.max_retries,
+        max_retries=0,
         http_client=httpx2.AsyncClient(transport=_Transport(player, config.id)),
-        middleware=[Throttle(), WholeAnswer()],
+        middleware=[WholeAnswer()],
     )
 
 

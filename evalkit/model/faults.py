@@ -4,82 +4,232 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import anthropic
+import httpx2
 
 from evalkit.errors import ProviderError, UserError
 from evalkit.model.api import ContextLimitError
+from evalkit.redaction import redacted
 
 _TOO_LONG = re.compile(
-    r"prompt is too long|exceed(s|ed)? (the )?(available |maximum |model'?s? )?context|maximum context length"
-    r"|exceed_context_size|context[ _](length|window|size)[ _]exceeded|input is too long",
+    r"prompt is too long|exceeds? (the )?(available |maximum |model'?s? )?context|maximum context length"
+    r"|exceed_context_size|context[ _](length|window|size)[ _]exceeded|input is too long|maximum model length"
+    r"|inputs` tokens \+ `max_new_tokens` must be",
     re.IGNORECASE,
 )
-"""How the API, its gateways, vLLM and llama.cpp say that a conversation does not fit."""
+"""How the API, its gateways, vLLM, SGLang and llama.cpp say that a request does not fit."""
+_OUTPUT = re.compile(
+    r"max_tokens: [\d,]+ > (?P<most>[\d,]+)|maximum allowed number of output tokens"
+    r"|maximum tokens you requested exceeds the model limit of (?P<limit>[\d,]+)",
+    re.IGNORECASE,
+)
+"""How they say that no answer of this model can be so long."""
+_CREDIT = re.compile(
+    r"credit balance|purchase credits|insufficient[_ ](quota|funds|credit|balance)|exceeded your current quota"
+    r"|payment required|billing",
+    re.IGNORECASE,
+)
+_CONTEXT = (
+    r"(?:maximum )?context (?:length|size) (?:is|of) ([\d,]+)",
+    r"context size \(([\d,]+)",
+    r"model length of ([\d,]+)",
+    r"[\d,]+ \+ [\d,]+ > ([\d,]+)",
+    r"> ([\d,]+) maximum",
+    r"must be <= ([\d,]+)",
+)
+_PROMPT = (
+    r"\(([\d,]+) in the messages",
+    r"(?:has|of) ([\d,]+) input tokens",
+    r"prompt is too long: ([\d,]+)",
+    r"request \(([\d,]+) tokens",
+    r"prompt \(length ([\d,]+)",
+    r"([\d,]+) \+ [\d,]+ > ",
+    r"([\d,]+) tokens from the input",
+    r"given: ([\d,]+)",
+)
 
 
-def translate(error: Exception, where: str, *, first: bool, reached: bool = False) -> Exception:
+@dataclass(frozen=True)
+class Place:
+    """What a sentence about an endpoint has to know of it."""
+
+    address: str
+    answered: bool = False
+    """Whether it ever answered: then a lost connection is its fault, and something is worth keeping."""
+    proxy: str = ""
+    """The environment variable whose proxy stands before it, if any."""
+    keyless: bool = False
+    """It is sent no key, because `model.base_url` names it without encryption."""
+
+    @property
+    def kept(self) -> str:
+        """How to go on, where something was answered already."""
+        return "; what was answered is kept, and the same command goes on from there" if self.answered else ""
+
+
+def translate(error: Exception, place: Place, *, first: bool, asked: int = 0) -> Exception:
     """What evalkit raises for an exception of the SDK.
 
-    `where` is the endpoint, `first` whether the conversation has no answer yet (then a refused request is a wrong
-    setting, later it is a fault), `reached` whether the endpoint ever answered.
+    `first`: the conversation has no answer yet. Then a refused request is a wrong setting, later it is a fault.
+    `asked`: `max_tokens` of the request.
     """
-    said = sentence(_said(error))
-    if isinstance(error, anthropic.AuthenticationError | anthropic.PermissionDeniedError):
-        return UserError(f"{where} refused the key ({said}): check ANTHROPIC_API_KEY in the environment")
-    if isinstance(error, anthropic.BadRequestError | anthropic.ContentTooLargeError) and _TOO_LONG.search(said):
-        return ContextLimitError(said)
-    if isinstance(error, anthropic.ContentTooLargeError):
-        return ContextLimitError(said)
-    if isinstance(error, anthropic.PaymentRequiredError):
-        return UserError(f"{where} wants to be paid first ({said}): add credit, or use another key")
-    if isinstance(error, anthropic.BadRequestError | anthropic.UnprocessableEntityError) and first:
-        return UserError(f"{where} refused the request ({said}): change model.params or the other model settings")
-    if isinstance(error, anthropic.APIConnectionError) and not isinstance(error, anthropic.APITimeoutError):
-        if not reached:
+    what, where = said(error), place.address
+    if not isinstance(error, anthropic.APIStatusError):
+        return _lost(error, place, what)
+    status = error.status_code
+    if status == 402 or (status in (400, 403, 429) and _CREDIT.search(what)):
+        return UserError(f"{where} wants to be paid first ({what}): add credit, or use another key{place.kept}")
+    if status in (401, 403):
+        return UserError(f"{where} refused the key ({what}): {_key_advice(place)}{place.kept}")
+    if 300 <= status < 400:
+        target = redacted(error.response.headers.get("location", "nowhere"))
+        return UserError(
+            f"{where} redirects to {target}, where no key is taken: set model.base_url to where it answers"
+        )
+    if status in (400, 413, 422):
+        return _refused(error, place, first=first, asked=asked)
+    return ProviderError(f"{where} failed and kept failing: {what}")
+
+
+def _key_advice(place: Place) -> str:
+    if place.keyless:
+        return (
+            "no key is sent without encryption to what model.base_url names, so set "
+            f"ANTHROPIC_BASE_URL={place.address} and ANTHROPIC_API_KEY in the environment, and model.base_url=null"
+        )
+    return "check ANTHROPIC_API_KEY in the environment"
+
+
+def _lost(error: Exception, place: Place, what: str) -> Exception:
+    """No HTTP response at all."""
+    if isinstance(error, anthropic.CredentialsError):
+        return UserError(f"{place.address} needs a key ({what}): set ANTHROPIC_API_KEY")
+    unreached = isinstance(error, anthropic.APIConnectionError) and not isinstance(error, anthropic.APITimeoutError)
+    if unreached and (is_ours(error) or not place.answered):
+        by = f" through the proxy of {place.proxy}" if place.proxy else ""
+        proxy = f", unset {place.proxy} or name the host in NO_PROXY" if place.proxy else ""
+        return UserError(
+            f"{place.address} cannot be reached{by} ({what}): start the server there or correct model.base_url{proxy}, "
+            "or use model=simulated, which needs no network"
+        )
+    return ProviderError(f"{place.address} failed and kept failing: {what}")
+
+
+def _refused(error: anthropic.APIStatusError, place: Place, *, first: bool, asked: int) -> Exception:
+    """The request itself: too long, or with something in it that the endpoint does not take."""
+    what, where = said(error), place.address
+    knob = f"model.max_output_tokens (now {asked:,})" if asked else "model.max_output_tokens"
+    if found := _OUTPUT.search(what):
+        most = found["most"] or found["limit"]
+        return UserError(
+            f"{where} writes no answer that long ({what}): lower {knob}"
+            + (f", at most model.max_output_tokens={_number(most)}" if most else "")
+        )
+    if error.status_code == 413 or _TOO_LONG.search(what):
+        prompt, context = sizes(error)
+        room = context - prompt if prompt and context and prompt < context else None
+        if not first:
+            return ContextLimitError(what, room)
+        if prompt and context and not room:
             return UserError(
-                f"{where} cannot be reached ({said}): start the server there or correct model.base_url, "
-                "or use model=simulated, which needs no network"
+                f"{where} has a context of {context:,} tokens, and the prompt alone takes {prompt:,} ({what}): give "
+                "the server a larger context (llama-server -c, vllm --max-model-len), or use another model"
             )
-    elif isinstance(error, anthropic.CredentialsError):
-        return UserError(f"{where} needs a key ({said}): set ANTHROPIC_API_KEY")
-    return ProviderError(f"{where} failed and kept failing: {said}")
+        fits = f": at most {room:,} fit beside the prompt of {prompt:,}, and later turns need room, too" if room else ""
+        return UserError(
+            f"{where} refused the first request as too large ({what}): lower {knob}{fits}; "
+            "or give the server a larger context"
+        )
+    if first:
+        return UserError(f"{where} refused the request ({what}): change model.params or the other model settings")
+    return ProviderError(f"{where} failed and kept failing: {what}")
 
 
-def unknown_model(model: str, where: str, listed: Sequence[str]) -> UserError:
+def sizes(error: anthropic.APIStatusError) -> tuple[int | None, int | None]:
+    """Tokens of the prompt and of the context, as far as the endpoint tells them."""
+    inner, text = _inner(error), words(error)
+    fields = inner if isinstance(inner, Mapping) else {}
+    prompt, context = (_count(fields.get(name)) for name in ("n_prompt_tokens", "n_ctx"))
+    return prompt or _first_number(_PROMPT, text), context or _first_number(_CONTEXT, text)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _first_number(patterns: Sequence[str], text: str) -> int | None:
+    found = (re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
+    return next((_number(match[1]) for match in found if match and len(match[1]) < 15), None)
+
+
+def _number(digits: str) -> int:
+    return int(digits.replace(",", "") or 0)
+
+
+def unknown_model(model: str, place: Place, listed: Sequence[str]) -> UserError:
     """The error for an id that the endpoint does not know, with the names that it does."""
+    where = place.address
+    if model in listed and place.answered:
+        return UserError(f"{where} no longer finds the model {model} (404), which it lists{place.kept}")
     if model in listed:
         return UserError(f"{where} has {model} but no Messages API (404 at /v1/messages): use a server that speaks it")
     if not listed:
-        return UserError(f"{where} does not know the model {model}: set model.id to one that it serves")
+        return UserError(f"{where} does not know the model {model}: set model.id to one that it serves{place.kept}")
     near = difflib.get_close_matches(model, listed, n=1, cutoff=0.4)
     hint = f"did you mean model.id={near[0]}? " if near else ""
-    return UserError(f"{where} does not know the model {model}: {hint}It lists {', '.join(listed)}")
+    return UserError(f"{where} does not know the model {model}: {hint}It lists {some(listed)}{place.kept}")
+
+
+def some(names: Sequence[str], most: int = 20) -> str:
+    """A list of names for a sentence."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether a request never left, because of how it or the connection is set up: no repetition helps."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol | ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def words(error: anthropic.APIStatusError) -> str:
-    """The endpoint's own message, whatever the shape of its error."""
+    """The endpoint's own message, whatever the shape of its error; without keys that it repeats."""
     inner = _inner(error)
-    message = inner.get("message") if isinstance(inner, dict) else inner
-    return str(message or error.message)
+    message = inner.get("message") or inner.get("detail") if isinstance(inner, Mapping) else inner
+    return redacted(str(message or error.message))
 
 
 def _inner(error: anthropic.APIStatusError) -> object:
-    return error.body.get("error", error.body) if isinstance(error.body, dict) else error.body
+    return error.body.get("error", error.body) if isinstance(error.body, Mapping) else error.body
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """What went wrong with a request, as one sentence without its full stop and without keys."""
     if isinstance(error, anthropic.APIStatusError):
         inner = _inner(error)
-        kind = f" {inner['type']}" if isinstance(inner, dict) and inner.get("type") else ""
-        return f"HTTP {error.status_code}{kind}: {words(error)}"
+        kind = f" {inner['type']}" if isinstance(inner, Mapping) and inner.get("type") else ""
+        return sentence(f"HTTP {error.status_code}{kind}: {words(error)}")
     if isinstance(error, anthropic.APIConnectionError) and error.__cause__ is not None:
-        return str(error.__cause__) or type(error.__cause__).__name__
-    return str(error) or type(error).__name__
+        return sentence(str(error.__cause__) or _NAMES.get(type(error.__cause__), type(error.__cause__).__name__))
+    return sentence(str(error) or type(error).__name__)
+
+
+_NAMES: dict[type, str] = {
+    httpx2.ConnectTimeout: "no connection within the time limit",
+    httpx2.PoolTimeout: "no free connection within the time limit",
+    httpx2.ReadTimeout: "silence for model.timeout_s",
+    httpx2.WriteTimeout: "the request was not taken within model.timeout_s",
+}
 
 
 def sentence(text: str, most: int = 300) -> str:
-    """`text` on one line, cut at `most` characters, without its full stop."""
-    line = " ".join(text.split())
+    """`text` on one line, cut at `most` characters, without its full stop and without keys."""
+    line = redacted(" ".join(text.split()))
     return (line if len(line) <= most else line[: most - 1] + "…").rstrip(".")

@@ -1,108 +1,254 @@
-"""Patience: one gate for all requests to an endpoint, and a clock that stands still while a call waits.
+"""Patience: what an endpoint waits for, one gate for all its calls, and which failed attempts are repeated.
 
-The client retries every call on its own. Without a gate, all concurrent calls would learn of the same rate limit one by
-one, each at the price of a retry.
+The SDK could repeat attempts by itself, but each call alone and in silence: all concurrent calls would learn of the
+same rate limit one by one, each at the price of a retry, and nobody would know that they wait. Here a refusal closes
+one gate for all calls, and what they wait for is one state, which view and log show.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import email.utils
+import math
 import random
+import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
-from functools import cache
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
 import anthropic
 
-log = logging.getLogger("evalkit")
+from evalkit.model import faults
+from evalkit.model.api import Wait
+from evalkit.rollout import Attempt
+
+FIRST_S, LONGEST_RETRY_S, LONGEST_PAUSE_S = 0.5, 8.0, 60.0
+"""Pauses double from the first to the longest: of one call after faults, of all calls after refusals."""
+LONGEST_ASKED_S = 3600.0
+"""An endpoint that asks for more patience (`retry-after` of hours) is asked again after so long."""
+SHARED_S = 5.0
+"""From so many seconds on, what one call is asked to wait concerns all."""
+LOADING_S = 5.0
+"""How often a server that loads its model is asked again."""
+EXCUSED = 10
+"""How often at most a call's time-outs are put down to this process, which was too busy to read."""
+_LOADING = re.compile(r"\bloading\b|starting up|warming up|not (yet )?ready", re.IGNORECASE)
+_SPENT = re.compile(r"insufficient[_ ](quota|funds|credit|balance)|exceeded your current quota", re.IGNORECASE)
+"""Refusals as 429 that no patience cures."""
 
 
-class Throttle(anthropic.Middleware):
-    """Holds every request back while the provider asks for patience (429, 529), not only the one that was told so.
+@dataclass
+class Effort:
+    """One call: how patient it is, and who is told what it takes beside the answer."""
 
-    Waiting here uses up no retries. Requests leave spread over a quarter of the pause, so that they do not all arrive
-    at once.
-    """
+    retries: int
+    """Failed attempts that are repeated."""
+    patience_s: float
+    """How long a server may load its model."""
+    clock: AbstractContextManager[None]
+    """Entered while the call waits."""
+    failed: Callable[[Attempt], None]
+    tries: int = 0
+    """Attempts that count as failed."""
+    excused: int = 0
+    answers_seen: int = -1
+    """How many answers the endpoint had given when it refused this call last."""
+    _waiting: bool = False
 
-    longest_s = 60.0
-    """Longest pause without a `retry-after`."""
-
-    def __init__(self) -> None:
-        self._opens = 0.0
-        self._pause = 0.0
-        self._refusals = 0
-
-    async def handle_async(self, request: Any, call_next: Any) -> Any:
-        """Wait until the gate is open, send, and close it if the answer says so."""
-        clock = _clock.get()
-        while (left := self._opens - time.monotonic()) > 0:
-            clock.stop()
-            await asyncio.sleep(left + random.uniform(0, self._pause / 4))
-        clock.go()
-        try:
-            response = await call_next(request)
-        except anthropic.AnthropicError:
-            clock.stop()
-            raise
-        if response.status_code in (429, 529):
-            self._refusals += 1
-            self._pause = _asked_pause(response.headers) or min(0.5 * 2**self._refusals, self.longest_s)
-            self._opens = max(self._opens, time.monotonic() + self._pause)
-            log.info("HTTP %d: all calls for this model wait %.1f s", response.status_code, self._pause)
-        else:
-            self._refusals = 0
-        if response.status_code >= 400:
-            clock.stop()
-        return response
-
-
-def _asked_pause(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `retry-after-ms` or `retry-after` asks for; a date is left to the client."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) / unit)
-        except (KeyError, ValueError):
-            continue
-    return None
-
-
-@cache
-def throttle_for(endpoint: str, model: str) -> Throttle:
-    """The gate that all clients of one launch share for this model: a sweep may open several."""
-    return Throttle()
-
-
-class _Clock:
-    """Enters `pause` while a call waits and leaves it while an attempt is under way."""
-
-    def __init__(self, pause: AbstractContextManager[None]) -> None:
-        self._pause, self._stopped = pause, False
-
-    def stop(self) -> None:
-        if not self._stopped:
-            self._pause.__enter__()
-            self._stopped = True
+    def wait(self) -> None:
+        """The call waits from now on."""
+        if not self._waiting:
+            self.clock.__enter__()
+            self._waiting = True
 
     def go(self) -> None:
-        if self._stopped:
-            self._stopped = False
-            self._pause.__exit__(None, None, None)
+        """An attempt is under way, or the call is over."""
+        if self._waiting:
+            self._waiting = False
+            self.clock.__exit__(None, None, None)
 
 
-_clock: ContextVar[_Clock] = ContextVar("clock", default=_Clock(nullcontext()))  # noqa: B039 - nothing to share
+@dataclass
+class Throttle:
+    """The gate of one endpoint. Safe for concurrent calls on one event loop."""
+
+    where: str
+    told: list[Callable[[Wait], None]] = field(default_factory=list)
+    """Called whenever all calls begin to wait, or must wait longer."""
+    _opens: float = 0.0
+    _pause: float = 0.0
+    _rounds: int = 0
+    _answers: int = 0
+    _loading_since: float | None = None
+    _pulse: _Pulse = field(default_factory=lambda: _Pulse())
+
+    async def call(self, attempt: Callable[[], Awaitable[Any]], effort: Effort) -> tuple[Any, float]:
+        """Repeat `attempt` until it succeeds: its result, and the seconds of the attempt that did.
+
+        Raises the exception of the last attempt once the call has failed as often as it may.
+        """
+        while True:
+            await self._pass_gate(effort)
+            sent = time.monotonic()
+            with self._pulse as lag:
+                try:
+                    result = await attempt()
+                except anthropic.AnthropicError as fault:
+                    error, seconds, late = fault, time.monotonic() - sent, lag()
+                else:
+                    self._answers += 1
+                    self._rounds, self._loading_since = 0, None
+                    return result, time.monotonic() - sent
+            pause = self._judge(error, effort, sent, late)
+            effort.wait()
+            effort.failed(Attempt(faults.said(error), seconds, pause or 0.0))
+            if pause is None:
+                raise error
+            if not closes_gate(error):
+                await asyncio.sleep(pause)
+
+    async def _pass_gate(self, effort: Effort) -> None:
+        """Wait until the gate is open. Calls leave spread over a quarter of the pause, not all at once."""
+        while (left := self._opens - time.monotonic()) > 0:
+            effort.wait()
+            await asyncio.sleep(left + random.uniform(0, self._pause / 4))
+        effort.go()
+
+    def _judge(self, error: anthropic.AnthropicError, effort: Effort, sent: float, lag: float) -> float | None:
+        """Seconds until the next attempt, or None if there is none; closes the gate where all have to wait."""
+        effort.tries += not self._is_free(error, effort, time.monotonic() - sent, lag)
+        more = effort.tries <= effort.retries and repeatable(error)
+        asked = asked_pause(error)
+        if closes_gate(error):
+            pause = self._close(error, asked, new_round=sent >= self._opens)
+            return pause if more else None
+        pause = FIRST_S * 2 ** min(max(effort.tries - 1, 0), 10)
+        return (asked or min(pause, LONGEST_RETRY_S) * random.uniform(0.75, 1)) if more else None
+
+    def _is_free(self, error: anthropic.AnthropicError, effort: Effort, seconds: float, lag: float) -> bool:
+        """Whether this failure uses up no retry.
+
+        A server that loads its model is no failure for a while. A refusal is none if others were answered since the
+        last one: the call had bad luck. A time-out is none if this process was too busy to read.
+        """
+        if is_loading(error):
+            self._loading_since = self._loading_since or time.monotonic()
+            return time.monotonic() - self._loading_since < effort.patience_s
+        if status_of(error) in (429, 529):
+            seen, effort.answers_seen = effort.answers_seen, self._answers
+            return -1 < seen < self._answers
+        busy = isinstance(error, anthropic.APITimeoutError) and lag >= max(1.0, seconds / 4)
+        effort.excused += busy
+        return busy and effort.excused <= EXCUSED
+
+    def _close(self, error: anthropic.AnthropicError, asked: float | None, *, new_round: bool) -> float:
+        """Hold all calls back. Answers to requests that left together are one round, and count as one refusal."""
+        loading = is_loading(error)
+        self._rounds += new_round and not loading
+        pause = min(FIRST_S * 2 ** min(self._rounds, 10), LONGEST_PAUSE_S)
+        pause = LOADING_S if loading else pause
+        pause = min(asked or pause, LONGEST_ASKED_S)
+        opens = time.monotonic() + pause
+        if new_round or (asked and opens > self._opens + 0.1 * pause):
+            self._opens, self._pause = max(opens, self._opens), pause
+            reason = "it is loading its model" if loading else faults.said(error)
+            wait = Wait(self.where, reason, pause, opens, asked if asked and asked > pause else None)
+            for tell in self.told:
+                tell(wait)
+        return pause
 
 
-@contextmanager
-def paused_while_waiting(pause: AbstractContextManager[None]) -> Iterator[None]:
-    """Within this block, `pause` is entered whenever a call waits for its next attempt."""
-    clock = _Clock(pause)
-    token = _clock.set(clock)
+def status_of(error: Exception) -> int | None:
+    """The HTTP status behind an exception, if there is one."""
+    return error.status_code if isinstance(error, anthropic.APIStatusError) else None
+
+
+def is_loading(error: Exception) -> bool:
+    """Whether a server says that it is not ready yet: minutes, with a large model."""
+    return status_of(error) == 503 and _LOADING.search(faults.said(error)) is not None
+
+
+def closes_gate(error: Exception) -> bool:
+    """Whether all calls to the endpoint have to wait, not only the one that was told so."""
+    if not repeatable(error):
+        return False
+    return status_of(error) in (429, 529) or is_loading(error) or (asked_pause(error) or 0) >= SHARED_S
+
+
+def repeatable(error: Exception) -> bool:
+    """Whether another attempt can help. `x-should-retry` decides where the endpoint sends it."""
+    if isinstance(error, anthropic.APIStatusError):
+        said = error.response.headers.get("x-should-retry")
+        if said in ("true", "false"):
+            return said == "true"
+        if error.status_code == 429:
+            return _SPENT.search(faults.said(error)) is None
+        return error.status_code in (408, 409) or (error.status_code >= 500 and error.status_code not in (501, 505))
+    return isinstance(error, anthropic.RetryableError | anthropic.APIConnectionError) and not faults.is_ours(error)
+
+
+def asked_pause(error: Exception) -> float | None:
+    """Seconds above 0 that `retry-after-ms` or `retry-after` (a number or a date) asks for; None for anything else."""
+    if not isinstance(error, anthropic.APIStatusError):
+        return None
+    headers = error.response.headers
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) / unit
+        except (KeyError, ValueError):
+            continue
+        return seconds if math.isfinite(seconds) and seconds > 0 else None
+    return _until(headers)
+
+
+def _until(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the date in `retry-after`, by the clock of the server where it tells the time."""
     try:
-        yield
-    finally:
-        _clock.reset(token)
-        clock.go()
+        then = email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp()
+    except (KeyError, ValueError, OverflowError, TypeError):
+        return None
+    try:
+        now = email.utils.parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError, OverflowError, TypeError):
+        now = time.time()
+    return then - now if then > now else None
+
+
+class _Pulse:
+    """How late this event loop is: a tick twice a second while anything is under way."""
+
+    EVERY = 0.5
+
+    def __init__(self) -> None:
+        self._entered = 0
+        self._late = 0.0
+        self._due = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Callable[[], float]:
+        """A function that tells how many seconds the loop stood still since."""
+        if not self._entered:
+            self._schedule()
+        self._entered += 1
+        before = self._lateness()
+        return lambda: self._lateness() - before
+
+    def __exit__(self, *exception: object) -> None:
+        self._entered -= 1
+        if not self._entered and self._handle:
+            self._late = self._lateness()
+            self._handle.cancel()
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + self.EVERY
+        self._handle = loop.call_later(self.EVERY, self._tick)
+
+    def _tick(self) -> None:
+        self._late = self._lateness()
+        self._schedule()
+
+    def _lateness(self) -> float:
+        return self._late + max(0.0, asyncio.get_running_loop().time() - self._due)

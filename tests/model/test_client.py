@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ProviderError, UserError
-from evalkit.model.api import ContextLimitError
 from tests.model.conftest import Opener, ask, then
 from tests.servers.fixtures import MessagesServer
 
@@ -47,8 +46,8 @@ async def conversation(model: Any) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries without a `retry-after` wait as long as the SDK says: here, hardly."""
-    monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.01)
+    """Retries without a `retry-after` wait hardly."""
+    monkeypatch.setattr("evalkit.model.throttle.FIRST_S", 0.01)
 
 
 def test_a_user_without_a_home_directory_is_connected(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,13 +162,14 @@ async def test_one_rate_limit_holds_all_concurrent_calls_back(opened: Opener, me
         ({"status": 403, "message": "not yours"}, UserError, "ANTHROPIC_API_KEY"),
         ({"status": 402, "message": "no credit"}, UserError, "add credit"),
         ({"status": 400, "message": "temperature is not supported"}, UserError, "change model.params"),
+        ({"status": 400, "message": "Your credit balance is too low"}, UserError, "add credit"),
+        ({"status": 429, "message": "insufficient_quota"}, UserError, "add credit"),
+        ({"status": 413, "message": "Request exceeds the maximum size"}, UserError, "model.max_output_tokens"),
         (
-            {"status": 400, "message": "prompt is too long: 210000 tokens > 200000 maximum"},
-            ContextLimitError,
-            "too long",
+            {"status": 307, "headers": {"location": "https://elsewhere.example/v1"}},
+            UserError,
+            "redirects to https://else",
         ),
-        ({"status": 400, "message": "the request exceeds the available context size"}, ContextLimitError, "exceeds"),
-        ({"status": 413, "message": "Request exceeds the maximum size"}, ContextLimitError, "size"),
     ],
 )
 async def test_an_error_that_no_retry_helps(
@@ -179,6 +179,40 @@ async def test_an_error_that_no_retry_helps(
     with pytest.raises(error, match=fix):
         await opened(base_url=messages_api.url).respond(ask())
     assert messages_api.counts["asked"] == 1
+
+
+NO_ROOM = {
+    "prompt is too long: 210000 tokens > 200000 maximum": "prompt alone takes 210,000",
+    "the request exceeds the available context size": "lower model.max_output_tokens",
+    "request (9000 tokens) exceeds the available context size (4096 tokens), try increasing it": "alone takes 9,000",
+    "This model's maximum context length is 4096 tokens. However, you requested 8592 tokens (400 in the messages, 8192 "
+    "in the completion).": "at most 3,696 fit",
+    "'max_tokens' is too large: 8192. This model's maximum context length is 4096 tokens and your request has 400 "
+    "input tokens (8192 > 4096 - 400).": "at most 3,696 fit",
+    "input length and `max_tokens` exceed context limit: 400 + 8192 > 4096, decrease it": "at most 3,696 fit",
+    "Requested token count exceeds the model's maximum context length of 4096 tokens. You requested a total of 8592 "
+    "tokens: 400 tokens from the input messages and 8192 tokens for the completion.": "at most 3,696 fit",
+    "max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens": "model.max_output_tokens=4096",
+}
+
+
+@pytest.mark.parametrize("said", NO_ROOM)
+async def test_a_first_request_that_does_not_fit_is_a_wrong_setting(
+    said: str, opened: Opener, messages_api: MessagesServer
+) -> None:
+    messages_api.set_up(plan=[{"kind": "status", "status": 400, "message": said}])
+    with pytest.raises(UserError, match=NO_ROOM[said]):
+        await opened(base_url=messages_api.url).respond(ask(max_tokens=8192))
+    assert messages_api.counts["asked"] == 1
+
+
+async def test_a_conversation_that_grew_asks_again_for_what_still_fits(
+    opened: Opener, messages_api: MessagesServer
+) -> None:
+    full = "input length and `max_tokens` exceed context limit: 3000 + 4000 > 4096, decrease it"
+    messages_api.set_up(agents=AGENTS, plan=[None, {"kind": "status", "status": 400, "message": full}])
+    await conversation(opened(base_url=messages_api.url))
+    assert [sent["body"]["max_tokens"] for sent in messages_api.requests] == [4000, 4000, 1096]
 
 
 async def test_a_request_refused_later_is_an_error_of_that_run(opened: Opener, messages_api: MessagesServer) -> None:
@@ -198,12 +232,12 @@ async def test_an_unknown_model_names_what_the_server_lists(opened: Opener, mess
 async def test_a_server_without_a_model_list_passes_the_check(opened: Opener, messages_api: MessagesServer) -> None:
     messages_api.set_up(lists_models=False)
     model = opened(base_url=messages_api.url)
-    assert await model.check() == []
+    assert list(await model.check()) == []
     assert (await model.respond(ask())).message["stop_reason"] == "end_turn"
 
 
 async def test_the_check_buys_nothing(opened: Opener, messages_api: MessagesServer) -> None:
-    assert await opened(base_url=messages_api.url).check() == []
+    assert list(await opened(base_url=messages_api.url).check()) == []
     assert messages_api.counts == {}
 
 
@@ -223,7 +257,7 @@ async def test_deviations_of_local_servers_are_tolerated(opened: Opener, message
     assert set(first["usage"]) == {"input_tokens", "cache_read_input_tokens", "output_tokens"}
     assert second["content"][0]["input"] == {"answer": 42}
     messages_api.set_up(dialect="llama.cpp", context=3)
-    with pytest.raises(ContextLimitError, match="exceed"):
+    with pytest.raises(UserError, match="context of 3 tokens, and the prompt alone takes"):
         await opened(base_url=messages_api.url).respond(ask())
 
 

@@ -143,7 +143,7 @@ async def test_embedded_models_measure_no_language_model_and_cost_nothing(opened
         model = opened(kind=kind)
         assert model.simulated
         assert model.cost_usd([{"input_tokens": 5, "output_tokens": 5}]) is None
-        assert await model.check() == []
+        assert list(await model.check()) == []
 
 
 async def test_another_script_is_another_identity(opened: Opener) -> None:
