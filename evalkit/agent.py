@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from evalkit import authored
 from evalkit.errors import ProviderError, SandboxError, TaskError
-from evalkit.limits import Limits, next_call
+from evalkit.limits import UNCOUNTED, Limits, cannot_hold, cut_ending, next_call
 from evalkit.model.api import ContextLimitError, Model, Request
 from evalkit.model.requests import conversation
 from evalkit.redaction import redacted_json
@@ -91,6 +91,8 @@ class Agent:
             ending = self._ending()
             if ending is not None:
                 return ending
+            if cannot_hold(self.limits, self.turns):
+                raise ProviderError(UNCOUNTED)
             allowed = next_call(
                 self.limits,
                 sum(turn.output_tokens for turn in self.turns),
@@ -189,7 +191,7 @@ class Agent:
         if turn.submission:
             return Ending.SUBMITTED
         if turn.stop_reason == "max_tokens":
-            return Ending.CONTEXT_LIMIT if turn.stopped_short(turn.max_tokens) else Ending.TOKEN_LIMIT
+            return cut_ending(turn, turn.max_tokens)
         if turn.stop_reason == "refusal":
             return Ending.REFUSED
         if turn.stop_reason == "model_context_window_exceeded":

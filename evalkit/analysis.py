@@ -16,6 +16,7 @@ from evalkit.stats.passk import pass_at_k, pass_hat_k
 from evalkit.stats.verdict import Band, Verdict, verdict
 from evalkit.stopping import Stopping
 from evalkit.text import counted
+from evalkit.unparsed import calls_as_text
 
 NO_SUBMISSION = {
     Ending.TOKEN_LIMIT: "Token limit",
@@ -28,6 +29,8 @@ NO_SUBMISSION = {
 
 DOMINANT, ENOUGH_FAILURES = 0.8, 10
 """Share of one reason among at least so many failed runs that is worth a warning."""
+SOME = 0.1
+"""Share of answers with a tool call as text that is no slip of the model."""
 
 
 @dataclass(frozen=True)
@@ -289,6 +292,7 @@ def _warnings(runs: Sequence[Run], graded: Sequence[Run], failures: Sequence[Fai
             "a task whose rollouts fail because of its tools is a broken task, so check the tools first"
         )
     found += _dominant(failures, len(failed))
+    found += _about_the_server(runs)
     leaked = sum(run.rollout.leaked for run in runs)
     if leaked:
         found.append(f"the grader's secrets leaked into {counted(leaked, 'conversation')}: the grades prove nothing")
@@ -303,6 +307,24 @@ def _dominant(failures: Sequence[Failure], failed: int) -> list[str]:
     return [
         f"{row.count} of {counted(failed, 'failed run')} have one reason, {row.label}: the task measures little else"
     ]
+
+
+def _about_the_server(runs: Sequence[Run]) -> list[str]:
+    """What makes a model look bad that may be a good one behind a server that is set up wrongly."""
+    said = []
+    texts, answers = calls_as_text(run.rollout for run in runs)
+    if texts and texts >= SOME * answers:
+        said.append(
+            f"{texts} of {counted(answers, 'answer')} {'holds' if texts == 1 else 'hold'} what looks like a tool call "
+            "as text: check the chat template of the model's server, which should recognise calls"
+        )
+    uncounted = sum(turn.uncounted for run in runs for turn in run.rollout.turns)
+    if uncounted:
+        said.append(
+            f"{uncounted} of {counted(answers, 'answer')} came without a count of output tokens: "
+            "token figures are too small, and limits of tokens cannot hold"
+        )
+    return said
 
 
 def _tool_calls(run: Run) -> int:

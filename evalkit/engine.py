@@ -229,6 +229,7 @@ class Engine:
     def __init__(self, view: View, bench: Workbench) -> None:
         self.view, self.bench = view, bench
         self._purse = Purse(None)
+        self._uncounted = False
         self._files = TaskFiles()
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
@@ -332,6 +333,12 @@ class Engine:
             )
 
     def _turn_done(self, group: _Group, run: int, step: int, turn: Turn) -> None:
+        if turn.uncounted and not self._uncounted:
+            self._uncounted = True
+            self.view.note(
+                "The server does not count output tokens (usage.output_tokens): results show 0, "
+                "and no limit of tokens can hold."
+            )
         for member in group.members:
             with logs.cell_log(member.cell.folder):
                 logs.turn_done(run, step, turn)

@@ -90,6 +90,40 @@ def next_call(limits: Limits, tokens: int, steps: int, *, ceiling: int, floor: i
     return min(n for n in (left, limits.max_tokens_per_turn, ceiling) if n is not None)
 
 
+UNCOUNTED = (
+    "the server does not count output tokens (usage.output_tokens), so limits.max_tokens cannot hold: "
+    "set limits.max_tokens=null and use limits.max_steps"
+)
+"""Why a rollout ends as an error where it would have gone on under a limit that nobody can keep."""
+UNCUT = (
+    "the server does not count output tokens (usage.output_tokens), so what it wrote under a larger limit cannot be "
+    "cut at a smaller one: sample afresh with reuse=exact"
+)
+
+
+def cut_ending(turn: Turn, allowed: int) -> Ending:
+    """What ended a response that stopped as `max_tokens` although it was allowed `allowed` of them.
+
+    Local servers say the same when their context is full, long before. They may also count by a tokenizer of their own,
+    or leave out what the model thought: only a count that is clearly smaller, and credible for what was written, tells.
+    """
+    counted = turn.output_tokens
+    if counted * EIGHTH < allowed * (EIGHTH - 1) and turn.written <= counted * CHARACTERS_A_TOKEN:
+        return Ending.CONTEXT_LIMIT
+    return Ending.TOKEN_LIMIT
+
+
+EIGHTH = 8
+"""Tokenizers differ by less than one in so many tokens."""
+CHARACTERS_A_TOKEN = 16
+"""More than any tokenizer packs on the average."""
+
+
+def cannot_hold(limits: Limits, turns: Sequence[Turn]) -> bool:
+    """Whether a limit of tokens is set and the last turn was not counted: nobody knows what is left of it."""
+    return limits.max_tokens is not None and bool(turns) and turns[-1].uncounted
+
+
 def clip(rollout: Rollout, limits: Limits) -> Rollout:
     """The rollout as it would have been under smaller `limits`: exact, because the model cannot see them.
 
@@ -100,30 +134,26 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
     tokens = 0
     kept: list[Turn] = []
     for step, turn in enumerate(rollout.turns):
+        if cannot_hold(limits, kept):
+            return replace(rollout, turns=tuple(kept), ending=Ending.ERROR, detail=UNCOUNTED)
         allowed = next_call(limits, tokens, step, ceiling=turn.max_tokens)
         if isinstance(allowed, Ending):
             return replace(rollout, turns=tuple(kept), ending=allowed, detail="")
+        if turn.uncounted and allowed < turn.max_tokens:
+            why = UNCUT if limits.max_tokens is None else UNCOUNTED
+            return replace(rollout, turns=tuple(kept), ending=Ending.ERROR, detail=why)
         if turn.output_tokens > allowed:
             kept.append(turn.cut_at(allowed))
             return replace(rollout, turns=tuple(kept), ending=Ending.TOKEN_LIMIT, detail="")
         kept.append(turn)
         tokens += turn.output_tokens
-    if kept and kept[-1].stop_reason == "max_tokens" and rollout.ending in (Ending.TOKEN_LIMIT, Ending.CONTEXT_LIMIT):
-        full = kept[-1].stopped_short(_allowed_for_last(kept, limits))
-        return replace(rollout, ending=Ending.CONTEXT_LIMIT if full else Ending.TOKEN_LIMIT)
+        if rollout.ending in (Ending.TOKEN_LIMIT, Ending.CONTEXT_LIMIT) and turn.stop_reason == "max_tokens":
+            return replace(rollout, ending=cut_ending(turn, allowed))
     if rollout.ending in _BEFORE_AN_ANSWER and rollout.asks_for_more:
         allowed = next_call(limits, tokens, rollout.steps, ceiling=1)
         if isinstance(allowed, Ending):  # the call that it ended in, or before, is not allowed by these limits
             return replace(rollout, ending=allowed, detail="")
     return rollout
-
-
-def _allowed_for_last(turns: Sequence[Turn], limits: Limits) -> int:
-    """What the last call was, or would have been, allowed to ask for."""
-    *before, last = turns
-    spent = sum(turn.output_tokens for turn in before)
-    allowed = next_call(limits, spent, len(before), ceiling=last.max_tokens)
-    return last.max_tokens if isinstance(allowed, Ending) else allowed
 
 
 _BEFORE_AN_ANSWER = (

@@ -62,9 +62,14 @@ class Turn:
         return count(self.usage.get("output_tokens")) or 0 if self.cut_tokens is None else self.cut_tokens
 
     @property
+    def written(self) -> int:
+        """Characters of the response, roughly; at least one for every block but empty text and thinking."""
+        return sum(map(_written, self.content))
+
+    @property
     def uncounted(self) -> bool:
         """Whether the server wrote something and counted nothing of it: no limit of tokens can hold then."""
-        return not count(self.usage.get("output_tokens")) and any(map(_written, self.content))
+        return not count(self.usage.get("output_tokens")) and self.written > 0
 
     @property
     def usage(self) -> Mapping[str, Json]:
@@ -97,20 +102,12 @@ class Turn:
         """Why the provider says the response stopped."""
         return self.response.get("stop_reason")
 
-    def stopped_short(self, allowed: int) -> bool:
-        """Whether a cut answer is well shorter than the tokens that were `allowed`: the server's context was full.
-
-        Servers count a few tokens more or less; one that counts none tells nothing.
-        """
-        return 0 < self.output_tokens < allowed - max(16, allowed // 50)
-
     def cut_at(self, tokens: int) -> Turn:
         """This turn with its response cut after `tokens` output tokens."""
         return replace(self, cut_tokens=tokens, reply=None, submission=None, tool_errors=0)
 
 
 def _written(block: Mapping[str, Json]) -> int:
-    """Characters of a content block, roughly; at least 1 for anything but empty text and thinking."""
     for name in ("text", "thinking"):
         if isinstance(block.get(name), str):
             return len(block[name])

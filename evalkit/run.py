@@ -8,6 +8,7 @@ from typing import Any
 
 from evalkit.grading import Grade, Measurement
 from evalkit.rollout import Ending, Rollout
+from evalkit.text import counted
 
 
 class Outcome(StrEnum):
@@ -77,6 +78,14 @@ def without_submission(rollout: Rollout, limit_tokens: int | None, limit_steps: 
         Ending.TIME_LIMIT: "[LIMIT REACHED] Hit the time limit",
         Ending.GAVE_UP: "Ended its turn without submitting an answer",
         Ending.REFUSED: f"Refused{': ' + rollout.detail if rollout.detail else ''}",
-        Ending.CONTEXT_LIMIT: "[LIMIT REACHED] The conversation no longer fits the model's context",
+        Ending.CONTEXT_LIMIT: f"[LIMIT REACHED] {_context(rollout)}",
     }
     return Grade(False, messages[rollout.ending], "no_submission")
+
+
+def _context(rollout: Rollout) -> str:
+    last = rollout.turns[-1] if rollout.turns else None
+    if last and last.stop_reason in ("max_tokens", "model_context_window_exceeded"):
+        written = counted(last.output_tokens, "token")
+        return f"The model's context was full after {written} of a response"
+    return "The conversation no longer fits the model's context"

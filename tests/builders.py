@@ -30,9 +30,7 @@ def message(*blocks: Mapping[str, Any], stop: str = "", tokens: int = 100, **ext
         "content": list(blocks),
         "stop_reason": stop or default,
         "stop_sequence": None,
-        "usage": usage,
-        **extra,
-    }
+    } | {"usage": usage, **extra}
 
 
 def turn(tokens: int, *, asked: int = 10_000, reply: str | None = "ok", answer: Any = None, stop: str = "") -> Turn:

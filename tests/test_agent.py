@@ -11,6 +11,7 @@ from evalkit.errors import ProviderError, SandboxError, ToolError
 from evalkit.limits import Limits, clip
 from evalkit.model.api import ContextLimitError, Response
 from evalkit.rollout import Ending
+from evalkit.run import without_submission
 from evalkit.tool import SubmitAnswer, ToolResult
 from tests.builders import ScriptedModel, call, message, text
 
@@ -131,6 +132,30 @@ async def test_an_answer_that_is_cut_before_the_tokens_asked_for_filled_the_cont
 
 async def test_a_complete_submission_before_the_cut_counts():
     rollout = await agent(message(SUBMIT, text("and also"), stop="max_tokens")).roll_out()
+    assert rollout.ending is Ending.SUBMITTED
+
+
+async def test_a_context_that_fills_up_while_the_model_writes_is_no_token_limit():
+    playing = agent(message(text("I look"), stop="max_tokens", tokens=115), limits=Limits(max_tokens=2900))
+    rollout = await playing.roll_out()
+    assert rollout.ending is Ending.CONTEXT_LIMIT
+    assert without_submission(rollout, 2900, None).message == (
+        "[LIMIT REACHED] The model's context was full after 115 tokens of a response"
+    )
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"output_tokens": None}, {"input_tokens": 5, "output_tokens": 0}])
+async def test_a_token_limit_that_cannot_hold_is_an_error(usage):
+    uncounted = message(call("look", {}), usage=usage)
+    rollout = await agent(uncounted, uncounted, limits=Limits(max_tokens=100)).roll_out()
+    assert (rollout.ending, rollout.steps) == (Ending.ERROR, 1)
+    assert "limits.max_tokens=null" in rollout.detail
+    free = await agent(uncounted, uncounted, message(SUBMIT, usage=usage)).roll_out()
+    assert (free.ending, free.output_tokens) == (Ending.SUBMITTED, 0)
+
+
+async def test_a_submission_in_the_first_answer_needs_no_count():
+    rollout = await agent(message(SUBMIT, usage={}), limits=Limits(max_tokens=100)).roll_out()
     assert rollout.ending is Ending.SUBMITTED
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.limits import Limits, clip, join, next_call
-from evalkit.rollout import Ending
-from tests.builders import rollout, turn
+from evalkit.limits import Limits, clip, cut_ending, join, next_call
+from evalkit.rollout import Ending, Turn
+from evalkit.run import without_submission
+from tests.builders import call, message, rollout, text, turn
 
 
 def test_a_call_asks_for_at_most_what_is_left():
@@ -48,6 +49,61 @@ def test_clipping_gives_what_would_have_happened(limits, ending, steps, tokens):
     clipped = clip(whole, limits)
     assert (clipped.ending, clipped.steps, clipped.output_tokens) == (ending, steps, tokens)
     assert (clipped.submission is not None) == (ending is Ending.SUBMITTED)
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "ending"),
+    [
+        (115, 2900, Ending.CONTEXT_LIMIT),
+        (2900, 2900, Ending.TOKEN_LIMIT),
+        (2600, 2900, Ending.TOKEN_LIMIT),  # counted by another tokenizer
+        (0, 2900, Ending.TOKEN_LIMIT),  # not counted at all
+    ],
+)
+def test_a_full_context_is_told_from_a_used_up_budget(written, asked, ending):
+    assert cut_ending(Turn(asked, message(text("x" * 400), stop="max_tokens", tokens=written)), asked) is ending
+
+
+def test_a_count_that_leaves_the_thinking_out_is_no_full_context():
+    thinking = {"type": "thinking", "thinking": "x" * 12_000, "signature": ""}
+    assert (
+        cut_ending(Turn(2900, message(thinking, text("So"), tokens=2, stop="max_tokens")), 2900) is Ending.TOKEN_LIMIT
+    )
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
+def test_clipping_a_full_context_is_what_sampling_afresh_gives(first, room, large, small):
+    """The context has room for `room` tokens after the first turn; the server cuts where room or budget ends."""
+
+    def sampled(budget):
+        if first > budget:
+            return clip(rollout(turn(first)), Limits(max_tokens=budget))
+        if first == budget:
+            return rollout(turn(first), ending=Ending.TOKEN_LIMIT)
+        asked = budget - first
+        last = Turn(asked, message(text("abc"), stop="max_tokens", tokens=min(room, asked)))
+        return rollout(turn(first), last, ending=cut_ending(last, asked))
+
+    small, large = sorted((small, large))
+    clipped, fresh = clip(sampled(large), Limits(max_tokens=small)), sampled(small)
+    facts = [(r.ending, r.output_tokens, r.steps, without_submission(r, small, None)) for r in (clipped, fresh)]
+    assert facts[0] == facts[1]
+
+
+@pytest.mark.parametrize(
+    ("limits", "ending"),
+    [
+        (Limits(), Ending.SUBMITTED),
+        (Limits(max_steps=1), Ending.STEP_LIMIT),
+        (Limits(max_tokens=10_000), Ending.ERROR),
+        (Limits(max_tokens_per_turn=500), Ending.ERROR),
+    ],
+)
+def test_what_was_not_counted_is_not_cut(limits, ending):
+    uncounted = Turn(10_000, message(call("look", {}), usage={}), reply=turn(1).reply)
+    clipped = clip(rollout(uncounted, turn(5, answer=1)), limits)
+    assert clipped.ending is ending
+    assert ("does not count output tokens" in clipped.detail) is (ending is Ending.ERROR)
 
 
 def test_a_cut_turn_did_nothing():
