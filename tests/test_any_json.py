@@ -1,0 +1,316 @@
+"""Whatever a server, a model or a grader says as JSON, no launch ends early, and everything written can be read.
+
+For some minutes instead of some seconds: `EVALKIT_EXAMPLES=2000 python -m pytest tests/test_any_json.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from evalkit import deepjson, show
+from evalkit.config import Config
+from evalkit.engine import Cell, CellResult, execute
+from evalkit.grading import Measurement
+from evalkit.model import shape
+from evalkit.model.answers import read_message
+from evalkit.model.sse import BrokenAnswer, write_events
+from evalkit.registry import load_task
+from evalkit.regrade import regrade
+from evalkit.results import load
+from evalkit.run import Outcome
+from evalkit.saved import write_config
+from evalkit.workbench import Workbench
+from tests.builders import call, message, text
+from tests.launching import Watcher, config_for
+from tests.servers.fixtures import MessagesServer
+
+COMMON = (
+    "task=arithmetic",
+    "model=local",
+    "model.max_retries=0",
+    "runs.count=2",
+    "runs.concurrency=2",
+    "limits=steps",
+    "limits.max_steps=3",
+)
+EXAMPLES = int(os.environ.get("EVALKIT_EXAMPLES", "15"))
+PHASES = set(Phase) if "EVALKIT_EXAMPLES" in os.environ else set(Phase) - {Phase.shrink}
+many = settings(
+    max_examples=EXAMPLES,
+    phases=PHASES,  # making a failing example smaller takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+LITERALS = {
+    "@huge": "1e999",
+    "@minus": "-1e400",
+    "@nan": "NaN",
+    "@infinity": "-Infinity",
+    "@digits": "7" * 5000,
+    "@most": "7" * 4300,
+    "@deep": "[" * 700 + "]" * 700,
+    "@deeper": '{"a":' * 30_000 + "1" + "}" * 30_000,
+    "@twice": '{"a": 1, "a": 2}',
+}
+"""What JSON text can say and Python's `json` would not write: a string that is exactly one of these stands for it."""
+ODD = st.sampled_from([*LITERALS, "\ud83d", "\x00\x1b[2J", "", " \n", "x" * 3000])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6) | ODD
+ANY = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=8,
+)
+INPUTS = st.one_of(
+    ANY,
+    st.builds(lambda value: {"answer": value}, ANY),
+    st.builds(lambda value: {"expression": "print(1)", "x": value}, ANY),
+)
+CALLS = st.builds(
+    lambda name, input: call(name, input),
+    st.sampled_from(["submit_answer", "python_expression", "no.tool"]),
+    INPUTS,
+)
+BLOCKS = st.builds(text, st.text(max_size=8) | ODD) | CALLS | ANY
+STOPS = st.sampled_from(
+    ["end_turn", "tool_use", "max_tokens", "pause_turn", "refusal", "model_context_window_exceeded"]
+)
+COUNTS = st.integers(0, 300) | st.sampled_from([None, 20.0, 20.5, "20", -1, True, 10**30]) | ODD
+USAGES = st.dictionaries(st.sampled_from(["input_tokens", "output_tokens", "cache_read_input_tokens"]), COUNTS)
+MESSAGES = st.builds(
+    lambda blocks, stop, usage: message() | {"content": blocks, "stop_reason": stop, "usage": usage},
+    st.lists(CALLS | st.builds(text, ODD), max_size=3) | st.lists(BLOCKS, max_size=3),
+    STOPS,
+    USAGES | st.just({"output_tokens": 20}),
+)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> str:
+    """A response as text: well formed, or with a part taken out or replaced by anything."""
+    return written(_damaged(draw, draw(MESSAGES)) if draw(st.booleans()) else draw(MESSAGES))
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> str:
+    """The events of a response: as they should be, or some dropped, doubled, moved, damaged."""
+    said = message(*draw(st.lists(CALLS | st.builds(text, ODD), max_size=3)))
+    events = [json.loads(line[6:]) for line in write_events(said).decode().split("\n") if line.startswith("data: ")]
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(events) - 1))
+        match draw(st.sampled_from(["drop", "double", "move", "damage", "index", "any"])):
+            case "drop":
+                del events[place]
+            case "double":
+                events.insert(place, events[place])
+            case "move":
+                events.insert(draw(st.integers(0, len(events) - 1)), events.pop(place))
+            case "damage":
+                events[place] = _damaged(draw, events[place])
+            case "index" if isinstance(events[place], dict):
+                events[place] = {**events[place], "index": draw(st.integers(-1, 9))}
+            case "any":
+                events.insert(place, draw(ANY))
+        if not events:
+            break
+    return "".join(f"event: x\ndata: {written(event)}\n\n" for event in events) or "event: x\n\n"
+
+
+def _damaged(draw: st.DrawFn, value: Any) -> Any:
+    """The value with one part of it, however deep, missing or replaced."""
+    if not isinstance(value, dict | list) or not value or not draw(st.integers(0, 3)):
+        return draw(ANY)
+    key = draw(st.sampled_from(list(value) if isinstance(value, dict) else range(len(value))))
+    changed: Any = value.copy()
+    if draw(st.booleans()):
+        changed[key] = _damaged(draw, value[key])
+    else:
+        del changed[key]
+    return changed
+
+
+def written(value: Any) -> str:
+    """As JSON text, with the literals that stand for what Python would not write."""
+    return re.sub(r'"(@\w+)"', lambda found: LITERALS.get(found[1], found[0]), json.dumps(value))
+
+
+def strict(line: str) -> Any:
+    """What any reader of JSON reads. Raises ValueError for NaN and the like."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+class Rig:
+    """Launches in this process against the server on loopback, with one client and one set of sandboxes."""
+
+    def __init__(self, server: MessagesServer, root: Path) -> None:
+        self.server, self.root, self.runner, self.bench = server, root, asyncio.Runner(), Workbench()
+        self.config = config_for(*COMMON, f"model.base_url={server.url}")
+        self._numbers = count()
+
+    def launch(self, answers: list[Any]) -> tuple[CellResult, Path]:
+        """One launch of two runs that are answered so."""
+        self.server.set_up(answers=answers)
+        return self.run(self.config)
+
+    def run(self, config: Config) -> tuple[CellResult, Path]:
+        """One launch into a folder of its own, with a store of its own."""
+        folder = self.root / f"{next(self._numbers)}"
+        (folder / "out").mkdir(parents=True)
+        config = replace(config, store=str(folder / "store"))
+        (result,) = self.runner.run(execute([Cell(config, folder / "out")], Watcher(), self.bench))
+        write_config(folder / "out", config, {})
+        return result, folder
+
+    def close(self) -> None:
+        self.runner.run(self.bench.close())
+        self.runner.close()
+
+
+@pytest.fixture(scope="module")
+def rig(messages_server: MessagesServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = Rig(messages_server, tmp_path_factory.mktemp("any"))
+    yield rig
+    rig.close()
+
+
+def check(rig: Rig, result: CellResult, folder: Path, config: Config) -> None:
+    """Both runs ended, and whatever reads a launch can read this one."""
+    assert [run.number for run in sorted(result.runs, key=lambda run: run.number)] == [1, 2]
+    for path in [*folder.rglob("*.json"), *folder.rglob("*.jsonl")]:
+        for line in path.read_text(encoding="utf-8", errors="surrogatepass").splitlines():
+            if path.suffix == ".jsonl":
+                strict(line)
+    cell = load(folder / "out").cells[0]
+    for run in cell.runs:
+        show.present(show.conversation(cell, run), StringIO(), pager=False)
+    assert (folder / "out" / "report.html").stat().st_size > 0
+    judged = rig.runner.run(regrade(cell, load_task(config.task), result.source.sandbox, config=config))
+    assert [run.outcome for run in judged] == [run.outcome for run in cell.runs]
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """The literal inside the text of an `input_json_delta`."""
+    return json.dumps(LITERALS[found[1]])[1:-1] if found[1] in LITERALS else found[0]
+
+
+SUBMIT = message(call("submit_answer", {"answer": 8769}, "toolu_submit"))
+
+
+@many
+@given(st.lists(bodies() | streams(), min_size=1, max_size=2))
+def test_no_answer_of_a_server_ends_a_launch(rig: Rig, answers: list[str]) -> None:
+    result, folder = rig.launch([*answers, SUBMIT])
+    check(rig, result, folder, rig.config)
+    assert rig.server.refused == []
+
+
+@many
+@given(INPUTS, st.booleans())
+def test_what_a_model_calls_stays_in_the_rate(rig: Rig, input: Any, streamed: bool) -> None:
+    said = message(call("python_expression", input))
+    body = write_events(said).decode() if streamed else json.dumps(said)
+    body = re.sub(r'\\"(@\w+)\\"', _escaped, body) if streamed else written(said)
+    result, folder = rig.launch([body, SUBMIT])
+    check(rig, result, folder, rig.config)
+    assert [run.outcome for run in result.runs] == [Outcome.PASSED] * 2
+    assert rig.server.refused == []
+
+
+@settings(max_examples=20 * EXAMPLES)
+@given(bodies() | streams())
+def test_what_passes_the_door_can_be_held_by_every_reader(body: str) -> None:
+    kind = "text/event-stream" if body.startswith("event:") else "application/json"
+    try:
+        read = read_message(body.encode(), kind)
+    except BrokenAnswer as broken:
+        assert str(broken)
+        return
+    assert shape.fault(read) == ""
+    again = strict(json.dumps(read, allow_nan=False))
+    assert again == read == deepjson.bounded(read)
+
+
+@settings(max_examples=20 * EXAMPLES)
+@given(st.binary(max_size=60), st.sampled_from(["text/event-stream", "application/json", "text/html", ""]))
+def test_bytes_that_are_no_answer_are_a_broken_one(body: bytes, kind: str) -> None:
+    with pytest.raises(BrokenAnswer):
+        read_message(body, kind)
+
+
+FOUND = """
+from dataclasses import dataclass
+from evalkit import Grade, Measurement, ScriptedAgent, ScriptedTurn, SubmitAnswer, Tokens
+
+@dataclass
+class Config:
+    name: str
+
+class Spec:
+    prompt, answer_schema = "Say 1.", {"type": "number"}
+    tools = (SubmitAnswer({"type": "number"}),)
+
+class Task:
+    Config, title, categories, judged_by = Config, "Found", {"wrong": "Wrong"}, ()
+    found = None
+
+    def __init__(self, config):
+        pass
+
+    def spec(self, seed):
+        return Spec()
+
+    async def measure(self, answer, spec, sandbox):
+        return Task.found
+
+    def judge(self, measurement):
+        return Grade(False, "no", "wrong")
+
+    def oracle(self, spec):
+        return self.agents(spec)[0]
+
+    def agents(self, spec):
+        submit = {"name": "submit_answer", "input": {"answer": 1}}
+        return [ScriptedAgent("a", (ScriptedTurn(Tokens(20), "", (submit,)),))]
+"""
+FOUND_YAML = "# @package _global_\ntask: {name: found}\n"
+PYTHON = ANY | st.recursive(
+    st.floats() | st.integers(-(10**5000), 10**5000) | st.binary() | st.sets(st.integers()) | st.complex_numbers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@pytest.fixture(scope="module")
+def found(rig: Rig) -> Iterator[Config]:
+    """The config of a launch of a task whose grader finds whatever `Task.found` is."""
+    root = rig.root / "mine"
+    for path, content in (("tasks/found/__init__.py", FOUND), ("conf/task/found.yaml", FOUND_YAML)):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVALKIT_PATH", str(root))
+        yield config_for("task=found", "model=simulated", "runs.count=2")
+
+
+@many
+@given(st.builds(Measurement, st.dictionaries(st.text(max_size=4), PYTHON, max_size=3)) | PYTHON)
+def test_no_measurement_of_a_task_ends_a_launch(rig: Rig, found: Config, value: Any) -> None:
+    type(load_task(found.task)).found = value  # type: ignore[attr-defined]
+    result, folder = rig.run(found)
+    check(rig, result, folder, found)
