@@ -5,12 +5,15 @@ Every function raises `TaskError` for whatever the task's code does wrong, and `
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from evalkit.blame import blamed
 from evalkit.errors import TaskError, ToolError
 from evalkit.grading import Grade, Measurement
+from evalkit.measurements import measurement_from
 from evalkit.rollout import Json
 from evalkit.sandbox.api import Sandbox, Session
 from evalkit.scripted import ScriptedAgent
@@ -37,14 +40,18 @@ async def measure(task: Task, answer: Json, spec: Spec, sandbox: Sandbox) -> Mea
     """What the task's grader finds out about an answer."""
     with blamed("the task's measure"):
         found = await task.measure(answer, spec, sandbox)
-    return _instance(found, Measurement, "the task's measure")
+    kept = _as_json(_instance(found, Measurement, "the task's measure"), "the task's measure")
+    if not isinstance(kept["values"], dict):
+        raise TaskError(f"the task's measure gave a {type(kept['values']).__name__} of values where a dict is wanted")
+    return measurement_from(kept)
 
 
 def judge(task: Task, measurement: Measurement) -> Grade:
     """The task's verdict."""
     with blamed("the task's judge"):
         grade = task.judge(measurement)
-    return _instance(grade, Grade, "the task's judge")
+    _as_json(_instance(grade, Grade, "the task's judge"), "the task's judge")
+    return grade
 
 
 async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, timeout_s: float) -> ToolResult:
@@ -56,6 +63,14 @@ async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, tim
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
     return _instance(ToolResult(result) if isinstance(result, str) else result, ToolResult, what)
+
+
+def _as_json(value: Any, what: str) -> Any:
+    """A dataclass as it is read from disk again: it must not matter whether that happened."""
+    try:
+        return json.loads(json.dumps(asdict(value)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TaskError(f"{what} gave what JSON cannot hold: {error}") from error
 
 
 def _instance(value: Any, kind: type[T], what: str) -> T:
