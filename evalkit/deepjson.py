@@ -19,6 +19,7 @@ DIGITS = 4_300
 SIZE = 32_000_000
 """Bytes of the longest text that is parsed: ten times what any model writes in one response."""
 
+_TOO_LONG = 10**DIGITS
 _TOKENS = re.compile(r'"(?:[^"\\]+|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -48,7 +49,7 @@ def bounded(value: Any, depth: int = DEPTH) -> Any:
         return [bounded(item, depth - 1) for item in value] if depth else NOTE
     if isinstance(value, float) and not math.isfinite(value):
         return json.dumps(value)
-    if isinstance(value, int) and value.bit_length() > 3 * DIGITS:
+    if isinstance(value, int) and abs(value) >= _TOO_LONG:
         return f"{value:#x}"
     return value
 
