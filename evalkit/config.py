@@ -6,6 +6,7 @@ Only dataclasses and no heavy import: `--cfg job` and shell completion load this
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -130,6 +131,10 @@ def check(config: Config) -> None:
         )
 
 
+def _between(least: int, most: int) -> tuple[Callable[[int], bool], str]:
+    return (lambda n: least <= n <= most), f"use a whole number from {least} to {most}"
+
+
 def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
     whole = (lambda n: n >= 1, "use a whole number from 1 up")
     whole_or_null = (lambda n: n >= 1, "use a whole number from 1 up, or null for no limit")
@@ -161,10 +166,10 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("model.max_output_tokens", model.max_output_tokens, *whole),
         ("model.stream", model.stream, lambda s: s in ("auto", "always", "never"), "use auto, always or never"),
         ("sandbox.level", box.level, lambda s: s in SANDBOX_LEVELS, f"use {', '.join(SANDBOX_LEVELS)}"),
-        ("sandbox.memory_mb", box.memory_mb, *whole),
-        ("sandbox.cpu_s", box.cpu_s, *whole),
-        ("sandbox.disk_mb", box.disk_mb, *whole),
-        ("sandbox.processes", box.processes, *whole),
-        ("sandbox.output_kb", box.output_kb, *whole),
-        ("sandbox.pool", box.pool, lambda n: n >= 0, "use a whole number from 0 up"),
+        ("sandbox.memory_mb", box.memory_mb, *_between(16, 1 << 20)),  # with less, Python itself does not get far
+        ("sandbox.cpu_s", box.cpu_s, *_between(1, 1 << 20)),
+        ("sandbox.disk_mb", box.disk_mb, *_between(1, 1 << 20)),
+        ("sandbox.processes", box.processes, *_between(1, 1 << 15)),
+        ("sandbox.output_kb", box.output_kb, *_between(1, 1 << 15)),
+        ("sandbox.pool", box.pool, *_between(0, 64)),
     ]

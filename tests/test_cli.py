@@ -44,6 +44,8 @@ BAD_INPUT = [
     (["task=arithmetics"], ["no task 'arithmetics'", "did you mean task=arithmetic?"]),
     (["task=arithmetic", "model=simulatd"], ["no model 'simulatd'", "model=simulated?"]),
     (["task=arithmetic", "limits=per_trun"], ["no limits 'per_trun'", "limits=per_turn?"]),
+    (["task=arithmetic", "sandbox.memory_mb=1"], ["sandbox.memory_mb=1 ", "from 16 to"]),
+    (["task=arithmetic", "sandbox.pool=65"], ["sandbox.pool=65 ", "from 0 to 64"]),
     (["task=arithmetic", "sandbox=autoo"], ["no sandbox 'autoo'", "sandbox=auto"]),
     (["task=arithmetic", "hydra/launcher=nope"], ["no hydra/launcher 'nope'", "basic, evalkit"]),
     (["task=null"], ["chosen by name", "task=arithmetic"]),

@@ -85,7 +85,7 @@ class Child:
 
     def adopt(self, descriptors: list[int]) -> None:
         """Take the handles that the child sent before anything of the model ran in it."""
-        self.directory, self._process = (*descriptors, -1)[:2]
+        self.directory, self._process = (*descriptors, -1, -1)[:2]
 
     @property
     def alive(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +21,9 @@ from evalkit.sandbox.inside.landlock import MINIMUM_ABI
 from evalkit.sandbox.inside.seccomp import LIBRARY
 from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, NOBODY, WEAK, Launch, closed_libraries
 from evalkit.sandbox.zygote import Zygote
+
+DESCRIPTORS = 1024
+"""A limit on open descriptors that leaves room for many runs."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,17 @@ _NAMESPACE_FIX = (
 )
 
 
+_NAMESPACE_WORDS = ("namespace", "unshare", "mount", "uid_map", "uid map", "setgroups", os.strerror(errno.EPERM))
+_SHORTAGES = (
+    ((os.strerror(errno.EMFILE),), f"raise the limit on open descriptors: ulimit -n {DESCRIPTORS}"),
+    ((os.strerror(errno.ENFILE),), "close something: the machine has no descriptor left"),
+    ((os.strerror(errno.ENOMEM), "MemoryError", "failed to map"), "free memory, or raise the limit on it: ulimit -v"),
+    ((os.strerror(errno.EAGAIN), "can't start new thread"), "raise the limit on processes and threads: ulimit -u"),
+)
+"""What a machine can be short of: words of the system that say so, and what helps."""
+_TEMPORARY_FIX = "set TMPDIR to a folder with room that everybody may pass through"
+
+
 async def climb(config: SandboxConfig, places: Homes) -> Climb:
     """Start a zygote at the strongest level that is asked for and holds. Raises UserError if there is none."""
     rejected: list[Rejected] = []
@@ -142,8 +158,18 @@ async def attempt(level: str, config: SandboxConfig, places: Homes) -> Zygote | 
         return Rejected(level, f"user {NOBODY}, whom programs run as, may not read {paths}", f"chmod -R o+rX {paths}")
     try:
         return await _start(level, config, places)
-    except SandboxError as error:
-        return Rejected(level, str(error), _NAMESPACE_FIX if level == NAMESPACES else "")
+    except (SandboxError, OSError) as error:  # what the machine is short of can show on this side or on the other
+        return Rejected(level, str(error), _remedy(level, str(error)))
+
+
+def _remedy(level: str, reason: str) -> str:
+    """What would help against this reason, as far as it is known."""
+    if fix := next((fix for words, fix in _SHORTAGES if any(word in reason for word in words)), ""):
+        return fix
+    if level == NAMESPACES and any(word in reason for word in _NAMESPACE_WORDS):
+        return _NAMESPACE_FIX
+    temporary = ("temporary directory", str(tempfile.tempdir), os.strerror(errno.ENOSPC))
+    return _TEMPORARY_FIX if any(word in reason for word in temporary) else ""
 
 
 def _wanted(config: SandboxConfig) -> list[str]:
@@ -157,6 +183,8 @@ def _wanted(config: SandboxConfig) -> list[str]:
 def _nothing_holds(rejected: list[Rejected]) -> str:
     reasons = "; ".join(f"{one.level}: {one.reason}" for one in rejected)
     fixes = dict.fromkeys(one.fix for one in rejected if one.fix)
+    if fixes.keys() <= {fix for _, fix in _SHORTAGES} | {_TEMPORARY_FIX} and len(fixes) == 1:
+        return f"no sandbox can be started on this machine ({rejected[0].reason}): {rejected[0].fix}"
     cure = f"{' or '.join(fixes)}, or " if fixes else ""
     return (
         f"no acceptable isolation holds on this machine ({reasons}): {cure}"

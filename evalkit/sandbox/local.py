@@ -122,7 +122,11 @@ class LocalSandbox:
                 self._starting = asyncio.create_task(self._start(), name="sandbox restart")
             await self.ready()
         zygote = self._running()
-        return await zygote.spawn(self._homes.new(zygote.level))
+        try:
+            home = self._homes.new(zygote.level)
+        except OSError as error:
+            raise SandboxError(f"a working directory could not be made: {error}") from None
+        return await zygote.spawn(home)
 
     def _refill(self) -> None:
         while not self._closed and len(self._pool) + len(self._refills) < self._config.pool:

@@ -35,7 +35,8 @@ async def attack(zygote: Zygote, home: str, config: SandboxConfig) -> dict[str, 
     try:
         return {name: bool(through) for name, through in json.loads(answer.printed).items()}
     except ValueError:
-        raise SandboxError(f"the probe could not be run: {answer.error or answer.printed[:200]}") from None
+        words = (answer.error or answer.printed or "it printed nothing").splitlines()[-1][:200]
+        raise SandboxError(f"the probe could not be run: {words}") from None
 
 
 @contextlib.contextmanager

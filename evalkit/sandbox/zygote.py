@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import itertools
 import os
 import socket
@@ -35,20 +37,23 @@ class Zygote:
         self._failures: dict[int, str] = {}
         self._loaded: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._hello: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
-        mine, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                launch.command(theirs.fileno()),
-                env=launch.environment,
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,
-                stderr=self._stderr,
-                start_new_session=True,
-            )
-        self._control = Channel(mine)
+        with contextlib.ExitStack() as undo:
+            self._stderr = undo.enter_context(tempfile.TemporaryFile())
+            mine, theirs = socket.socketpair()
+            undo.enter_context(mine)
+            with theirs:
+                self._process = subprocess.Popen(
+                    launch.command(theirs.fileno()),
+                    env=launch.environment,
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._stderr,
+                    stderr=self._stderr,
+                    start_new_session=True,
+                )
+            self._control = Channel(mine)
+            undo.pop_all()
         self._listener = asyncio.create_task(self._listen(), name="zygote events")
 
     async def start(self, plan: dict[str, Any]) -> None:
@@ -87,11 +92,12 @@ class Zygote:
 
     async def spawn(self, home: str) -> Child:
         """A fresh confined child, working in `home`. Raises SandboxError."""
+        try:
+            mine, theirs, read, write = _ends()
+        except OSError as error:
+            raise SandboxError(f"a child could not be started: {error.strerror}") from None
         number = next(self._numbers)
-        self._exits[number] = self._loop.create_future()
-        mine, theirs = socket.socketpair()
-        read, write = os.pipe()
-        mine.setblocking(False)
+        exited = self._exits[number] = self._loop.create_future()
         try:
             try:
                 request = frames.pack({"do": "spawn", "child": number, "home": home})
@@ -110,7 +116,7 @@ class Zygote:
             home=home,
             keep_bytes=self._config.output_kb << 10,
             cpu_limit_s=self._config.cpu_s,
-            exited=self._exits[number],
+            exited=exited,
             signal_by_zygote=partial(self._signal, number) if self.level == WEAK else None,
         )
         child.adopt(handles)
@@ -133,7 +139,7 @@ class Zygote:
         try:
             async with asyncio.timeout(START_S):
                 await readable
-            data, handles, _, _ = socket.recv_fds(sock, 1, 2)
+            data, handles, flags, _ = socket.recv_fds(sock, 1, 2)
         except TimeoutError:
             raise SandboxError(f"no child came up within {START_S:g} s") from None
         except ConnectionError:
@@ -143,6 +149,10 @@ class Zygote:
         if not data:
             await asyncio.sleep(0.1)  # the zygote's own account may still be on its way
             raise SandboxError(self._failures.pop(number, "") or self.complaint())
+        if flags & socket.MSG_CTRUNC:
+            for handle in handles:
+                os.close(handle)
+            raise SandboxError(f"a child could not be started: {os.strerror(errno.EMFILE)}")
         return list(handles)
 
     async def _send_with_descriptors(self, request: bytes, descriptors: list[int]) -> None:
@@ -203,6 +213,19 @@ class Zygote:
             self._process.kill()
             self._process.wait()
         self._stderr.close()
+
+
+def _ends() -> tuple[socket.socket, socket.socket, int, int]:
+    """Both ends of a channel, and of a pipe. Raises OSError, with nothing left open."""
+    mine, theirs = socket.socketpair()
+    try:
+        read, write = os.pipe()
+    except OSError:
+        mine.close()
+        theirs.close()
+        raise
+    mine.setblocking(False)
+    return mine, theirs, read, write
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

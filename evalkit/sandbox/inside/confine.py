@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -17,8 +18,8 @@ from .worker import CHANNEL, OUTPUT
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 MAX_INODES = 8192
-_HIGH = 200
-"""Free in every child while it is set up; what Landlock keeps open lies above."""
+LOWEST_FREE = 10
+"""Descriptors from here on are out of the way of the few that a worker has."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Confinement:
 
             if abi() < MINIMUM_ABI:
                 raise OSError(f"this kernel speaks Landlock ABI {abi()}, and {MINIMUM_ABI} is needed")
-            self._rules = Rules(plan.readable, plan.listable, DEVICES)
+            self._rules = Rules(plan.readable, plan.listable, DEVICES, LOWEST_FREE)
         if sys.platform == "linux":
             from . import linux
 
@@ -178,8 +179,12 @@ def _limit(plan: Plan, base_bytes: int) -> None:
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is None:
             continue
+        hard = value + 1 if name == "CPU" else value
+        _, most = resource.getrlimit(kind)
+        if most != resource.RLIM_INFINITY:  # whoever started us has less to give
+            value, hard = min(value, most), min(hard, most)
         try:
-            resource.setrlimit(kind, (value, value + 1 if name == "CPU" else value))
+            resource.setrlimit(kind, (value, hard))
         except (OSError, ValueError):
             if sys.platform == "linux":  # macOS has limits that it does not let anybody set
                 raise
@@ -187,7 +192,7 @@ def _limit(plan: Plan, base_bytes: int) -> None:
 
 def place_descriptors(channel: int, output: int) -> None:
     """Fixed numbers for the few descriptors that a worker has."""
-    channel, output = os.dup2(channel, _HIGH), os.dup2(output, _HIGH + 1)
+    channel, output = (fcntl.fcntl(one, fcntl.F_DUPFD, LOWEST_FREE) for one in (channel, output))
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2), (channel, CHANNEL), (output, OUTPUT)):
         os.dup2(source, target)

@@ -35,26 +35,26 @@ class _Beneath(ctypes.Structure):
     _fields_ = (("rights", ctypes.c_uint64), ("place", ctypes.c_int32))
 
 
-def _open_high(path: str) -> int:
+def _open_away(path: str, lowest: int) -> int:
     """A handle on `path`, out of the way of the numbers that a child gives to its own descriptors."""
     low = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 300)
+        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, lowest)
     finally:
         os.close(low)
 
 
 class Rules:
-    """What every child may read, opened once; each child adds the directory that it may write to."""
+    """What every child may read, opened once (as descriptors from `lowest` on); each child adds where it may write."""
 
-    def __init__(self, readable: Iterable[str], listable: Iterable[str], devices: Iterable[str]) -> None:
+    def __init__(self, readable: Iterable[str], listable: Iterable[str], devices: Iterable[str], lowest: int) -> None:
         self._abi = abi()
         self._every_right = (1 << _RIGHTS.get(self._abi, 16)) - 1
         self._places: list[tuple[int, int]] = []
         for paths, rights in ((readable, READ_FILE), (listable, READ_DIR), (devices, READ_FILE | WRITE_FILE)):
             for path in paths:
                 if Path(path).is_dir() or (rights != READ_DIR and Path(path).exists()):
-                    self._places.append((_open_high(path), rights))
+                    self._places.append((_open_away(path, lowest), rights))
 
     def restrict_self(self, writable: str) -> None:
         """Give up every right but these, in `writable` too that of making devices and sockets."""

@@ -113,13 +113,14 @@ class Zygote:
     def _become_worker(self, channel: int, output: int, home: str) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
-            place_descriptors(channel, output)
             try:
+                place_descriptors(channel, output)
+                channel = worker.CHANNEL
                 self.confinement.enter(home)
             except BaseException as error:
                 first = b"" if self.confinement.handed_over else b"E"
                 text = f"{type(error).__name__}: {error}"
-                frames.write(worker.CHANNEL, first + frames.pack({"up": False, "error": text}))
+                frames.write(channel, first + frames.pack({"up": False, "error": text}))
             else:
                 worker.serve()
         finally:
