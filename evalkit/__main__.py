@@ -5,7 +5,10 @@ A bare first word is a verb, an override contains `=`. Nothing is imported befor
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
+import re
 import shlex
 import signal
 import sys
@@ -16,7 +19,9 @@ from typing import NamedTuple
 
 from evalkit import signals
 from evalkit.errors import ProviderError, SandboxError, StorageError, UserError
+from evalkit.flags import arranged
 from evalkit.redaction import print_traceback, redacted
+from evalkit.text import ASCII_MARKS, in_ascii, plain
 
 
 class Verb(NamedTuple):
@@ -40,19 +45,7 @@ VERBS: dict[str, Verb] = {
     "show": Verb("evalkit.show:main", "read a launch, a sweep or a conversation in the terminal"),
 }
 
-FLAGS = {
-    **dict.fromkeys(("--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--shell-completion", "-sc"), 0),
-    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"), 1),
-    **dict.fromkeys(("--config-dir", "-cd", "--experimental-rerun"), 1),
-    **dict.fromkeys(("--info", "-i"), 0),
-}
-"""Hydra's own flags and how many values follow each. `--info` may have one too, after an equals sign."""
-
-VALUES = {
-    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
-    **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
-}
-"""What may follow a flag."""
+_ENDLESS = re.compile(r"\S{300,}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Exit status: 0 done, 1 runs could not be completed, 2 bad input, 128 + n ended by signal n (130 for Ctrl-C).
     """
     sys.excepthook = print_traceback
+    _show_anything()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         with signals.end_orderly():
@@ -79,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if fault := next((one for one in _leaves(error) if isinstance(one, kind)), None):
                 if os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
-                sys.stderr.write(f"evalkit: {redacted(str(fault))}\n")
+                sys.stderr.write(sentence(fault))
                 return status
         raise
 
@@ -93,6 +87,20 @@ def _how_to_go_on(words: Sequence[str]) -> str:
     return f"the same command goes on where it stopped{also}"
 
 
+def _show_anything() -> None:
+    """Let every stream of this process take any text, whatever its encoding: ASCII marks stand for what it lacks."""
+    codecs.register_error(ASCII_MARKS, in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ASCII_MARKS)
+
+
+def sentence(fault: BaseException) -> str:
+    """A fault as one line, whatever was quoted in it: no line breaks, no escapes, no keys, no word without an end."""
+    said = _ENDLESS.sub(lambda word: f"{word[0][:60]}…{word[0][-20:]}", redacted(str(fault)))
+    return f"evalkit: {plain(said, one_line=True, limit=4000)}\n"
+
+
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     """The error itself, or those of a group: tasks on one event loop fail together."""
     if isinstance(error, BaseExceptionGroup):
@@ -103,26 +111,47 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _dispatch(argv: list[str]) -> int:
-    if not argv or argv[0] in ("--help", "-h", "help"):
+    _refuse_what_is_no_text(argv)
+    if argv[:1] in (["--help"], ["-h"], ["help"]) and argv[1:2] and argv[1] in VERBS:
+        argv = [argv[1], "--help"]
+    first = argv[0] if argv else "help"
+    if first in VERBS:
+        return _verb(first, argv[1:])
+    if first == "help" or {"--help", "-h"} & set(argv):
         from evalkit.usage import usage
 
         sys.stdout.write(usage(VERBS))
         return 0
-    if argv[0] == "--version":
+    if "--version" in argv:
         from evalkit import __version__
 
         sys.stdout.write(f"evalkit {__version__}\n")
         return 0
-    first = argv[0]
-    if first in VERBS:
-        module, _, function = VERBS[first].target.partition(":")
-        command: Callable[[list[str]], int] = getattr(import_module(module), function)
-        return command(argv[1:])
+    if not first.strip():
+        raise UserError(f"{first!r} is no command: a launch is written with `=`, such as task=arithmetic")
     if "=" not in first and first[0] not in "-~+":
         raise UserError(_unknown_word(first))
     from evalkit.launch import main as launch
 
     return launch(arranged(argv))
+
+
+def _refuse_what_is_no_text(argv: Sequence[str]) -> None:
+    """No file, no YAML and no terminal takes bytes that are no UTF-8, or a NUL."""
+    for word in argv:
+        if re.search("[\0\ud800-\udfff]", word):
+            raise UserError(f"{plain(word, one_line=True)!r} holds bytes that are no UTF-8: write it in UTF-8")
+
+
+def _verb(name: str, words: list[str]) -> int:
+    from evalkit.verbs import HelpShown
+
+    module, _, function = VERBS[name].target.partition(":")
+    command: Callable[[list[str]], int] = getattr(import_module(module), function)
+    try:
+        return command(words)
+    except HelpShown:
+        return 0
 
 
 def _unknown_word(word: str) -> str:
@@ -138,45 +167,6 @@ def _unknown_word(word: str) -> str:
         return f"There is no command {word!r}: did you mean task={task}?"
     known = f"there are {', '.join(VERBS)}, and " if VERBS else ""
     return f"There is no command {word!r}: {known}a launch is written with `=`, such as task=arithmetic"
-
-
-def arranged(argv: Sequence[str]) -> list[str]:
-    """Flags first, overrides after them: Hydra does not understand `task=arithmetic -m runs.count=1,2`.
-
-    Raises `UserError` for a flag that Hydra does not have.
-    """
-    flags: list[str] = []
-    overrides: list[str] = []
-    rest = iter(argv)
-    for word in rest:
-        name, _, value = word.partition("=")
-        if not word.startswith("-"):
-            overrides.append(word)
-        elif name not in FLAGS:
-            from evalkit.nearest import suggestion
-
-            raise UserError(f"There is no flag {name}{suggestion(name, [flag for flag in FLAGS if flag[:2] == '--'])}")
-        else:
-            flags.append(word)
-            if FLAGS[name] and not value:
-                value = _value_of(name, rest)
-                flags.append(value)
-            if value:
-                _check_value(name, value)
-    return [*flags, *overrides]
-
-
-def _value_of(flag: str, rest: Iterator[str]) -> str:
-    value = next(rest, None)
-    if value is None:
-        raise UserError(f"{flag} needs a value: write {flag} <value>")
-    return value
-
-
-def _check_value(flag: str, value: str) -> None:
-    known = VALUES.get(flag)
-    if known and value not in known:
-        raise UserError(f"{flag} {value} is unknown: write {flag} followed by one of {', '.join(known)}")
 
 
 if __name__ == "__main__":

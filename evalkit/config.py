@@ -5,8 +5,6 @@ Only dataclasses and no heavy import: `--cfg job` and shell completion load this
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -131,45 +129,57 @@ def check(config: Config) -> None:
         )
 
 
-def _between(least: int, most: int) -> tuple[Callable[[int], bool], str]:
-    return (lambda n: least <= n <= most), f"use a whole number from {least} to {most}"
-
-
 def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
-    whole = (lambda n: n >= 1, "use a whole number from 1 up")
-    whole_or_null = (lambda n: n >= 1, "use a whole number from 1 up, or null for no limit")
-    above = (lambda x: x > 0 and math.isfinite(x), "use a number above 0, or null for no limit")
-    share = (lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25")
     limits, runs, band, box, model = config.limits, config.runs, config.band, config.sandbox, config.model
     return [
-        ("limits.max_tokens", limits.max_tokens, *whole_or_null),
-        ("limits.max_tokens_per_turn", limits.max_tokens_per_turn, *whole_or_null),
-        ("limits.max_steps", limits.max_steps, *whole_or_null),
-        ("limits.timeout_s", limits.timeout_s, *above),
-        ("limits.tool_timeout_s", limits.tool_timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
-        ("limits.max_cost_usd", limits.max_cost_usd, *above),
-        ("reuse", config.reuse, lambda s: s in ("never", "exact", "dominating"), "use never, exact or dominating"),
-        ("runs.count", runs.count, *whole),
-        ("runs.concurrency", runs.concurrency, *whole),
-        ("runs.seed", runs.seed, lambda n: n >= 0, "use a whole number from 0 up"),
+        ("limits.max_tokens", limits.max_tokens, *_whole(1, 10**12, ", or null for no limit")),
+        ("limits.max_tokens_per_turn", limits.max_tokens_per_turn, *_whole(1, 10**12, ", or null for no limit")),
+        ("limits.max_steps", limits.max_steps, *_whole(1, 10**9, ", or null for no limit")),
+        ("limits.timeout_s", limits.timeout_s, *_above(YEARS_S, ", or null for no limit")),
+        ("limits.tool_timeout_s", limits.tool_timeout_s, *_above(YEARS_S)),
+        ("limits.max_cost_usd", limits.max_cost_usd, *_above(1e12, ", or null for no limit")),
+        ("reuse", config.reuse, *_one_of("never", "exact", "dominating")),
+        ("store", config.store, str.strip, "name a folder, such as store=outputs/rollouts"),
+        ("runs.count", runs.count, *_whole(1, 10**7)),
+        ("runs.concurrency", runs.concurrency, *_whole(1, 10**5)),
+        ("runs.seed", runs.seed, *_whole(0, 2**63 - 1)),
         ("runs.batches", runs.batches, lambda n: 1 <= n <= runs.count, "use 1 up to runs.count"),
-        ("runs.until", runs.until, lambda s: s in ("count", "decided"), "use count or decided"),
-        ("runs.max", runs.max, *whole),
-        ("runs.max_errors", runs.max_errors, lambda n: n >= 1, "use a whole number from 1 up, or null to go on"),
-        ("band.low", band.low, *share),
-        ("band.high", band.high, *share),
-        ("band.confidence", band.confidence, lambda x: 0 < x < 1, "use a share between 0 and 1, such as 0.95"),
-        ("agent.nudges", config.agent.nudges, lambda n: n >= 0, "use a whole number from 0 up"),
-        ("model.max_retries", model.max_retries, lambda n: n >= 0, "use a whole number from 0 up"),
-        ("model.timeout_s", model.timeout_s, lambda x: 0 < x < math.inf, "use seconds above 0"),
-        ("model.patience_s", model.patience_s, lambda x: 0 <= x < math.inf, "use seconds from 0 up"),
-        ("model.max_output_tokens", model.max_output_tokens, *whole),
-        ("model.stream", model.stream, lambda s: s in ("auto", "always", "never"), "use auto, always or never"),
-        ("sandbox.level", box.level, lambda s: s in SANDBOX_LEVELS, f"use {', '.join(SANDBOX_LEVELS)}"),
-        ("sandbox.memory_mb", box.memory_mb, *_between(16, 1 << 20)),  # with less, Python itself does not get far
-        ("sandbox.cpu_s", box.cpu_s, *_between(1, 1 << 20)),
-        ("sandbox.disk_mb", box.disk_mb, *_between(1, 1 << 20)),
-        ("sandbox.processes", box.processes, *_between(1, 1 << 15)),
-        ("sandbox.output_kb", box.output_kb, *_between(1, 1 << 15)),
-        ("sandbox.pool", box.pool, *_between(0, 64)),
+        ("runs.until", runs.until, *_one_of("count", "decided")),
+        ("runs.max", runs.max, *_whole(1, 10**7)),
+        ("runs.max_errors", runs.max_errors, *_whole(1, 10**7, ", or null to go on")),
+        ("band.low", band.low, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
+        ("band.high", band.high, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
+        ("band.confidence", band.confidence, *_CONFIDENCE),
+        ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
+        ("model.max_retries", model.max_retries, *_whole(0, 10**6)),
+        ("model.timeout_s", model.timeout_s, *_above(YEARS_S)),
+        ("model.patience_s", model.patience_s, lambda x: 0 <= x <= YEARS_S, f"use seconds from 0 up to {YEARS_S:,.0f}"),
+        ("model.max_output_tokens", model.max_output_tokens, *_whole(1, 10**9)),
+        ("model.stream", model.stream, *_one_of("auto", "always", "never")),
+        ("sandbox.level", box.level, *_one_of(*SANDBOX_LEVELS)),
+        ("sandbox.memory_mb", box.memory_mb, *_whole(16, 1 << 20)),  # with less, Python itself does not get far
+        ("sandbox.cpu_s", box.cpu_s, *_whole(1, 1 << 20)),
+        ("sandbox.disk_mb", box.disk_mb, *_whole(1, 1 << 20)),
+        ("sandbox.processes", box.processes, *_whole(1, 1 << 15)),
+        ("sandbox.output_kb", box.output_kb, *_whole(1, 1 << 15)),
+        ("sandbox.pool", box.pool, *_whole(0, 64)),
     ]
+
+
+YEARS_S = 1e9
+"""Thirty years: timers of the operating system overflow somewhere beyond."""
+_CONFIDENCE = (lambda x: 0.01 <= x <= 0.999999, "use a share between 0.01 and 0.999999, such as 0.95")
+"""Nearer to 1 the quantiles of every distribution lose their digits, and then they are infinite."""
+
+
+def _whole(low: int, high: int, more: str = "") -> tuple[Any, str]:
+    """A whole number, both ends included, and what to say of another."""
+    return (lambda n: low <= n <= high), f"use a whole number from {low:,} up to {high:,}{more}"
+
+
+def _above(most: float, more: str = "") -> tuple[Any, str]:
+    return (lambda x: 0 < x <= most), f"use a number above 0, up to {most:,.0f}{more}"
+
+
+def _one_of(*names: str) -> tuple[Any, str]:
+    return (lambda name: name in names), f"use {', '.join(names[:-1])} or {names[-1]}"

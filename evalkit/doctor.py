@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from evalkit import signals
 from evalkit.config import SandboxConfig
-from evalkit.errors import UserError
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.ladder import Mechanism, Rejected, attempt, mechanisms
 from evalkit.sandbox.launch import LEVELS, NOBODY, WEAK
+from evalkit.verbs import VerbParser
 
 GUARDED_PACKAGES = ("numpy", "torch")
 
@@ -105,8 +105,8 @@ def _verdict(level: Level, in_force: str | None) -> str:
 
 def main(argv: list[str]) -> int:
     """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
-    if argv:
-        raise UserError(f"doctor takes no arguments, got {argv[0]!r}: write python -m evalkit doctor")
+    status = "Exit status: 0 sandbox=auto would run, 1 it would stop, 2 bad input."
+    VerbParser("doctor", "Which isolation holds here, and what the rest would need.", "doctor", status).parse(argv)
     diagnosis = signals.run(diagnose())
     sys.stdout.write(text(diagnosis))
     return 0 if diagnosis.in_force else 1

@@ -8,11 +8,16 @@ with another launcher (joblib, submitit, ray) every job is a launch of one cell 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
+from dataclasses import dataclass, field, is_dataclass
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +30,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit import _hydra, address
+from evalkit._hydra.words import spelled
 from evalkit.config import Config, check
 from evalkit.errors import UserError
+from evalkit.flags import split
 from evalkit.model.choice import default_model
+from evalkit.overrides import escaped
 from evalkit.plugins import bundled, reject_duplicates
 from evalkit.redaction import printed_safely, redacted, typed_secrets
 
@@ -40,8 +48,10 @@ if TYPE_CHECKING:
 class _Launch:
     """What Hydra's entry point cannot pass on: it takes nothing but `sys.argv` and returns nothing."""
 
-    announcement: str = ""
-    """Which model plays and why, where nobody chose one."""
+    notes: list[str] = field(default_factory=list)
+    """What to say first: which model plays and why, where nobody chose one; cells that are left out."""
+    checked: bool = False
+    """Whether everything was composed and checked: what Hydra raises before that is the input's fault."""
     statuses: list[int] = field(default_factory=list)
     """Exit statuses of what ran."""
     failure: Exception | None = None
@@ -64,26 +74,58 @@ class Refused(BaseException):
 def main(argv: Sequence[str]) -> int:
     """Do what Hydra's command line says; the exit status. Raises `UserError` before anything is written."""
     global _current
-    _refuse_secrets(argv)
+    flags, overrides = split(argv)
+    _refuse_secrets(overrides)
     reject_duplicates()
     model, why = default_model(os.environ)
     _hydra.install(model)
-    _current = _Launch("" if any(arg.startswith("model=") for arg in argv) else why)
+    _current = _Launch([] if any(arg.startswith("model=") for arg in argv) else [why])
     try:
-        with _raw_errors(argv), printed_safely():
-            _start()
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise UserError(_explained(error, argv)) from error
-    except ValueError as error:  # Hydra's own, for `task=null` and `limits=3`
-        if not str(error).startswith("Config group override must be"):
-            raise
-        raise UserError(_explained(error, argv)) from error
+        with _in_one_sentence(overrides), printed_safely():
+            words = spelled(overrides, partial(_is_text, overrides))
+            with _raw_errors([*flags, *words]), _no_words_of_hydra("--package" in flags or "-p" in flags):
+                _start()
+    except SystemExit as left:
+        if left.code:
+            raise UserError(f"{' '.join(flags)} names nothing in the config: `--cfg job` shows all of it") from left
     finally:
         if _current.prepared:  # refused after all, or run by another launcher
             _current.prepared.close()
     if _current.failure:
         raise _current.failure
     return max(_current.statuses, default=0)
+
+
+def compose(overrides: Sequence[str], default: str) -> Config:
+    """The checked config that a launch with these overrides would have; `default` plays where no model is named.
+
+    Raises `UserError` for whatever `main` would refuse before it looks at task and model.
+    """
+    global _current
+    _current = _Launch()
+    _refuse_secrets(overrides)
+    reject_duplicates()
+    _hydra.install(default)
+    version: dict[str, Any] = {"version_base": "1.3"} if _hydra.IS_1_3 else {}
+    with _in_one_sentence(overrides):
+        words = spelled(overrides, partial(_is_text, overrides))
+        with hydra.initialize_config_dir(str(bundled("conf")), **version):
+            config = typed(hydra.compose("config", overrides=words))
+    check(config)
+    return config
+
+
+@contextmanager
+def _in_one_sentence(overrides: Sequence[str]) -> Iterator[None]:
+    """Turn what Hydra and its libraries raise while they compose `overrides` into a `UserError`."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(_explained(error, overrides)) from error
+    except Exception as error:
+        if _current.checked or not _raised_by_hydra(error):
+            raise
+        raise UserError(_explained(error, overrides)) from error
 
 
 @hydra.main(config_path=str(bundled("conf")), config_name="config", **_hydra.MAIN_OPTIONS)
@@ -108,13 +150,24 @@ def run_here(node: DictConfig) -> int:
 def check_launch(config: DictConfig) -> None:
     """Raise `UserError` for anything that is wrong with a single launch; make its directory if nothing is."""
     HydraConfig.instance().set_config(config)
-    folder = Path(config.hydra.run.dir)
+    folder = _named("hydra.run.dir", config.hydra.run.dir)
     _make("hydra.run.dir", folder, _check([typed(config)]))
 
 
-def check_sweep(folder: Path, cells: Iterable[DictConfig]) -> None:
+def check_sweep(folder: str, configs: Sequence[Config]) -> None:
     """The same for all cells of a sweep and its directory."""
-    _make("hydra.sweep.dir", folder, _check([typed(config) for config in cells]))
+    _make("hydra.sweep.dir", _named("hydra.sweep.dir", folder), _check(configs))
+
+
+def note(text: str) -> None:
+    """Say something before the cells run."""
+    _current.notes.append(text)
+
+
+def _named(key: str, folder: str) -> Path:
+    if not folder.strip():
+        raise UserError(f"{key} is empty: leave it out, or name a folder, {key}=<folder>")
+    return Path(folder)
 
 
 def _check(configs: Sequence[Config]) -> set[Path]:
@@ -128,6 +181,7 @@ def _check(configs: Sequence[Config]) -> set[Path]:
     for config in configs:
         check_specs(load_task(config.task), run_seed(config.runs.seed, 1))
     _current.prepared = preflight(configs, lambda text: _say(f"evalkit: {text}"))
+    _current.checked = True
     return {Path(config.store) for config in configs}
 
 
@@ -159,12 +213,14 @@ def _make(key: str, output: Path, stores: Iterable[Path]) -> None:
         try:
             made += [path for path in reversed([folder, *folder.parents]) if not path.exists()]
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except (OSError, ValueError) as error:
             for path in reversed(made):
                 with suppress(OSError):
                     path.rmdir()
             raise UserError(
-                f"{what} {folder} cannot be written ({error.strerror}): "
+                f"{what} {folder} cannot be written ({getattr(error, 'strerror', None) or error}): "
                 f"change to another directory, or set {name}=<folder>"
             ) from error
     _current.folder = output
@@ -180,12 +236,25 @@ def typed(node: DictConfig) -> Config:
     """A composed config as dataclasses; `UserError` for a foreign key and a value that cannot be resolved."""
     own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.to_container(own, resolve=True))
+        merged = OmegaConf.merge(OmegaConf.structured(Config), _literal(OmegaConf.to_container(own, resolve=True)))
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        raise UserError(_explained(error, HydraConfig.get().overrides.task)) from error
+        given = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
+        raise UserError(_explained(error, given)) from error
     assert isinstance(config, Config)
+    for name, value in vars(Config()).items():  # an escaped interpolation gets past OmegaConf's check of types
+        if is_dataclass(value) and not is_dataclass(given := getattr(config, name)):
+            raise UserError(f"{name}={given} does not fit, because {name} holds knobs: write {name}.<knob>=<value>")
     return config
+
+
+def _literal(node: Any) -> Any:
+    """A resolved config in which nothing is resolved again."""
+    if isinstance(node, dict):
+        return {key: _literal(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_literal(value) for value in node]
+    return escaped(node) if isinstance(node, str) and "${" in node else node
 
 
 def cell(node: DictConfig, index: int = 0) -> Cell:
@@ -195,7 +264,12 @@ def cell(node: DictConfig, index: int = 0) -> Cell:
     own = HydraConfig.get()
     config = typed(node)
     check(config)
-    return Cell(config, Path(own.runtime.output_dir), _swept(own), index)
+    folder = Path(unresolved(own.runtime)["output_dir"])  # `${` in a path of the machine is no name
+    return Cell(config, folder, _swept(own), index)
+
+
+def unresolved(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=False)
 
 
 def _swept(own: Any) -> dict[str, str]:
@@ -214,8 +288,8 @@ def run_cells(cells: Sequence[Cell]) -> int:
 
     config = cells[0].config
     view = _current.view or ConsoleView(verbose=config.verbose, quiet=config.quiet, confidence=config.band.confidence)
-    if _current.announcement:
-        view.note(_current.announcement)
+    while _current.notes:
+        view.note(_current.notes.pop(0))
     prepared, _current.prepared = _current.prepared, None  # for the first batch; a search runs several
     status = run_on_one_loop(cells, view, prepared)
     note_status([status])
@@ -238,6 +312,14 @@ def note_status(statuses: Iterable[Any]) -> None:
 
 
 @contextmanager
+def _no_words_of_hydra(silent: bool) -> Iterator[None]:
+    """Make Hydra raise where it would warn of a path that does not exist; `silent` where it writes before it exits."""
+    with warnings.catch_warnings(), redirect_stderr(StringIO()) if silent else nullcontext():
+        warnings.filterwarnings("error", message=".*is not available", category=UserWarning)
+        yield
+
+
+@contextmanager
 def _raw_errors(argv: Sequence[str]) -> Iterator[None]:
     """Hydra reads `sys.argv`, and raises its errors instead of printing them only where HYDRA_FULL_ERROR is 1."""
     arguments, wanted = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
@@ -252,6 +334,19 @@ def _raw_errors(argv: Sequence[str]) -> Iterator[None]:
         os.environ.pop("HYDRA_FULL_ERROR")
         if wanted is not None:
             os.environ["HYDRA_FULL_ERROR"] = wanted
+
+
+def _raised_by_hydra(error: Exception) -> bool:
+    """Whether the innermost frame is Hydra's or of a library below it, so that the words it was given are at fault."""
+    trace = traceback.extract_tb(error.__traceback__)
+    return bool(trace) and bool({"hydra", "omegaconf", "antlr4", "yaml"} & set(Path(trace[-1].filename).parts))
+
+
+def _is_text(overrides: Sequence[str], knob: str) -> bool:
+    """Whether a knob has text as its value in the groups that were chosen."""
+    from evalkit._hydra.explain import knobs
+
+    return isinstance(dict(knobs(overrides)).get(knob), str)
 
 
 def _explained(error: Exception, argv: Sequence[str]) -> str:

@@ -29,9 +29,9 @@ from evalkit.stats.verdict import Band
 from evalkit.store import same_question
 from evalkit.task import Task
 from evalkit.text import counted, percent, plain
+from evalkit.verbs import DIR, VerbParser, directory, exists
 from evalkit.wording import MARKS, run_result
 
-USAGE = "python -m evalkit regrade <output dir> [task.tolerances.<name>=… limits.<name>=…] [--out <new dir>]"
 FREE = ("task", "limits", "band")
 """Groups whose knobs can be turned on rollouts that exist."""
 FREE_KNOBS = ("runs.count", "runs.batches", "sandbox.level", "sandbox.allow_weak", "sandbox.pool", "verbose")
@@ -81,21 +81,22 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _arguments(argv: Sequence[str]) -> tuple[Path, list[str], Path | None]:
-    words = list(argv)
-    out = None
-    if "--out" in words:
-        place = words.index("--out")
-        if place + 1 == len(words):
-            raise UserError(f"--out needs a folder: {USAGE}")
-        out = Path(words[place + 1])
-        del words[place : place + 2]
-        if out.exists():
-            raise UserError(f"--out {out} exists: name a new folder")
-    overrides = [word for word in words if "=" in word and not Path(word).exists()]
-    folders = [word for word in words if word not in overrides]
-    if len(folders) != 1 or folders[0].startswith("-"):
-        raise UserError(f"regrade takes one output directory: {USAGE}")
-    return Path(folders[0]), overrides, out
+    parser = VerbParser(
+        "regrade",
+        "Judge a launch or a sweep again, without a model: other tolerances, smaller limits, a better grader.",
+        f"regrade {DIR} task.tolerances.answer=0.1",
+        "Exit status: 0 done, 1 the grader failed on a run, 2 bad input, 130 interrupted.",
+    )
+    parser.add_argument("words", nargs="+", metavar="DIR [key=value …]", help="output directory, and knobs to turn")
+    parser.add_argument("--out", type=directory, metavar="DIR", help="where to (default: beside it, -regraded)")
+    options = parser.parse(argv, intermixed=True)
+    overrides = [word for word in options.words if "=" in word and not exists(word)]
+    folders = [word for word in options.words if word not in overrides]
+    if len(folders) != 1:
+        raise UserError(f"regrade takes one output directory: write for example `{parser.example}`")
+    if options.out and options.out.exists():
+        raise UserError(f"--out {options.out} exists: name a new folder")
+    return directory(folders[0]), overrides, options.out
 
 
 def _free_name(folder: Path) -> Path:

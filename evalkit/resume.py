@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from evalkit.config import check
 from evalkit.errors import UserError
 from evalkit.saved import read_config, read_yaml, with_knob
+from evalkit.verbs import DIR, VerbParser
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell
-
-USAGE = "python -m evalkit resume <output dir>"
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,9 @@ class _Job:
 
 def main(argv: Sequence[str]) -> int:
     """The verb. The launch's exit status; 0 at once if nothing is left to do."""
-    if len(argv) != 1 or argv[0].startswith("-"):
-        raise UserError(f"resume takes one output directory and nothing else: {USAGE}")
-    folder = Path(argv[0])
+    parser = VerbParser("resume", "Finish an interrupted launch or sweep, in its own directory.", f"resume {DIR}")
+    parser.takes_directories()
+    folder: Path = parser.parse(argv).folder
     cells = find_cells(folder)
     if all(_complete(cell.folder) for cell in cells) and _mapped(folder, len(cells)):
         sys.stdout.write(f"{folder} is complete: nothing to resume.\n")

@@ -5,7 +5,6 @@ Whatever a model or a provider wrote goes through `evalkit.text.plain`: no escap
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -14,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
-from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -30,6 +28,7 @@ from evalkit.results import CellRecord, Results, RunRecord, load
 from evalkit.rollout import Ending, Turn
 from evalkit.run import Outcome
 from evalkit.text import counted, dollars, duration, for_encoding, plain
+from evalkit.verbs import DIR, VerbParser, directory
 from evalkit.wording import closing_block
 
 STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.ERROR: "yellow"}
@@ -39,7 +38,7 @@ HIGHLIGHTED = 60_000
 
 def main(argv: Sequence[str]) -> int:
     """The verb."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse(argv)
     results = load(options.folder)
     if options.run is None:
         content = sweep(results) if results.is_sweep else launch(results.cells[0])
@@ -284,9 +283,9 @@ def _paged(text: str) -> bool:
     return True
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m evalkit show", description="Show a launch, a sweep or a conversation.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="output directory of a launch or a sweep")
+def _parser() -> VerbParser:
+    parser = VerbParser("show", "Show a launch, a sweep or a conversation.", f"show {DIR} 3")
+    parser.add_argument("folder", type=directory, metavar="DIR", help="output directory of a launch or a sweep")
     parser.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run: shows its conversation")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
     parser.add_argument("--no-pager", action="store_true", help="write everything at once")

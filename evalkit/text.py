@@ -16,7 +16,22 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "—": "-", "−": "-", "…": "...", "±": "+/-", "·": "|", "≈": "~"})
+_ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "–": "-", "—": "-", "−": "-", "─": "-", "╌": "-", "…": "...", "±": "+/-", "·": "|"}
+    | {"≈": "~", "→": "->", "≤": "<=", "≥": ">=", "×": "x", "\N{NO-BREAK SPACE}": " "}
+)
+
+
+ASCII_MARKS = "evalkit.ascii"
+"""Name of the error handler of codecs that `in_ascii` is."""
+
+
+def in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Error handler for a stream's encoding: marks get their ASCII form, whatever else is missing becomes `?`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(ord(sign), "?") for sign in missing), error.end
 
 
 def plain(text: object, *, one_line: bool = False, limit: int | None = None) -> str:

@@ -231,7 +231,7 @@ def test_flags_may_stand_anywhere() -> None:
         "x=1,2",
         "y=~z",
     ]
-    assert arranged(["task=a", "--cfg=job"]) == ["--cfg=job", "task=a"]
+    assert arranged(["task=a", "--cfg=job"]) == ["--cfg", "job", "task=a"]
 
 
 @pytest.mark.parametrize("argv", [["--cfg", "job"], ["--cfg", "all"], ["--info", "defaults"], ["--info=searchpath"]])

@@ -98,7 +98,7 @@ def test_without_a_change_it_says_so_and_writes_beside_the_launch(launched, caps
         (["task.tolerances.answr=1"], "There is no knob task.tolerances.answr"),
         (["task.tolerances.answer=much"], "task.tolerances.answer"),
         (["task.tolerances.answer=-1"], "task.tolerances.answer=-1"),
-        (["--out"], "--out needs a folder"),
+        (["--out"], "--out: expected one argument"),
         (["another"], "regrade takes one output directory"),
     ],
 )

@@ -75,8 +75,8 @@ def test_an_interrupted_sweep_gets_its_cells_and_its_landscape(here, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "resume takes one output directory"),
-        (["a", "b"], "resume takes one output directory"),
+        ([], "resume needs DIR"),
+        (["a", "b"], "resume has no use for 'b'"),
         (["missing"], "missing is no output directory of a launch"),
         (["empty"], "empty is no output directory of a launch"),
         (["damaged"], "damaged/.hydra/config.yaml is damaged"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from textwrap import shorten
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -16,6 +17,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 from evalkit import _hydra
 from evalkit.config import Config
 from evalkit.nearest import nearest, suggestion
+from evalkit.overrides import knob, written
 from evalkit.plugins import bundled
 
 _KINDS = {
@@ -29,6 +31,8 @@ _GROUP = re.compile(r"^(task|model|limits|sandbox)=[\w-]+$")
 
 
 _GROUP_OF_KNOBS = object()
+OPEN = ("model.params", "model.headers")
+"""Holders of knobs that no schema names."""
 
 
 def explain(error: Exception, argv: Sequence[str]) -> str:
@@ -36,6 +40,7 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
     text = str(error)
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        group = group.partition("//")[0].rstrip("/")
         return f"There is no {group} {name!r}{suggestion(name, error.options, group + '={}')}"
     if missing := re.match(r"(?:In '.+': )?You must specify '(\w+)'", text):
         typed = [arg.partition("=")[0] for arg in argv if re.match(r"\w+=", arg)]
@@ -54,7 +59,10 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
         return f"{several[1]} names several values: add -m to sweep over them, or write {key}=[{value}] for a list"
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
-    if merging := re.match(r"Error merging override (.+)", text):
+    if absent := re.search(r"Missing mandatory value: (\S+)", text):
+        key = getattr(error, "full_key", None) or absent[1]
+        return f"{key} has no value, which it needs: write {key}=<value>"
+    if merging := re.match(r"Error merging override (.+)", text, re.DOTALL):
         return _bad_value(merging[1], error.__cause__, argv)
     if text.startswith("Config group override must be a string"):
         return "task, model, limits and sandbox are chosen by name, such as task=arithmetic, model=simulated"
@@ -64,6 +72,8 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
         return f"{error.full_key or 'The config'} cannot be resolved: {_flat(text).rpartition('interpolation: ')[2]}"
     if folder := re.match(r"Additional config directory '(.+)' not found", text):
         return f"There is no directory {folder[1]}: give --config-dir one that holds task/, model/ or limits/"
+    if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in text.split("\n")[0]:
+        return f"{error.full_key} does not fit: {_flat(text)}"
     cause = error.__cause__
     return _flat(
         f"{text}: {cause}" if isinstance(cause, OmegaConfBaseException) else text.split("Config search path")[0]
@@ -81,39 +91,46 @@ def _unreadable(override: object) -> str:
 
 
 def _unknown_key(key: str, argv: Sequence[str]) -> str:
-    value = next((arg.partition("=")[2] for arg in argv if arg.lstrip("+~").partition("=")[0] == key), "")
-    known = dict(_knobs(argv))
+    value = next((arg.partition("=")[2] for arg in argv if knob(arg) == key), "")
+    if merged := next((arg for arg in argv if knob(arg) in OPEN and f"{key}.".startswith(f"{knob(arg)}.")), None):
+        return f"{merged} adds to what is there: write +{merged.lstrip('+')}"
+    known = dict(knobs(argv))
     leaf = key.rpartition(".")[2]
     same_leaf = [name for name in known if name.rpartition(".")[2] == leaf]
     alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
     match = same_leaf[0] if same_leaf else nearest(key, alike)
     if match:
         return f"There is no knob {key}: did you mean {match}={value or '<value>'}?"
+    holder = key.rpartition(".")[0]
+    if holder in OPEN:
+        return f"{holder} has no {leaf} yet: to add it, write +{key}={value or '<value>'}"
     return f"There is no knob {key}: `python -m evalkit --cfg job task=<name>` lists them all"
 
 
 def _bad_value(override: str, cause: BaseException | None, argv: Sequence[str]) -> str:
-    key = override.lstrip("+~").partition("=")[0]
-    said = str(cause).split("\n")[0]
-    now = dict(_knobs(argv)).get(key)
+    key = knob(override)
+    said = _flat(str(cause))
+    now = dict(knobs(argv)).get(key)
     if kind := re.search(r"could not be converted to (\w+)|is not a valid (bool)", said):
         name, example = _KINDS.get(kind[1] or kind[2], (f"of type {kind[1] or kind[2]}", "<value>"))
         return f"{override} is not {name}: write for example {key}={example if now is None else _written(now)}"
-    example = "<value>" if now is None else _written(now)
+    if now is _GROUP_OF_KNOBS and "does not support deletion" not in said:
+        return f"{override} does not fit, because {key} holds knobs of its own: write {key}.<knob>=<value>"
+    example = "<value>" if now is None or now is _GROUP_OF_KNOBS else _written(now)
     if "is not Optional" in said:
         return f"{override} leaves {key} without a value, which it needs: write for example {key}={example}"
     if "does not support deletion" in said:
+        if now is _GROUP_OF_KNOBS:
+            return f"{override} would delete {key}, whose knobs can only be changed: write {key}.<knob>=<value>"
         return f"{override} would delete {key}, which can only be changed: write for example {key}={example}"
-    if now is _GROUP_OF_KNOBS:
-        return f"{override} does not fit, because {key} holds knobs of its own: write {key}.<knob>=<value>"
     return f"{override} does not fit: {_flat(said)}"
 
 
 def _written(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return shorten(written(value), 60, placeholder=" …")
 
 
-def _knobs(argv: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def knobs(argv: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Every dotted key with its value, as the groups that were chosen on the command line have it."""
     chosen = [arg for arg in argv if _GROUP.match(arg)]
     try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import signals
 from evalkit.errors import UserError
+from evalkit.verbs import VerbParser
 
 if TYPE_CHECKING:
     from evalkit.audit.run import Audit
@@ -50,10 +51,11 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Na
 
 
 def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
-        prog="python -m evalkit audit",
-        description="Whether a task's grader is right. Without task=… every task is audited.",
-        epilog="Overrides are written as for a launch: task=paged_attention task.tolerances.output=0.1",
+    parser = VerbParser(
+        "audit",
+        "Whether a task's grader is right. Without task=… every task is audited; overrides are those of a launch.",
+        "audit task=paged_attention task.tolerances.output=0.1",
+        "Exit status: 0 clean, 1 something is wrong with the task, 2 bad input, 130 interrupted.",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
     parser.add_argument("--seeds", type=int, default=50, help="problems to try, those of runs 1 to N (default 50)")
@@ -63,55 +65,24 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
     )
     parser.add_argument("--out", default="outputs/audit", metavar="DIR", help="where reports go (outputs/audit)")
-    options = parser.parse_intermixed_args(argv)
+    options = parser.parse(argv, intermixed=True)
     if options.seeds < 1:
         raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
     for word in options.overrides:
-        if "=" not in word:
-            raise UserError(f"{word!r} is no override: write task={word}" if word.isidentifier() else f"{word!r}?")
+        if word.isidentifier():
+            raise UserError(f"{word!r} is no override: write task={word}")
     return options, options.overrides
 
 
 def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
     """The config of every task that is to be audited, checked; nothing has been done yet."""
+    from evalkit.launch import compose
     from evalkit.usage import choices
 
     task = next((word for word in overrides if word.startswith("task=")), None)
     if task:
-        return [(task.partition("=")[2], _compose(overrides))]
-    return [(name, _compose([f"task={name}", *overrides])) for name, _ in choices("task")]
-
-
-def _compose(overrides: Sequence[str]) -> Config:
-    """The config that a launch with these overrides would have."""
-    import yaml
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from evalkit import _hydra
-    from evalkit._hydra.explain import explain
-    from evalkit.config import Config, check
-    from evalkit.plugins import bundled, reject_duplicates
-
-    reject_duplicates()
-    _hydra.install("oracle")
-    try:
-        with initialize_config_dir(str(bundled("conf")), **_version_base()):
-            config = OmegaConf.to_object(compose("config", overrides=list(overrides)))
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise UserError(explain(error, overrides)) from error
-    assert isinstance(config, Config)
-    check(config)
-    return config
-
-
-def _version_base() -> dict[str, str]:
-    """Hydra 1.4 drops the argument."""
-    from evalkit import _hydra
-
-    return {"version_base": "1.3"} if _hydra.IS_1_3 else {}
+        return [(task.partition("=")[2], compose(overrides, "oracle"))]
+    return [(name, compose([f"task={name}", *overrides], "oracle")) for name, _ in choices("task")]
 
 
 def _write(audit: Audit, folder: Path) -> Path:

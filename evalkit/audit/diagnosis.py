@@ -6,7 +6,6 @@ where reports find them, and says how different the reasons of failure are.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections import Counter
@@ -28,6 +27,7 @@ from evalkit.sandbox.api import Sandbox
 from evalkit.store import write_atomically
 from evalkit.task import Task
 from evalkit.text import counted, plain
+from evalkit.verbs import DIR, VerbParser
 
 if TYPE_CHECKING:
     from evalkit.results import CellRecord, RunRecord
@@ -117,11 +117,9 @@ def main(argv: Sequence[str]) -> int:
     """The verb. Exit status 0, 2 for a directory that cannot be read."""
     from evalkit.results import load
 
-    parser = argparse.ArgumentParser(
-        prog="python -m evalkit diagnose", description="Which known mistake each failed run of a launch made."
-    )
-    parser.add_argument("folder", type=Path, nargs="+", help="output directory of a launch or a sweep")
-    for folder in parser.parse_args(argv).folder:
+    parser = VerbParser("diagnose", "Which known mistake each failed run of a launch made.", f"diagnose {DIR}")
+    parser.takes_directories("+")
+    for folder in parser.parse(argv).folder:
         for cell in load(folder).cells:
             _diagnose_cell(cell)
     return 0

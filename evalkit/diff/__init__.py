@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from evalkit.diff.compare import LaunchDiff, SweepDiff, compare
 from evalkit.results import load
+from evalkit.verbs import DIR, VerbParser, directory
 
 __all__ = ["LaunchDiff", "SweepDiff", "compare", "main"]
 
 
 def main(argv: Sequence[str]) -> int:
     """The verb. Exit status like that of `diff`: 0 the same, 1 different, 2 trouble."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse(argv)
     first, *others = map(load, (options.folder, *options.others))
     diffs = [compare(first, other) for other in others]
     _write(diffs, options.format, pager=not options.no_pager)
@@ -38,14 +37,15 @@ def _write(diffs: Sequence[LaunchDiff | SweepDiff], form: str, *, pager: bool) -
         sys.stdout.write(formats.as_json(diffs))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m evalkit diff",
-        description="Compare launches, or sweeps cell by cell. The others are compared with the first.",
-        epilog="Exit status: 0 the same, 1 different, 2 trouble.",
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "diff",
+        "Compare launches, or sweeps cell by cell. The others are compared with the first.",
+        f"diff {DIR} {DIR[:-4]}cd34",
+        "Exit status: 0 the same, 1 different, 2 trouble, 130 interrupted.",
     )
-    parser.add_argument("folder", type=Path, metavar="A", help="output directory of a launch or a sweep")
-    parser.add_argument("others", type=Path, nargs="+", metavar="B", help="one or more to compare with it")
+    parser.add_argument("folder", type=directory, metavar="A", help="output directory of a launch or a sweep")
+    parser.add_argument("others", type=directory, nargs="+", metavar="B", help="one or more to compare with it")
     parser.add_argument("--format", choices=("text", "markdown", "json", "html"), default="text")
     parser.add_argument("--no-pager", action="store_true", help="write everything at once")
     return parser

@@ -20,15 +20,14 @@ from evalkit.results import CellRecord, RunRecord, load
 from evalkit.run import Run
 from evalkit.saved import read_config
 from evalkit.stopping import planned
-
-USAGE = "python -m evalkit landscape <sweep dir>"
+from evalkit.verbs import SWEEP, VerbParser
 
 
 def main(argv: Sequence[str]) -> int:
     """The verb. Raises `UserError` for a directory that is no sweep."""
-    if len(argv) != 1 or argv[0].startswith("-"):
-        raise UserError(f"landscape takes the directory of a sweep: {USAGE}")
-    folder = Path(argv[0])
+    parser = VerbParser("landscape", "Map a sweep again from its cells, whoever ran them.", f"landscape {SWEEP}")
+    parser.takes_directories(what="a sweep")
+    folder: Path = parser.parse(argv).folder
     landscape = rebuild(folder)
     for line in (*landscape.lines, f"Landscape: {folder / 'landscape.html'}"):
         sys.stdout.write(line + "\n")

@@ -6,7 +6,6 @@ reports. `python -m evalkit report --times` adds durations.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from evalkit.report.page import launch_page, sweep_page
 from evalkit.results import CellRecord, Results, load
 from evalkit.store import write_atomically
 from evalkit.text import counted
+from evalkit.verbs import DIR, VerbParser
 
 __all__ = ["main", "write"]
 
@@ -45,7 +45,7 @@ def _without_times(cell: CellRecord) -> CellRecord:
 
 def main(argv: Sequence[str]) -> int:
     """`python -m evalkit report DIR…`."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse(argv)
     for folder in options.folder:
         results = load(folder)
         for cell in results.cells if results.is_sweep else ():
@@ -64,10 +64,8 @@ def _left_out(results: Results) -> str:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m evalkit report", description="Write report.md and report.html into output directories."
-    )
-    parser.add_argument("folder", type=Path, nargs="+", metavar="DIR", help="output directory of a launch or a sweep")
+def _parser() -> VerbParser:
+    parser = VerbParser("report", "Write report.md and report.html into output directories.", f"report {DIR}")
+    parser.takes_directories("+")
     parser.add_argument("--times", action="store_true", help="show durations, which differ between equal launches")
     return parser

@@ -17,6 +17,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from evalkit import launch
+from evalkit._hydra.words import check_cells
 from evalkit.config import Config
 from evalkit.errors import UserError
 
@@ -63,6 +64,7 @@ class FindSweeper(CheckedSweeper):
         assert self.hydra_context is not None and self.config is not None and self.launcher is not None
         loader = self.hydra_context.config_loader
         parsed = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
+        check_cells(parsed)
         searched = [override for override in parsed if override.is_sweep_override()]
         knobs = [Knob(override.get_key_element(), self._candidates(override)) for override in searched]
         _refuse_what_needs_no_search(knobs)
@@ -102,8 +104,10 @@ class FindSweeper(CheckedSweeper):
         sweep, key = override.value(), override.get_key_element()
         if isinstance(sweep, IntervalSweep):
             low, high = float(sweep.start or 0), float(sweep.end or 0)
-            if not low < high or ("log" in sweep.tags and low <= 0):
-                raise UserError(f"{key}: an interval needs a start below its end, and above 0 with tag(log,…)")
+            if not -math.inf < low < high < math.inf or ("log" in sweep.tags and low <= 0):
+                raise UserError(
+                    f"{key}: an interval needs a start below its end, both finite, and above 0 with tag(log,…)"
+                )
             share = [n / (self.points - 1) for n in range(self.points)]
             if "log" in sweep.tags:
                 found = [low * (high / low) ** part for part in share]
@@ -136,7 +140,7 @@ class FindSweeper(CheckedSweeper):
             raise UserError(
                 "reuse=never would sample every step of a search afresh: leave it out, or use another store"
             )
-        launch.check_sweep(folder, cells)
+        launch.check_sweep(self.config.hydra.sweep.dir, [launch.typed(cell) for cell in cells])
         return config, folder
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from evalkit import launch
+from evalkit._hydra.words import check_cells
+from evalkit.config import Config
+from evalkit.errors import UserError
+from evalkit.overrides import literal
+from evalkit.text import counted
 
 _SWEEPER = {"_target_": f"{__name__}.CheckedSweeper", "max_batch_size": None, "params": None}
 _LAUNCHER = {"_target_": f"{__name__}.OneLoopLauncher"}
@@ -31,37 +36,74 @@ class CheckedSweeper(BasicSweeper):
     """Hydra's own grid sweeper, except that it composes and checks every cell before it writes anything."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Check all cells, name their folders after the knobs that vary, then go on as Hydra does."""
-        assert self.hydra_context is not None and self.config is not None
+        """Check all cells, name their folders after the knobs that vary, then launch them."""
+        assert self.hydra_context is not None and self.config is not None and self.launcher is not None
         loader = self.hydra_context.config_loader
         parsed = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
+        check_cells(parsed)
         HydraConfig.instance().set_config(self.config)
         folder = Path(self.config.hydra.sweep.dir)
         self._tell_jobs(folder, [override.get_key_element() for override in parsed if not override.is_sweep_override()])
         (grid,) = self.split_arguments(parsed, None)
-        cells = {tuple(overrides): loader.load_sweep_config(self.config, overrides) for overrides in grid}
-        launch.check_sweep(folder, cells.values())
+        cells = self._composed(grid)
         if isinstance(self.launcher, OneLoopLauncher):
-            self.launcher.composed = cells
-        results = super().sweep(arguments)
-        launch.note_status(job.return_value for batch in results for job in batch)
+            self.launcher.composed, self.max_batch_size = cells, None
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        results: list[Sequence[JobReturn]] = []
+        for batch in self.split_overrides_to_chunks([list(overrides) for overrides in cells], self.max_batch_size):
+            results.append(self.launcher.launch(batch, initial_job_idx=sum(map(len, results))))
+            launch.note_status(job.return_value for job in results[-1])  # raises what a job in another process raised
         return results
+
+    def _composed(self, grid: Sequence[Sequence[str]]) -> dict[tuple[str, ...], DictConfig]:
+        """Every cell once, checked; what is listed twice, in whatever spelling, is left out and said."""
+        assert self.hydra_context is not None and self.config is not None
+        loader = self.hydra_context.config_loader
+        cells: dict[tuple[str, ...], DictConfig] = {}
+        configs: dict[str, Config] = {}
+        for overrides in grid:
+            node = loader.load_sweep_config(self.config, list(overrides))
+            config = launch.typed(node)
+            if repr(config) in configs:
+                continue
+            configs[repr(config)] = config
+            cells[tuple(overrides)] = node
+        if len(cells) < len(grid):
+            left_out = len(grid) - len(cells)
+            launch.note(f"{counted(left_out, 'cell')} of {len(grid)} left out: the same settings as another cell.")
+        if self.max_batch_size is not None and self.max_batch_size < 1:
+            raise UserError("hydra.sweeper.max_batch_size must be at least 1, or null for all cells at once")
+        _check_folders(list(cells.values()))
+        HydraConfig.instance().set_config(self.config)
+        launch.check_sweep(self.config.hydra.sweep.dir, list(configs.values()))
+        return cells
 
     def _tell_jobs(self, folder: Path, fixed: list[str]) -> None:
         """Every job's config gets these, wherever it runs: one directory for all, and which knobs do not vary."""
         assert self.config is not None
         own = self.config.hydra.overrides.hydra
         with read_write(own):
-            own.append(f"hydra.sweep.dir={_quoted(str(folder))}")
-            own.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(map(_quoted, fixed))}]")
-
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Nothing is left to do: `sweep` composed every cell."""
+            own.append(f"hydra.sweep.dir={literal(str(folder))}")
+            own.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(map(literal, fixed))}]")
 
 
-def _quoted(text: str) -> str:
-    """A string as Hydra's override grammar reads it."""
-    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", text) + "'"
+def _check_folders(cells: Sequence[DictConfig]) -> None:
+    """Raise `UserError` unless every cell has a folder of its own, below that of the sweep."""
+    seen: set[str] = set()
+    for number, config in enumerate(cells):
+        with open_dict(config):
+            config.hydra.job.id, config.hydra.job.num = str(number), number
+        if launch.unresolved(config.hydra.sweep)["subdir"].startswith("${evalkit.cell:${hydra:job.num},"):
+            return  # ours: numbered, and safe
+        HydraConfig.instance().set_config(config)
+        folder = os.path.normpath(str(config.hydra.sweep.subdir))
+        if folder in seen or folder.startswith(("..", "/")) or (folder == "." and len(cells) > 1):
+            raise UserError(
+                f"hydra.sweep.subdir={config.hydra.sweep.subdir} gives a cell no folder of its own below the sweep's: "
+                "leave it out, or put ${hydra:job.num} into it"
+            )
+        seen.add(folder)
 
 
 class OneLoopLauncher(Launcher):
