@@ -40,7 +40,7 @@ class Measurements:
     def _read(self, path: Path, answered: str) -> Measurement | None:
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None  # a damaged measurement is simply made again
         if kept.get("answer") != answered:
             return None

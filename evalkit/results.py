@@ -309,7 +309,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"line {number} is no JSON") from error
         if not isinstance(value, dict):
             raise ValueError(f"line {number} holds no object")

@@ -22,6 +22,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from evalkit import deepjson
 from evalkit.errors import UserError
 from evalkit.report.markdown import observation, short, status, sweep_row
 from evalkit.results import CellRecord, Results, RunRecord, load
@@ -219,7 +220,7 @@ def _answered(block: Mapping[str, Any]) -> Iterator[RenderableType]:
 def _results(content: str, failed: bool) -> Iterator[tuple[str, str]]:
     """What was printed and what went wrong, out of the JSON of `python_expression`; other answers as they are."""
     try:
-        value = json.loads(content)
+        value = deepjson.loads(content)
     except ValueError:
         value = None
     if not isinstance(value, dict) or set(value) != {"result", "error"}:

@@ -6,6 +6,7 @@ For some minutes instead of some seconds: `EVALKIT_EXAMPLES=2000 python -m pytes
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -20,9 +21,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from evalkit import deepjson, show
+from evalkit import deepjson, journal, show
 from evalkit.config import Config
 from evalkit.engine import Cell, CellResult, execute
+from evalkit.errors import UserError
 from evalkit.grading import Measurement
 from evalkit.model import shape
 from evalkit.model.answers import read_message
@@ -30,10 +32,11 @@ from evalkit.model.sse import BrokenAnswer, write_events
 from evalkit.registry import load_task
 from evalkit.regrade import regrade
 from evalkit.results import load
+from evalkit.rollout import Ending, Submission, Turn
 from evalkit.run import Outcome
 from evalkit.saved import write_config
 from evalkit.workbench import Workbench
-from tests.builders import call, message, text
+from tests.builders import call, message, rollout, text
 from tests.launching import Watcher, config_for
 from tests.servers.fixtures import MessagesServer
 
@@ -41,6 +44,7 @@ COMMON = (
     "task=arithmetic",
     "model=local",
     "model.max_retries=0",
+    "model.stream=never",
     "runs.count=2",
     "runs.concurrency=2",
     "limits=steps",
@@ -163,17 +167,18 @@ class Rig:
         self.config = config_for(*COMMON, f"model.base_url={server.url}")
         self._numbers = count()
 
-    def launch(self, answers: list[Any]) -> tuple[CellResult, Path]:
+    def launch(self, answers: list[Any], **limits: Any) -> tuple[CellResult, Path]:
         """One launch of two runs that are answered so."""
         self.server.set_up(answers=answers)
-        return self.run(self.config)
+        return self.run(replace(self.config, limits=replace(self.config.limits, **limits)))
 
     def run(self, config: Config) -> tuple[CellResult, Path]:
         """One launch into a folder of its own, with a store of its own."""
         folder = self.root / f"{next(self._numbers)}"
         (folder / "out").mkdir(parents=True)
         config = replace(config, store=str(folder / "store"))
-        (result,) = self.runner.run(execute([Cell(config, folder / "out")], Watcher(), self.bench))
+        self.watcher = Watcher()
+        (result,) = self.runner.run(execute([Cell(config, folder / "out")], self.watcher, self.bench))
         write_config(folder / "out", config, {})
         return result, folder
 
@@ -314,3 +319,65 @@ def test_no_measurement_of_a_task_ends_a_launch(rig: Rig, found: Config, value: 
     type(load_task(found.task)).found = value  # type: ignore[attr-defined]
     result, folder = rig.run(found)
     check(rig, result, folder, found)
+
+
+def odd_answers(uncounted: Any) -> list[Any]:
+    return [message(call("python_expression", {"expression": "print(1)"})) | {"usage": uncounted}, SUBMIT]
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"input_tokens": 5}, {"output_tokens": 0}])
+def test_a_server_that_counts_nothing_is_said_to_be_one_once(rig: Rig, usage: Any) -> None:
+    result, _ = rig.launch(odd_answers(usage))
+    (said,) = [note for note in rig.watcher.notes if "does not count" in note]
+    assert "no limit of tokens can hold" in said
+    assert {run.outcome for run in result.runs} == {Outcome.PASSED}
+    assert result.summary is not None
+    assert "2 of 4 answers came without a count" in " ".join(result.summary.warnings)
+    result, _ = rig.launch(odd_answers(usage), max_tokens=1000)
+    assert {(run.outcome, run.rollout.steps) for run in result.runs} == {(Outcome.ERROR, 1)}
+    assert all("set limits.max_tokens=null" in run.error for run in result.runs)
+
+
+@pytest.mark.parametrize("usage", [{"output_tokens": "20"}, {"output_tokens": 20.5}, {"input_tokens": -1}, [], "20"])
+def test_a_count_that_is_none_is_the_servers_fault(rig: Rig, usage: Any) -> None:
+    result, _ = rig.launch(odd_answers(usage))
+    assert {run.outcome for run in result.runs} == {Outcome.ERROR}
+    assert all("usage" in run.error for run in result.runs)
+
+
+def test_a_whole_number_may_have_a_point(rig: Rig) -> None:
+    result, _ = rig.launch(odd_answers({"input_tokens": 5.0, "output_tokens": 20.0}))
+    assert {(run.outcome, run.rollout.output_tokens) for run in result.runs} == {(Outcome.PASSED, 120)}
+
+
+def test_a_context_that_fills_up_is_named_on_a_local_server(rig: Rig) -> None:
+    agents = [{"name": "long", "turns": [{"text": "word " * 400, "tokens": {"median": 2000}}]}]
+    rig.server.set_up(agents=agents, dialect="llama.cpp", context=600)
+    result, _ = rig.run(rig.config)
+    assert {run.rollout.ending for run in result.runs} == {Ending.CONTEXT_LIMIT}
+    assert all("context was full after" in run.message for run in result.runs)
+
+
+def test_records_of_older_versions_are_read_within_the_bounds(tmp_path: Path) -> None:
+    """They could hold what no reader can: the digest covers the text, not what is made of it."""
+    path = tmp_path / "0001.jsonl"
+    journal.write_rollout(path, rollout(Turn(100, SUBMIT, submission=Submission("@"))))
+    lines = path.read_text().splitlines()
+    before = ""
+    for place, line in enumerate(lines):
+        body = line.rpartition(',"digest":"')[0] + "}"
+        body = body.replace('"answer":8769', '"answer":' + "[" * 900 + "NaN" + "]" * 900).replace('"@"', "7" * 5000)
+        before = hashlib.sha256((before + body).encode()).hexdigest()[:16]
+        lines[place] = f'{body[:-1]},"digest":"{before}"}}'
+    path.write_text("\n".join(lines) + "\n")
+    read = journal.read_rollout(path)
+    assert read.submission == Submission("7" * 5000)
+    journal.write_rollout(tmp_path / "again.jsonl", read)
+    assert journal.read_rollout(tmp_path / "again.jsonl") == read
+
+
+def test_a_record_that_holds_no_response_is_damaged_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "0001.jsonl"
+    journal.write_rollout(path, rollout(Turn(100, {**SUBMIT, "content": ["text"]})))
+    with pytest.raises(UserError, match="holds no response of a model: a content block is none: 'text'"):
+        journal.read_rollout(path)

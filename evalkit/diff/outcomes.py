@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from evalkit import deepjson
 from evalkit.analysis import Rate
 from evalkit.results import CellRecord, RunRecord
 from evalkit.run import Outcome
@@ -186,6 +186,6 @@ def _first_response(path: Path) -> Any:
     try:
         with path.open(encoding="utf-8", errors="surrogatepass") as file:
             line = next(islice(file, 1, None), "")
-        return json.loads(line).get("response") if line else None
+        return deepjson.loads(line).get("response") if line else None
     except (OSError, ValueError):
         return None

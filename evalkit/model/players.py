@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from evalkit import authored
+from evalkit import authored, deepjson
 from evalkit.errors import UserError
 from evalkit.model import draws
 from evalkit.rollout import Json, Rollout
@@ -152,7 +152,7 @@ def _last_output(messages: Sequence[Mapping[str, Any]]) -> Json:
     results = [block for block in content if isinstance(block, dict) and block.get("type") == "tool_result"]
     lines = _printed(_plain(results[-1].get("content"))).strip().splitlines() if results else []
     try:
-        return json.loads(lines[-1]) if lines else ""
+        return deepjson.loads(lines[-1]) if lines else ""
     except ValueError:
         return lines[-1]
 
@@ -166,7 +166,7 @@ def _plain(content: Json) -> str:
 def _printed(result: str) -> str:
     """The `result` of python_expression's JSON, or the text itself from any other tool."""
     try:
-        fields = json.loads(result)
+        fields = deepjson.loads(result)
     except ValueError:
         return result
     return fields["result"] or "" if isinstance(fields, dict) and "result" in fields else result
