@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evalkit.grading import Measurement as Measurement
     from evalkit.grading import as_number as as_number
     from evalkit.grading import preview as preview
+    from evalkit.grading import readings as readings
     from evalkit.grading import within as within
     from evalkit.limits import Limits as Limits
     from evalkit.limits import clip as clip
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "evalkit.errors": ("ProviderError", "SandboxError", "TaskError", "ToolError", "UserError"),
-    "evalkit.grading": ("Check", "Fault", "Grade", "Measurement", "as_number", "preview", "within"),
+    "evalkit.grading": ("Check", "Fault", "Grade", "Measurement", "as_number", "preview", "readings", "within"),
     "evalkit.limits": ("Limits", "clip"),
     "evalkit.results": ("load",),
     "evalkit.rollout": ("Ending", "Rollout", "Submission", "Turn"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import reprlib
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,22 +75,88 @@ def within(name: str, error: float, tolerance: float, *, required: bool = True) 
 def as_number(answer: Any) -> float | None:
     """The number that `answer` is, in every reasonable form (8769, 8769.0, "8,769", " 8769 "); None if it is none.
 
-    Booleans are no numbers. Integers that no float can hold become infinite.
+    Whole numbers stay whole, so that large ones can be compared exactly. Digits may be grouped in threes, all by the
+    same sign; "87,69" is no number. Booleans are none. Integers that no float can hold become infinite.
     """
-    if isinstance(answer, bool):
+    if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         return None
-    if isinstance(answer, str):
-        if len(answer) > 64:
-            return None
-        answer = answer.strip().replace(",", "").replace("_", "")
-    if not isinstance(answer, int | float | str):
+    if not isinstance(answer, str):
+        return _finite_if_whole(answer)
+    if len(answer) > LONGEST_NUMBER:
+        return None
+    found = (_number_in(text.strip()) for text in readings(answer))
+    return next((number for number in found if number is not None), None)
+
+
+LONGEST_NUMBER = 200
+"""Characters of a text that may be a number, with everything around it."""
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:([,_ '\u2019\u00a0\u2009\u202f])\d{3})(?:\1\d{3})*(?:\.\d*)?(?:[eE][+-]?\d+)?")
+
+
+def _number_in(text: str) -> float | None:
+    text = text.replace("\N{MINUS SIGN}", "-").replace("\N{FULLWIDTH COMMA}", ",")
+    grouped = _GROUPED.fullmatch(text)
+    if grouped:
+        text = text.replace(grouped[1], "")
+    elif "_" in text:
         return None
     try:
-        return float(answer)
+        number = float(text)
     except ValueError:
         return None
+    whole, _, zeros = text.partition(".")
+    if math.isfinite(number) and not zeros.strip("0") and "e" not in text.lower() and whole.strip("+-"):
+        return int(whole)
+    return number
+
+
+def _finite_if_whole(number: float) -> float:
+    """A number as it is, or infinity for an integer that no float can hold."""
+    try:
+        float(number)
     except OverflowError:
-        return math.inf if answer > 0 else -math.inf  # type: ignore[operator]
+        return math.inf if number > 0 else -math.inf
+    return number
+
+
+def readings(text: str) -> list[str]:
+    """What a text answer may mean, best first: all of it, or what Markdown fences in it hold, the last one first.
+
+    A byte order mark is taken off, line ends become `\\n`, and what is indented as a whole is not.
+    """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    blocks = _fenced(text.split("\n"))
+    found = [_outdented(text.removeprefix("\ufeff")) for text in (text, *blocks)]
+    return list(dict.fromkeys(found))
+
+
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([^`]*)")
+
+
+def _fenced(lines: list[str]) -> list[str]:
+    """What stands between the first and the last fence, and then every fenced block, the last one first."""
+    blocks: list[str] = []
+    marks: list[int] = []
+    opened, start = "", 0
+    for number, line in enumerate(lines):
+        fence = _FENCE.fullmatch(line)
+        if not fence:
+            continue
+        marks.append(number)
+        if not opened:
+            opened, start = fence[1], number + 1
+        elif fence[1].startswith(opened) and not fence[2].strip():
+            blocks.append("\n".join(lines[start:number]))
+            opened = ""
+    if opened:  # never closed: to the end
+        blocks.append("\n".join(lines[start:]))
+    whole = ["\n".join(lines[marks[0] + 1 : marks[-1]])] if len(marks) > 1 else []
+    return whole + blocks[::-1]
+
+
+def _outdented(text: str) -> str:
+    first = text.lstrip("\n")[:1]
+    return textwrap.dedent(text) if first in (" ", "\t") else text
 
 
 class _Preview(reprlib.Repr):

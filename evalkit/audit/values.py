@@ -26,7 +26,7 @@ def numbers(answer: Any, *, flags: bool = True) -> Numbers | None:
     if isinstance(answer, str):
         number = as_number(answer)
         if number is not None:
-            return {"": number}
+            return {"": float(number)}
         try:
             answer = json.loads(answer)
         except (ValueError, RecursionError):

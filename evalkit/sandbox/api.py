@@ -42,7 +42,8 @@ class Call:
     arguments: tuple[Tensor, ...] = ()
     """The arguments as they were after the call, with `return_arguments=True`."""
     work: Mapping[str, int] = field(default_factory=dict)
-    """With `count_work=True`: `python` (lines executed and functions called) and `tensor` (tensor operations)."""
+    """With `count_work=True`: `python` (lines that the program executed and calls that it made), `tensor` (tensor
+    operations), and `lost`: 1 if the program ended the counting before its call was over, else 0."""
     seconds: float = 0.0
     """Measured by the host."""
 
@@ -101,7 +102,8 @@ class Sandbox(Protocol):
     ) -> AbstractAsyncContextManager[Session]:
         """A fresh child that nothing has touched; killed as a tree on exit.
 
-        `seed` seeds the child's random generators, so that a rollout can be repeated. `files` (relative path →
+        `seed` seeds the child's random generators, by a hash that does not give it away, so that a rollout can be
+        repeated. `files` (relative path →
         content) are put into its working directory first.
         """
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +35,7 @@ class LocalSession:
     def __init__(self, sandbox: LocalSandbox, family: Family, seed: int, files: Mapping[str, bytes]) -> None:
         self._sandbox = sandbox
         self._family = family
-        self._seed = seed
+        self._seed = one_way(seed)
         self._files = dict(files)
         self._child: Child | None = None
         self._survey: Survey | None = None
@@ -193,6 +194,14 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
         raise
 
 
+def one_way(seed: int) -> int:
+    """The seed that a child is told: 63 bits that do not give away `seed`, of which a task's hidden inputs are drawn.
+
+    Every generator can be asked for its seed, or for a state that inverts to it.
+    """
+    return int.from_bytes(hashlib.sha256(f"sandbox/{seed}".encode()).digest()[:8], "big") >> 1
+
+
 def _encoded(source: str) -> bytes:
     """As UTF-8, half characters included: the compiler on the other side says what is wrong with them."""
     return source.encode("utf-8", "surrogatepass")
@@ -257,4 +266,4 @@ def tensors_of(specs: list[Any], payload: bytes) -> list[Tensor]:
 def _work(work: Any) -> dict[str, int]:
     if type(work) is not dict or any(type(n) is not int or n < 0 for n in work.values()):
         raise ValueError("a count that is none")
-    return {name: work[name] for name in ("python", "tensor") if name in work}
+    return {name: work[name] for name in ("python", "tensor", "lost") if name in work}

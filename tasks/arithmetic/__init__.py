@@ -1,7 +1,9 @@
 """The warm-up that every author starts from: one sum, worked out with the Python tool, compared as a number."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +11,8 @@ from evalkit.grading import Fault, Grade, Measurement, as_number, preview, withi
 from evalkit.sandbox.api import Sandbox
 from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
 from evalkit.tool import PythonExpression, SubmitAnswer, Tool
+
+MAX = sys.float_info.max
 
 
 @dataclass
@@ -48,8 +52,9 @@ class Spec:
 
     @property
     def expected(self) -> float:
-        """The right answer."""
-        return float(eval(self.program, {"__builtins__": {}}))  # the author's own config, no submission
+        """The right answer; a whole number where the expression gives one."""
+        found: float = eval(self.program, {"__builtins__": {}})  # the author's own config, no submission
+        return found
 
     answer_schema: ClassVar[Mapping[str, Any]] = {"type": "number"}
 
@@ -93,7 +98,8 @@ class Task:
         number = as_number(answer)
         if number is None or number != number or abs(number) == float("inf"):
             return Measurement(fault=Fault("format_error", f"Got {preview(answer)}, which is not a finite number"))
-        return Measurement({"got": number, "expected": spec.expected, "error": abs(number - spec.expected)})
+        error = min(abs(Fraction(number) - Fraction(spec.expected)), MAX)
+        return Measurement({"got": number, "expected": spec.expected, "error": float(error)})
 
     def judge(self, measurement: Measurement) -> Grade:
         """Right if the error is below the tolerance."""
@@ -102,8 +108,8 @@ class Task:
         got, expected = measurement.values["got"], measurement.values["expected"]
         check = within("answer", measurement.values["error"], self.config.tolerances.answer)
         if check.passed:
-            return Grade(True, f"Got {got:g}", checks=(check,))
-        return Grade(False, f"Got {got:g}, expected {expected:g}", "wrong_value", (check,))
+            return Grade(True, f"Got {_shown(got)}", checks=(check,))
+        return Grade(False, f"Got {_shown(got)}, expected {_shown(expected)}", "wrong_value", (check,))
 
     def oracle(self, spec: Spec) -> ScriptedAgent:
         """Works it out with the tool and submits what it printed."""
@@ -126,3 +132,8 @@ class Task:
 
     def _agents(self, spec: Spec) -> list[ScriptedAgent]:
         return load_agents(Path(__file__).with_name("agents.yaml"), {"expression": spec.program})
+
+
+def _shown(number: float) -> str:
+    """All digits of a whole number, twelve of any other."""
+    return str(number) if isinstance(number, int) and abs(number) < 10**20 else f"{number:.12g}"

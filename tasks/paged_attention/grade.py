@@ -1,18 +1,18 @@
 """From a submission to a verdict: run it on the hidden inputs in a sandbox, compare on the host."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from evalkit.grading import Check, Fault, Grade, Measurement, preview, within
+from evalkit.grading import Check, Fault, Grade, Measurement, preview, readings, within
 from evalkit.sandbox.api import Call, Output, Sandbox, Session
 
 from . import rules
-from .inputs import Case
+from .inputs import Case, Sizes
 from .spec import Spec
+from .work import Work
 
 CATEGORIES = {
     "no_submission": "No submission",
@@ -29,9 +29,6 @@ CATEGORIES = {
 }
 """In the order in which they are looked for: of several faults the first names the category."""
 
-OPERATIONS_A_UNIT, STEPS_A_UNIT, STEPS_AN_OPERATION = 0.5, 0.75, 20
-"""How much more work is no loop yet, per unit of size: a branch or two, never an iteration for each unit.
-Counting one tensor operation runs up to 20 Python steps itself."""
 SLOW_S, SLOW_RATIO = 0.5, 50
 """When the clock alone shows a loop. Enormous on purpose: machines are noisy, and no honest solution comes near."""
 
@@ -102,15 +99,21 @@ async def _define(session: Session, source: str, spec: Spec) -> Output:
 
 
 def read_source(answer: Any, max_chars: int) -> str | Fault:
-    """The source in an answer that keeps the rules; a Markdown fence around it is taken off."""
+    """The source in an answer that keeps the rules; what it says around a fenced source is left out.
+
+    Of several fenced sources the last one that defines the function counts.
+    """
     if not isinstance(answer, str):
         return Fault("parse_error", f"The answer is no Python source but {preview(answer)}")
     if len(answer) > max_chars:
         return Fault("parse_error", f"The answer has {len(answer):,} characters, more than {max_chars:,}")
-    fenced = re.fullmatch(r"```[\w+-]*[ \t]*\r?\n(.*?)\r?\n?```", answer.strip(), re.DOTALL)
-    source = fenced[1] if fenced else answer
-    tree = rules.parse(source)
-    return tree if isinstance(tree, Fault) else rules.check(tree) or source
+    fault = Fault("parse_error", "The answer is empty")
+    for source in readings(answer):
+        tree = rules.parse(source)
+        if not isinstance(tree, Fault):
+            return rules.check(tree) or source
+        fault = tree
+    return fault
 
 
 def judge(measurement: Measurement, tolerance: float) -> Grade:
@@ -137,42 +140,49 @@ def judge(measurement: Measurement, tolerance: float) -> Grade:
 class Seen:
     """What one call showed."""
 
-    case: Case
-    call: Call
+    sizes: Sizes
+    words: str
+    """The sizes in words."""
     error: float | None
     """Largest absolute error; None if an element is not finite."""
     non_finite: int
-
-    @property
-    def work(self) -> tuple[int, int]:
-        """Python steps and tensor operations."""
-        return _work(self.call)
-
-
-def _work(call: Call) -> tuple[int, int]:
-    return call.work.get("python", 0), call.work.get("tensor", 0)
+    work: Work
+    seconds: float
 
 
 async def _measure_cases(session: Session, spec: Spec) -> Measurement:
+    seen = await _see(session, spec, spec.cases())
+    if isinstance(seen, Fault) or not spec.config.vectorized:
+        return Measurement(fault=seen) if isinstance(seen, Fault) else _measurement(seen, {})
+    base = seen[spec.config.hidden.count]
+    fault = _work_fault(base, seen) or await _clock_fault(session, spec, seen)
+    if fault:
+        return Measurement(fault=fault)
+    far = await _see(session, spec, spec.far_cases())
+    fault = far if isinstance(far, Fault) else _work_fault(base, far)
+    if isinstance(far, Fault) or fault:
+        return Measurement(fault=fault)
+    seen += far
+    return _measurement(seen, {one.sizes.label: [one.work.steps, one.work.operations] for one in seen})
+
+
+async def _see(session: Session, spec: Spec, cases: Iterable[Case]) -> list[Seen] | Fault:
+    """What calls on `cases` show, or the first category of fault that one of them has."""
     seen: list[Seen] = []
     faults: list[Fault] = []
-    for case in spec.cases():
+    for case in cases:
         call = await _call(session, spec, case)
         if call.kind == "died" and faults:
             break  # its earlier answer was forged, and the child is gone for that
         if call.kind in ("raised", "timeout", "died"):
-            return Measurement(fault=_crash(call.kind, call.error, _words(case), spec))
+            return _crash(call.kind, call.error, _words(case), spec)
         fault = _form_fault(call, case, spec)
         if fault:
             faults.append(fault)
         else:
             seen.append(_compare(call, case, spec))
-    if not faults and spec.config.vectorized:
-        faults += await _growth_faults(session, spec, seen)
-    if faults:
-        order = list(CATEGORIES)
-        return Measurement(fault=min(faults, key=lambda fault: order.index(fault.category)))
-    return _measurement(seen, {one.case.sizes.label: one.work for one in seen if spec.config.vectorized})
+    order = list(CATEGORIES)
+    return min(faults, key=lambda fault: order.index(fault.category)) if faults else seen
 
 
 def _measurement(seen: Sequence[Seen], work: Mapping[str, Any]) -> Measurement:
@@ -224,47 +234,43 @@ def _compare(call: Call, case: Case, spec: Spec) -> Seen:
     output = call.returned[0].numpy().astype(np.float64)
     non_finite = int(np.count_nonzero(~np.isfinite(output)))
     error = None if non_finite else float(np.abs(output - spec.reference(case)).max())
-    return Seen(case, call, error, non_finite)
+    work = Work(call.work.get("python", 0), call.work.get("tensor", 0), bool(call.work.get("lost", 0)))
+    return Seen(case.sizes, _words(case), error, non_finite, work, call.seconds)
 
 
-async def _growth_faults(session: Session, spec: Spec, seen: Sequence[Seen]) -> list[Fault]:
-    """A fault for each size with which the work of the function grows."""
-    base, *larger = seen[spec.config.hidden.count :]
-    faults = []
-    for one in larger:
-        counted = grows(base.work, one.work, spec.config.hidden.growth) and await _goes_on(session, spec, base, one)
-        if counted or await _clock_grows(session, spec, base, one):
-            (steps, operations), (more_steps, more_operations) = base.work, one.work
-            faults.append(
-                Fault(
-                    "not_vectorized",
-                    f"Work grows with the {one.case.sizes.label}: {steps} → {more_steps} Python steps and "
-                    f"{operations} → {more_operations} tensor operations ({_words(base.case)} → {_words(one.case)})",
-                )
-            )
-    return faults
+def _work_fault(base: Seen, seen: Sequence[Seen]) -> Fault | None:
+    """The first call that did too much, beside `base` or by itself."""
+    for one in seen:
+        if one.sizes.grown and base.work.grows_to(one.work):
+            return _growth_fault(base, one)
+    for one in seen:
+        if words := one.work.fault():
+            return Fault("not_vectorized", f"{words} ({one.words})")
+    return None
 
 
-async def _goes_on(session: Session, spec: Spec, base: Seen, one: Seen) -> bool:
-    """Whether work grows on beyond `one`. A branch that only larger sizes take is a step, a loop has no end."""
-    units = spec.config.hidden.growth
-    further = await _call(session, spec, spec.larger(base.case.sizes, one.case.sizes.label, 2 * units))
-    return further.kind != "ok" or grows(one.work, _work(further), units)
+def _growth_fault(base: Seen, one: Seen) -> Fault:
+    return Fault(
+        "not_vectorized",
+        f"Work grows with the {one.sizes.grown}: {base.work.steps} → {one.work.steps} Python steps and "
+        f"{base.work.operations} → {one.work.operations} tensor operations ({base.words} → {one.words})",
+    )
 
 
-def grows(small: tuple[int, int], large: tuple[int, int], units: int) -> bool:
-    """Whether work `(Python steps, tensor operations)` grows with a size that differs by `units`."""
-    steps, operations = large[0] - small[0], large[1] - small[1]
-    allowed = STEPS_A_UNIT * units + STEPS_AN_OPERATION * max(0, operations)
-    return operations >= OPERATIONS_A_UNIT * units or steps >= allowed
-
-
-async def _clock_grows(session: Session, spec: Spec, small: Seen, large: Seen) -> bool:
+async def _clock_fault(session: Session, spec: Spec, seen: Sequence[Seen]) -> Fault | None:
     """Whether the host's clock shows a loop that the count does not; asked again before it is believed."""
-    if large.call.seconds < SLOW_S:
-        return False
-    times = [[(await _call(session, spec, one.case, count=False)).seconds for _ in range(3)] for one in (small, large)]
-    return min(times[1]) > max(SLOW_S, SLOW_RATIO * min(times[0]))
+    timed = dict(zip(spec.cases(), seen, strict=True))
+    base, small = list(timed.items())[spec.config.hidden.count]
+    for case, one in timed.items():
+        if one.sizes.grown and one.seconds >= SLOW_S:
+            times = [[await _seconds(session, spec, again) for _ in range(3)] for again in (base, case)]
+            if min(times[1]) > max(SLOW_S, SLOW_RATIO * min(times[0])):
+                return _growth_fault(small, one)
+    return None
+
+
+async def _seconds(session: Session, spec: Spec, case: Case) -> float:
+    return (await _call(session, spec, case, count=False)).seconds
 
 
 def _words(case: Case) -> str:

@@ -5,7 +5,8 @@ peak of the softmax of some head. Whatever must not be read (slots past the end,
 before the sliding window) would get an even higher score than the peaks.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class Sizes:
     """Physical blocks that belong to no sequence."""
 
     @property
+    def grown(self) -> str:
+        """What is larger than in the case to compare with; empty where that is the same for all."""
+        return "" if self.label == "base" or self.label.startswith("case ") else self.label.removeprefix("far ")
+
+    @property
     def batch(self) -> int:
         """Sequences."""
         return len(self.context_lens)
@@ -59,6 +65,12 @@ class Case:
 
 GROWING = ("batch", "context length", "heads", "blocks")
 """Sizes with which the work of a vectorized function does not grow."""
+FAR, FAR_TOGETHER = 256, 32
+"""How far each of them grows a second time, with the others small; and how far several grow together."""
+FAR_BYTES = 2 << 20
+"""About the bytes of a float32 cache in these cases: larger blocks lower both figures."""
+FEWEST = 6
+"""Sizes that grow together by no more than this are no case: the base has as many."""
 
 
 def draw_sizes(config: Config, rng: np.random.Generator) -> list[Sizes]:
@@ -77,11 +89,37 @@ def draw_sizes(config: Config, rng: np.random.Generator) -> list[Sizes]:
     return [*cases, base, *(grow(config, base, what, hidden.growth, rng) for what in GROWING)]
 
 
-def grow(config: Config, base: Sizes, what: str, units: int, rng: np.random.Generator) -> Sizes:
+TOGETHER = ("batch and context length", "batch, context length and heads")
+"""Sizes that grow together as well: a loop over whichever of them is smallest grows with none of them alone."""
+
+
+def far_sizes(config: Config, what: str, rng: np.random.Generator) -> Sizes | None:
+    """One of `GROWING` far beyond what anybody would pad to and all others small, or `TOGETHER`; None without room."""
+    short, kv_heads = 2 * config.block_size, min(2, config.kv_heads)
+    room = FAR_BYTES // (4 * config.block_size * config.head_dim)  # in blocks of one key/value head
+    if what in GROWING:
+        units = min(FAR, room // 4)
+        small = _sizes(config, "small", _draw_lengths(config, 2, rng, short), kv_heads)
+        grown = replace(grow(config, small, what, units, rng, short), label=f"far {what}")
+        return grown if units > config.hidden.growth else None
+    count = math.isqrt(room // kv_heads) if what == TOGETHER[0] else int(room ** (1 / 3))
+    count = min(FAR_TOGETHER, count)
+    heads = kv_heads if what == TOGETHER[0] else count
+    return _sizes(config, what, _square(config, count, rng), heads) if count > FEWEST else None
+
+
+def _square(config: Config, count: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """As many contexts as each has blocks."""
+    return tuple(int(n) for n in count * config.block_size - rng.integers(0, config.block_size, count))
+
+
+def grow(
+    config: Config, base: Sizes, what: str, units: int, rng: np.random.Generator, most: int | None = None
+) -> Sizes:
     """`base` with so many more sequences, blocks of context, key/value heads, or blocks that nobody uses."""
     lens, kv_heads = base.context_lens, base.num_kv_heads
     if what == "batch":
-        lens += _draw_lengths(config, units, rng)
+        lens += _draw_lengths(config, units, rng, most)
     elif what == "context length":
         lens = tuple(n + units * config.block_size for n in lens)
     elif what == "heads":
@@ -101,9 +139,9 @@ def _range(config: Config) -> tuple[int, int]:
     return shortest, longest
 
 
-def _draw_lengths(config: Config, batch: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """Context lengths, full blocks avoided where there is a choice."""
-    shortest, longest = _range(config)
+def _draw_lengths(config: Config, batch: int, rng: np.random.Generator, most: int | None = None) -> tuple[int, ...]:
+    """Context lengths, none above `most`, full blocks avoided where there is a choice."""
+    shortest, longest = (min(n, most or n) for n in _range(config))
     drawn = rng.integers(shortest, longest, batch, endpoint=True)
     return tuple(int(n) for n in np.where(drawn % config.block_size == 0, np.maximum(drawn - 1, shortest), drawn))
 

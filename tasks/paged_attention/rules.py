@@ -26,13 +26,15 @@ OTHER_NAMES = frozenset(_NAMES["other_names"])
 MATH_CONSTANTS = frozenset(_NAMES["math_constants"])
 FORBIDDEN_ATTRIBUTES = frozenset(name for names in _NAMES["attributes"].values() for name in names.split())
 FORBIDDEN_PREFIXES = tuple(_NAMES["attribute_prefixes"])
-CAPITALS = frozenset(_NAMES["capitals"].split())
+CAPITALS = frozenset([*_NAMES["capitals"].split(), *_NAMES["layers"]])
 
 WORDS = f"""\
-- Import nothing but {", ".join(f"`{name}`" for name in _NAMES["modules"])} (and names from `typing`).
+- Import nothing but {", ".join(f"`{name}`" for name in _NAMES["modules"])},
+  and names from `typing`.
 - Of torch use tensor functions and methods, and no submodules but {", ".join(_NAMES["submodules"])}:
-  no compilation, custom operators, hooks, modes, storages, files, threads, processes or global settings.
-- No classes, no asynchronous code, and no assignment to attributes.
+  no compilation, custom operators, hooks, modes, storages, files, threads, processes or global settings. Of the classes
+  of torch.nn use only {", ".join(_NAMES["layers"])}.
+- No classes of your own, no asynchronous code, and no assignment to attributes.
 - No attribute whose name starts with `_`, and none that leads to frames, code objects, tracebacks or NumPy.
 - Of the built-in functions, none that evaluates code, looks names up, opens files or talks to the interpreter
   (`eval`, `exec`, `compile`, `getattr`, `setattr`, `type`, `globals`, `open`, `input`, …).

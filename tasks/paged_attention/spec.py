@@ -1,6 +1,6 @@
 """One problem: prompt, answer form, reference and hidden inputs, all from the same config and seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,14 +11,15 @@ import numpy as np
 
 from evalkit.tool import PythonExpression, SubmitAnswer, Tool
 
-from . import inputs, reference, rules
+from . import inputs, reference, rules, work
 from .config import Config
 
-VECTORIZED = """\
+VECTORIZED = f"""\
 - It is fully vectorized: no iteration in Python over sequences, positions, blocks or heads, in any disguise (`for`,
   `while`, a comprehension, `map`, recursion, `vmap` over a list, `.tolist()`, …). This is measured: when the batch, the
   context lengths, the number of heads or the number of blocks grow, the function executes no more Python and no more
-  tensor operations.
+  tensor operations. One call executes at most {work.MOST_OPERATIONS} tensor operations, and {work.MOST_STEPS} lines
+  and calls of your code.
 """
 
 
@@ -72,6 +73,11 @@ class Spec:
         """The hidden inputs. Some MB that nobody should keep for every run: the latest few problems are kept."""
         return list(_cases(self))
 
+    def far_cases(self) -> Iterator[inputs.Case]:
+        """More hidden inputs, so large that no loop can hide. Made one at a time: each has some MB."""
+        made = (_far_case(self, what) for what in (*inputs.GROWING, *inputs.TOGETHER))
+        return (case for case in made if case)
+
     def hidden_cases(self) -> list[inputs.Case]:
         """The first of them: those that only tell right from wrong values."""
         return list(_hidden_cases(self))
@@ -96,20 +102,28 @@ class Spec:
         """Every rule that the grader enforces → the words of the prompt that state it."""
         return requirements(self.config)
 
-    def larger(self, base: inputs.Sizes, what: str, units: int) -> inputs.Case:
-        """A case of `base` with `what` grown by so many units."""
-        rng = np.random.default_rng([self.config.hidden.seed, self.seed, units])
-        return inputs.build(self.config, inputs.grow(self.config, base, what, units, rng), rng)
-
     def reference(self, case: inputs.Case) -> np.ndarray:
         """The exact output for one of them."""
-        return reference.attend(self.config, case)
+        return _reference(self, case)
 
 
 @lru_cache(maxsize=4)
 def _cases(spec: Spec) -> tuple[inputs.Case, ...]:
     rng = np.random.default_rng([spec.config.hidden.seed, spec.seed])
     return tuple(inputs.build(spec.config, sizes, rng) for sizes in inputs.draw_sizes(spec.config, rng))
+
+
+@lru_cache(maxsize=6)
+def _far_case(spec: Spec, what: str) -> inputs.Case | None:
+    number = (*inputs.GROWING, *inputs.TOGETHER).index(what)
+    rng = np.random.default_rng([spec.config.hidden.seed, spec.seed, inputs.FAR, number])
+    sizes = inputs.far_sizes(spec.config, what, rng)
+    return inputs.build(spec.config, sizes, rng) if sizes else None
+
+
+@lru_cache(maxsize=24)
+def _reference(spec: Spec, case: inputs.Case) -> np.ndarray:
+    return reference.attend(spec.config, case)
 
 
 @lru_cache(maxsize=64)

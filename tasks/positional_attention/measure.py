@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.grading import Fault, Measurement, preview
+from evalkit.grading import Fault, Measurement, preview, readings
 
 from .diagnosis import diagnose
 from .reference import Array, removed_positions
@@ -51,16 +51,21 @@ def _facts(matrices: Mapping[str, Array], spec: Spec) -> dict[str, Any]:
 
 def _object(answer: Any) -> dict[str, Any] | Fault:
     """The answer as an object; text that holds one is read, because models send that."""
-    if isinstance(answer, str):
-        if len(answer) > LONGEST_TEXT:
-            return _parse_error(f"a text of {len(answer):,} characters, longer than any answer")
+    if not isinstance(answer, str):
+        return answer if isinstance(answer, dict) else _parse_error(f"{preview(answer)}, not a JSON object")
+    if len(answer) > LONGEST_TEXT:
+        return _parse_error(f"a text of {len(answer):,} characters, longer than any answer")
+    fault = _parse_error("an empty text")
+    for text in readings(answer):
         try:
-            answer = json.loads(answer)
+            found = json.loads(text)
         except (ValueError, RecursionError) as error:
-            return _parse_error(f"text that is not JSON ({str(error)[:80]})")
-    if not isinstance(answer, dict):
-        return _parse_error(f"{preview(answer)}, not a JSON object")
-    return answer
+            fault = _parse_error(f"text that is not JSON ({str(error)[:80]})")
+            continue
+        if isinstance(found, dict):
+            return found
+        fault = _parse_error(f"{preview(found)}, not a JSON object")
+    return fault
 
 
 def _parse_error(what: str) -> Fault:

@@ -55,7 +55,7 @@ ARITHMETIC = [
         "arithmetic",
         "grader_and_prompt_disagree",
         ["oracle-fails correct/oracle", "false-reject correct/as_it_stands"],
-        [("__init__.py", 'return float(eval(self.program, {"__builtins__": {}}))', "return 8770.0")],
+        [("__init__.py", "return found", "return 8770.0")],
     ),
     Break(
         "arithmetic",

@@ -157,3 +157,41 @@ async def test_work_of_vectorized_code_does_not_depend_on_the_size(session: Sess
     await work(session, body, 4)
 
     assert await work(session, body, 8) == await work(session, body, 64)
+
+
+@pytest.mark.parametrize("body", ["deeper()", "abs(0); deeper()"], ids=["trace", "profile"])
+async def test_work_says_when_the_program_ended_the_counting(session: Session, body: str) -> None:
+    recursing = (
+        f"def deeper():\n    {body}\ndef f(x):\n    try: deeper()\n    except RecursionError: pass\n    return x"
+    )
+
+    assert (await work(session, recursing, 4))["lost"] == 1
+    assert (await work(session, "def f(x): return x * 2", 4))["lost"] == 0
+
+
+FINALIZED = """
+def f(x):
+    ended = []
+    def suspended():
+        try: yield
+        finally: ended.append([v for v in x.tolist()] and x.mul_(2))
+    ring = [suspended()]
+    next(ring[0])
+    ring.append(ring)
+    del ring
+    kept = list(map(set, [()] * 20_000))
+    return x * len(ended) + 7
+"""
+
+
+async def test_no_finalizer_runs_beside_a_call(session: Session) -> None:
+    result = await call(session, FINALIZED, MATRIX, count_work=True, return_arguments=True)
+
+    assert (result.returned[0].numpy() == 7).all()
+    assert (result.arguments[0].numpy() == MATRIX.numpy()).all()
+
+
+async def test_the_collector_is_on_outside_of_calls(session: Session) -> None:
+    await call(session, "def f(x): return x", MATRIX)
+
+    assert (await session.run("import gc; gc.isenabled()", timeout_s=10)).stdout == "True\n"

@@ -197,6 +197,21 @@ async def test_same_seed_gives_the_same_numbers(sandbox: Sandbox) -> None:
     assert await numbers(5) == await numbers(5) != await numbers(6)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 1234567, 2**62 + 12345])
+async def test_no_generator_gives_the_seed_away(sandbox: Sandbox, seed: int) -> None:
+    """Hidden inputs are drawn from the same seed, and the state of a generator can be inverted to what seeded it."""
+    compare = f"""import random
+seed = {seed}
+print(torch.initial_seed() == seed, random.Random(seed).getstate() == random.getstate())
+print(bool((np.random.RandomState(seed % 2**32).get_state()[1] == np.random.get_state()[1]).all()))
+print(torch.equal(torch.Generator().manual_seed(seed % 2**63).get_state(), torch.get_rng_state()))
+"""
+    async with sandbox.session(seed=seed) as session:
+        output = await session.run(compare, timeout_s=20, preload=["numpy", "torch"])
+
+    assert output.stdout.split() == ["False"] * 4, output.error
+
+
 async def test_overlapping_calls_wait_for_each_other(session: Session) -> None:
     codes = [f"import time; time.sleep(0.01); print({i})" for i in range(5)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import io
 import os
 import random
@@ -139,15 +140,21 @@ class Worker:
         return {"kind": "ok"}, b""
 
     def do_call(self, header: dict[str, Any], payload: bytes) -> Reply:
-        """Call the kept function with tensors."""
-        arguments = tensors.load(header["tensors"], payload)
+        """Call the kept function with tensors; no finalizer runs beside it, from the arguments to the reply's bytes."""
+        gc.disable()
+        try:
+            return self._call(header, tensors.load(header["tensors"], payload))
+        finally:
+            gc.enable()
+
+    def _call(self, header: dict[str, Any], arguments: list[Any]) -> Reply:
         reply: dict[str, Any] = {"kind": "ok"}
         if header["count"]:
             from .counting import WorkCounter
 
             with WorkCounter() as counter:
                 value = self.function(*arguments)
-            reply["work"] = {"python": counter.python, "tensor": counter.tensor}
+            reply["work"] = {"python": counter.python, "tensor": counter.tensor, "lost": int(counter.lost)}
         else:
             value = self.function(*arguments)
         reply["tensors"], buffers = tensors.dump(value)

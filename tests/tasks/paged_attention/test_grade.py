@@ -5,7 +5,7 @@ import math
 import time
 
 import pytest
-from evalkit_tasks.paged_attention.grade import grows, judge, read_source
+from evalkit_tasks.paged_attention.grade import judge, read_source
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,8 +62,10 @@ def test_a_looser_tolerance_never_turns_a_pass_into_a_failure(errors, tolerances
 async def test_wrong_values_are_listed_for_every_hidden_case(sandbox):
     got = await grade(make(), solution("wrong", "missing_scale"), sandbox)
     listed = got.message.removeprefix("Wrong values: max abs error per hidden case ").split(" (allowed")[0]
-    assert len(listed.split(", ")) == 3 + 5
-    assert all(float(error) > 1 for error in listed.split(", "))
+    errors = [float(error) for error in listed.split(", ")]
+    assert len(errors) == 3 + 5 + 6
+    assert min(errors[:8]) > 1
+    assert min(errors) > 0.3
 
 
 @pytest.mark.parametrize(
@@ -137,9 +139,54 @@ async def test_without_the_requirement_a_loop_passes(sandbox):
     assert (await grade(make(vectorized=False), solution("wrong", "loops_over_sequences"), sandbox)).passed
 
 
-@pytest.mark.parametrize("fence", ["```python\n{}\n```", "```\n{}```", "\n\n```py\r\n{}\r\n```\n", "{}"])
-def test_a_fence_around_the_source_is_taken_off(fence):
-    assert read_source(fence.format(RIGHT), 20_000).strip() == RIGHT.strip()
+EXAMPLE = "print(paged_attention_decode(query, key_cache, value_cache, block_table, context_lens))"
+AROUND = {
+    "nothing": "{}",
+    "byte order mark": "\ufeff{}",
+    "fence": "```python\n{}\n```",
+    "fence that is not closed": "```python\n{}",
+    "blank lines and carriage returns": "\n\n```py\r\n{}\r\n```\n",
+    "old line ends": "```\r{}\r```",
+    "tildes": "~~~\n{}\n~~~",
+    "long fence": "`````python\n{}\n`````",
+    "info string": "``` Python3 title=answer.py\n{}\n```",
+    "attributes": "~~~{{.python}}\n{}\n~~~",
+    "prose before": "Here is my solution:\n\n```python\n{}\n```",
+    "prose after": "```python\n{}\n```\n\nIt gathers every block with one index.",
+    "mark before prose": "\ufeffHere it is:\n~~~py\n{}\n~~~\nDone.",
+    "mark in the fence": "```python\n\ufeff{}\n```",
+    "example after it": f"```python\n{{}}\n```\nFor example:\n```python\n{EXAMPLE}\n```",
+    "shell before it": "```sh\npip install torch\n```\n```python\n{}\n```",
+    "an earlier try": f"```python\n{SIGNATURE}    return query\n```\nThat ignores the cache:\n```python\n{{}}\n```",
+    "an earlier try in tildes": f"~~~\n{SIGNATURE}    return query\n~~~\n```python\n{{}}\n```",
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_what_stands_around_the_source_is_taken_off(around):
+    assert read_source(around.format(RIGHT), 20_000).strip() == RIGHT.strip()
+
+
+@pytest.mark.parametrize("indent", ["  ", "    ", "\t"])
+@pytest.mark.parametrize("around", ["{}", "1. Like this:\n\n{0}```python\n{1}\n{0}```"])
+def test_a_source_that_is_indented_as_a_whole_is_not(indent, around):
+    source = "".join(f"{indent}{line}" if line.strip() else line for line in RIGHT.splitlines(keepends=True))
+    answer = source if around == "{}" else around.format(indent, source)
+    assert read_source(answer, 20_000).strip() == RIGHT.strip()
+
+
+@pytest.mark.parametrize("mark", ["```", "~~~"])
+def test_a_fence_in_a_docstring_is_part_of_the_source(mark):
+    source = f'{SIGNATURE}    """Decode.\n\n{mark}python\n{EXAMPLE}\n{mark}\n    """\n    return query'
+    for answer in (source, f"```python\n{source}\n```", f"Here:\n~~~\n{source}\n~~~"):
+        assert read_source(answer, 20_000) == source
+
+
+def test_a_fault_is_that_of_the_fenced_source():
+    got = read_source("Like so:\n```python\nimport torch\ndef f(:\n```", 20_000)
+    assert got.message.startswith("The answer is not Python in line 2")
+    got = read_source(f"Like so:\n```python\nimport os\n{RIGHT}\n```", 20_000)
+    assert got.message == "Line 1: `import os` is not allowed"
 
 
 def nested(depth):
@@ -164,7 +211,9 @@ HOSTILE = {
     "one character too long": RIGHT + "#" * (20_001 - len(RIGHT)),
     "nothing": "",
     "prose": "Here is my solution: gather the blocks, then apply a softmax.",
-    "prose before a fence": f"Here it is:\n```python\n{RIGHT}\n```",
+    "a fence without the function": "Here it is:\n```python\nimport torch\n```",
+    "fences only": "```\n" * 4_000,
+    "tildes only": "~" * 20_000,
     "null byte": SIGNATURE + "    return '\0'",
     "lone surrogate": SIGNATURE + "    return '\ud800'",
     "deep parentheses": SIGNATURE + "    return " + "(" * 9_000 + "0" + ")" * 9_000,
@@ -209,19 +258,3 @@ async def test_one_grading_leaves_nothing_for_the_next(sandbox):
     messages = {(await grade(make(), source, sandbox)).message for _ in range(3)}
     assert len(messages) == 1
     assert "ValueError: 1 " in messages.pop()
-
-
-@pytest.mark.parametrize(
-    ("small", "large", "loop"),
-    [
-        ((400, 20), (400, 20), False),
-        ((400, 20), (411, 20), False),
-        ((400, 20), (412, 20), True),
-        ((400, 20), (420, 21), False),
-        ((400, 20), (420, 27), False),
-        ((400, 20), (420, 28), True),
-        ((400, 20), (300, 10), False),
-    ],
-)
-async def test_work_grows_when_every_unit_of_size_adds_some(small, large, loop):
-    assert grows(small, large, units=16) is loop

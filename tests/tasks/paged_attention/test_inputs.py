@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from evalkit_tasks.paged_attention import reference
+from evalkit_tasks.paged_attention.work import MOST_OPERATIONS
 
 from .shipped import VARIANTS, make
 
@@ -93,7 +94,7 @@ def test_no_single_position_can_be_left_out(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_hidden_inputs_are_what_an_allocator_leaves(variant, seed):
     task = make(variant)
-    for case in task.spec(seed).cases():
+    for case in [*task.spec(seed).cases(), *(task.spec(seed).far_cases() if seed == 0 else ())]:
         size, table, lens = task.config.block_size, case.block_table.numpy(), case.sizes.context_lens
         blocks = case.key_cache.shape[0]
         used = [-(-n // size) for n in lens]
@@ -135,6 +136,31 @@ def test_each_probe_grows_in_one_size_only():
     assert heads.num_heads == shape["heads"] + config.hidden.growth
     assert (blocks.context_lens, blocks.num_heads) == (base.context_lens, base.num_heads)
     assert blocks.spare_blocks == base.spare_blocks + config.hidden.growth
+
+
+def test_sizes_that_grow_far_are_beyond_what_one_call_may_do():
+    alone = {case.sizes.label: case.sizes for case in make().spec(0).far_cases()}
+    assert alone["far batch"].batch > MOST_OPERATIONS
+    assert alone["far heads"].num_heads > MOST_OPERATIONS
+    assert max(alone["far context length"].context_lens) > MOST_OPERATIONS * 16
+    assert alone["far blocks"].spare_blocks == alone["far blocks"].spare_columns > MOST_OPERATIONS
+
+
+def test_sizes_also_grow_together():
+    *_, two, three = [case.sizes for case in make().spec(0).far_cases()]
+    assert two.batch == -(-max(two.context_lens) // 16) == 22
+    assert three.batch == -(-max(three.context_lens) // 16) == three.num_heads == 10
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"block_size": 64, "head_dim": 128}, {"block_size": 1024, "head_dim": 256}, {"block_size": 1, "head_dim": 2},
+     {"hidden": {"context_lengths": [900, 1000]}}],
+    ids=str,
+)  # fmt: skip
+def test_far_inputs_stay_small_enough_to_be_sent(knobs):
+    for case in make(**knobs).spec(0).far_cases():
+        assert sum(len(tensor.data) for tensor in case.arguments) < 24 << 20, case.sizes.label
 
 
 def test_every_run_has_hidden_inputs_of_its_own_and_the_same_ones_every_time():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from evalkit_tasks.paged_attention import rules
+from evalkit_tasks.paged_attention.grade import read_source
 
 from .shipped import paths
 
@@ -21,8 +22,7 @@ def judged(source):
 
 @pytest.mark.parametrize("path", paths("correct"), ids=lambda path: path.stem)
 def test_right_solutions_keep_the_rules(path):
-    tree = rules.parse(path.read_text())
-    assert rules.check(tree) is None
+    assert isinstance(read_source(path.read_text(), 20_000), str)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,9 @@ def test_right_solutions_keep_the_rules(path):
         "import torch as t\nx = t.float32",
         "import torch.nn.functional as F\ny = F.softmax",
         "import torch.nn as nn\ny = nn.functional.softmax",
+        "import torch.nn as nn\ny = nn.Softmax(dim=-1)(torch.ones(2))",
+        "from torch.nn import Softmax, Flatten\ny = Flatten(0)(torch.ones(2)).cpu()",
+        "import torch.linalg as LA\nfrom torch.func import vmap\nfrom torch.special import expit\nimport torch.fft",
         "from torch import Tensor, einsum",
         "from torch.nn import functional as F",
         "from __future__ import annotations",
@@ -102,6 +105,10 @@ x = torch.utils._python_dispatch
 x = torch.compile(torch.sum)
 x = torch.nn.functional.np
 x = torch.nn.Module
+x = torch.nn.Linear(2, 2)
+x = torch.nn.Softmax(0).apply_(abs)
+x = torch.nn.Softmax(0).register_forward_hook(print)
+from torch.nn import Module
 x = torch.DisableTorchFunction
 x = torch.CompilationUnit("")
 x = torch.ones(1).__class__
@@ -220,13 +227,14 @@ print(json.dumps([sorted(modules), sorted(capitals), sorted(setters)]))
 async def test_every_module_in_the_namespaces_of_this_torch_is_judged(sandbox):
     submodules = yaml.safe_load(Path(rules.__file__).with_suffix(".yaml").read_text())["submodules"]
     async with sandbox.session() as session:
-        survey = SURVEY.format(submodules=json.dumps([*submodules, "torch", "grad"]))
+        survey = SURVEY.format(submodules=json.dumps([*submodules, "torch", "grad", "cpu"]))
         output = await session.run(survey, timeout_s=60, preload=("torch",))
     assert output.error is None
     modules, capitals, setters = json.loads(output.stdout)
     assert {"jit", "utils", "nn"} <= set(modules)
     open_doors = [name for name in modules if judged(f"x = torch.{name}") is None]
-    # `torch` is another name of what may be imported; torch.nn.grad holds nothing but derivatives of convolutions.
-    assert set(open_doors) <= {*submodules, "torch", "grad"}
+    # `torch` is another name of what may be imported; torch.nn.grad holds nothing but derivatives of convolutions;
+    # torch.cpu, whose name is that of a method of tensors, little that concerns a machine without other devices.
+    assert set(open_doors) <= {*submodules, "torch", "grad", "cpu"}
     assert {name for name in capitals if judged(f"x = torch.{name}") is None} == set(rules.CAPITALS) & set(capitals)
     assert [name for name in setters if judged(f"x = torch.{name}") is None] == []

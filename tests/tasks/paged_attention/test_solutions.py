@@ -2,6 +2,8 @@
 
 import pytest
 
+from benchmarks.right_solutions import right_solutions
+
 from .shipped import VARIANTS, grade, header, make, oracle_source, paths
 
 FAST = {"time_limit_s": 1.0}  # the solution that never ends would take five seconds to find out
@@ -12,6 +14,13 @@ async def test_a_right_solution_passes(path, sandbox):
     got = await grade(make(), path.read_text(), sandbox, seed=11)
     assert got.passed, got.message
     assert got.message == "Got VERIFIED"
+
+
+@pytest.mark.parametrize("path", right_solutions(), ids=lambda path: path.stem)
+async def test_a_right_solution_in_any_style_passes(path, sandbox):
+    """Written from the prompt alone; benchmarks/right_solutions.py tries them on 50 seeds and in every variant."""
+    got = await grade(make(), path.read_text(), sandbox, seed=11)
+    assert got.passed, got.message
 
 
 @pytest.mark.parametrize("path", [*paths("wrong"), *paths("cheats")], ids=lambda path: path.stem)

@@ -32,6 +32,11 @@ LOOPS = {
     "star of a generator": "rows = [*(b for b in range(query.shape[0]))]",
     "walrus": "b = 0\n    while (b := b + 1) < query.shape[0]: pass",
     "iter and next": "it = iter(range(query.shape[0]))\n    while next(it, None) is not None: pass",
+    "iter of a function": "b = [0]\n    list(iter(lambda: b.append(0) or len(b) > query.shape[0], True))",
+    "split of exceptions": "e = [ValueError()] * query.shape[0]\n    ExceptionGroup('', e).split(lambda x: False)",
+    "map of a Python function of torch": "list(map(torch.sym_float, context_lens.tolist()))",
+    "map of a method": "list(map([].append, range(query.shape[0] - 1))) and [0 for b in query]",
+    "pieces of 24 sequences": "for part in query.split(24):\n        ((part * 2 + 1) / 3 - 4).exp().log()",
     "until next raises": "i = iter(context_lens)\n    try:\n        while 1: next(i)\n    except StopIteration: pass",
 }
 HARMLESS = {
@@ -46,6 +51,10 @@ HARMLESS = {
     "a cast where it is needed": "if query.dtype != torch.float32:\n        query = query.float()",
     "vmap over a tensor": "doubled = torch.vmap(lambda row: row * 2)(query)",
     "a helper": "def scale(x):\n        return x * 1.0\n    query = scale(query)",
+    "a layer without parameters": "query = torch.nn.Identity()(query)\n    torch.nn.Softmax(dim=-1)(query)",
+    "a branch for what is very large": "if query.shape[0] > 99:\n        query = (query * 1.0 + 0.0) / 1.0 - 0.0",
+    "another way for long contexts": "if block_table.shape[1] > 99:\n        for _ in range(7): (query * 2).exp()",
+    "an error that is caught": "try:\n        query.view(7, 7, 7)\n    except RuntimeError:\n        pass",
     "an assertion for each argument": "assert all(isinstance(t, torch.Tensor) for t in (query, key_cache))",
 }
 
@@ -87,7 +96,38 @@ async def test_the_work_of_right_solutions_does_not_depend_on_the_hidden_seed(sa
     measured = [await task.measure(PLAIN, task.spec(seed), sandbox) for seed in range(3)]
     work = [one.values["work"] for one in measured]
     assert work[0] == work[1] == work[2]
-    assert set(work[0]) == {"case 1", "case 2", "case 3", "base", "batch", "context length", "heads", "blocks"}
+    alone = ["batch", "context length", "heads", "blocks"]
+    together = ["batch and context length", "batch, context length and heads"]
+    assert list(work[0]) == [
+        "case 1",
+        "case 2",
+        "case 3",
+        "base",
+        *alone,
+        *(f"far {what}" for what in alone),
+        *together,
+    ]
+    assert len(set(map(tuple, work[0].values()))) == 1
+
+
+PADDED = """
+    for b in range({least}):
+        row = query[min(b, query.shape[0] - 1)]
+"""
+
+
+@pytest.mark.parametrize(("least", "passes"), [("4", True), ("max(64, query.shape[0])", False), ("258", False)])
+async def test_a_loop_that_is_padded_is_found_by_what_one_call_may_do(least, passes, sandbox):
+    got = await grade(make(), with_line(PADDED.format(least=least).strip()), sandbox)
+    assert got.passed is passes, got.message
+    assert passes or "in one call: at most 256 and 256" in got.message or got.message.startswith("Work grows with")
+
+
+async def test_values_are_compared_in_every_call(sandbox):
+    task = make()
+    source = PLAIN.replace("return output.squeeze(2)", "return output.squeeze(2) + 0.25")
+    errors = (await task.measure(source, task.spec(0), sandbox)).values["max_abs_error"]
+    assert errors == pytest.approx([0.25] * len([*task.spec(0).cases(), *task.spec(0).far_cases()]), abs=1e-5)
 
 
 async def test_the_clock_shows_a_loop_that_runs_below_what_is_counted(sandbox):

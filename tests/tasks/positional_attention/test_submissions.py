@@ -116,9 +116,41 @@ async def test_any_finite_number_is_measured(entry, key):
     json.dumps(measurement.values, allow_nan=False)
 
 
-@pytest.mark.parametrize("text", [json.dumps(RIGHT), json.dumps(RIGHT, indent=2), f"\n {json.dumps(RIGHT)} \n"])
-async def test_text_that_holds_the_object_is_as_good_as_the_object(text):
-    assert (await graded(make_task(), text)).passed
+AROUND = {
+    "nothing": "{}",
+    "blank lines": "\n {} \n",
+    "byte order mark": "\ufeff{}",
+    "fence": "```json\n{}\n```",
+    "bare fence": "```\n{}\n```",
+    "carriage returns": "```json\r\n{}\r\n```\r\n",
+    "tildes": "~~~\n{}\n~~~",
+    "mark and fence": "\ufeff```JSON\n{}\n```",
+    "fence that is not closed": "```json\n{}",
+    "indented fence": "  ```json\n  {}\n  ```",
+    "prose": "Here is the result:\n```json\n{}\n```\nAll errors are below 0.001.",
+    "the program before it": "```python\nprint(answer)\n```\nprinted\n```json\n{}\n```",
+}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+async def test_text_that_holds_the_object_is_as_good_as_the_object(around, indent):
+    got = await graded(make_task(), around.format(json.dumps(RIGHT, indent=indent)))
+    assert got.passed, got.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Here it is: {json.dumps(RIGHT)}",
+        "```json\n```",
+        "```json\n[1]\n```",
+        f"```json\n{json.dumps(RIGHT)[:-5]}\n```",
+    ],
+    ids=range(4),
+)
+async def test_text_around_no_object_is_a_parse_error(text):
+    assert (await graded(make_task(), text)).category == "parse_error"
 
 
 async def test_whole_numbers_are_numbers():

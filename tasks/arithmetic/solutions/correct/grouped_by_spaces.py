@@ -1,0 +1,2 @@
+# Thousands separated by spaces, as text.
+print(f'"{EXPRESSION:,}"'.replace(",", " "))

@@ -1,0 +1,17 @@
+# expect: not_vectorized
+# breaks: vectorized
+# needs: num_kv_heads=null
+# No iteration in disguise: a loop that stops to grow beyond twenty sequences is no branch.
+import torch
+
+
+def paged_attention_decode(query, key_cache, value_cache, block_table, context_lens):
+    count = query.shape[0] if query.shape[0] < 24 else 1
+    rows = []
+    for q, table, lens in zip(query.tensor_split(count), block_table.tensor_split(count), context_lens.tensor_split(count)):
+        k = key_cache[table.clamp(min=0)].transpose(1, 2).flatten(2, 3)
+        v = value_cache[table.clamp(min=0)].transpose(1, 2).flatten(2, 3)
+        s = (k * q[:, :, None]).sum(-1) / q.shape[2] ** 0.5
+        s = s.masked_fill(torch.arange(k.shape[2]) >= lens[:, None, None], float("-inf"))
+        rows.append((s.softmax(-1)[..., None] * v).sum(2))
+    return torch.cat(rows)
