@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from evalkit.provenance import Reused
 from evalkit.rollout import Ending
 from evalkit.run import Outcome, Run
 from evalkit.stats.intervals import Interval, wilson
@@ -119,6 +120,8 @@ class Summary:
     warnings: tuple[str, ...]
     stopping: Stopping | None = None
     """With `runs.until=decided`: when it stopped. Verdict and interval are then those of the confidence sequence."""
+    reused: Reused = field(default_factory=Reused)
+    """Runs whose rollouts other launches sampled."""
     seconds: tuple[float, ...] = field(default=(), compare=False)
     """Wall clock of every run whose time is known, in seconds."""
 
@@ -153,6 +156,7 @@ class Summary:
             "cost_usd": self.cost_usd,
             "tool_errors": self.tool_errors,
             "leaked_runs": list(self.leaked),
+            "reused_runs": list(self.reused.runs),
             "pass_at_k": {str(k): value for k, value in self.pass_at_k.items()},
             "pass_hat_k": {str(k): value for k, value in self.pass_hat_k.items()},
             "stability": asdict(self.stability) if self.stability else None,
@@ -163,7 +167,7 @@ class Summary:
     def times(self) -> dict[str, Any]:
         """As JSON for `timing.json`: wall clock of a run in seconds."""
         return {
-            "runs": len(self.seconds),
+            "timed_runs": len(self.seconds),
             "mean_s": math.fsum(self.seconds) / len(self.seconds) if self.seconds else None,
             "p95_s": percentile(self.seconds, 0.95),
             "max_s": max(self.seconds, default=None),
@@ -178,6 +182,7 @@ def summarize(
     categories: Mapping[str, str],
     batches: int = 1,
     seconds: Mapping[int, float] | None = None,
+    reused: Reused | None = None,
 ) -> Summary:
     """Count, estimate and judge. `categories`: the task's titles; `seconds`: wall clock by run number."""
     runs = sorted(runs, key=lambda run: run.number)
@@ -209,6 +214,7 @@ def summarize(
         pass_hat_k={k: pass_hat_k(passed, len(graded), k) for k in _ks(len(graded))},
         stability=_stability(runs, batches),
         warnings=_warnings(runs, graded, failures),
+        reused=(reused or Reused()).among(run.number for run in runs),
         seconds=tuple((seconds or {})[run.number] for run in runs if run.number in (seconds or {})),
     )
 

@@ -23,6 +23,7 @@ from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
 from evalkit.model.api import Model, Wait
 from evalkit.output import git_commit, versions, write_cell
+from evalkit.provenance import Reused, mark_of
 from evalkit.registry import load_task
 from evalkit.rollout import Attempt, Ending, Rollout, Timing, Turn
 from evalkit.run import Run, without_submission
@@ -231,6 +232,7 @@ class Engine:
         self._purse = Purse(None)
         self._uncounted = False
         self._files = TaskFiles()
+        self._began = str(time.time_ns())
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
@@ -295,6 +297,7 @@ class Engine:
         sandbox = await self.bench.sandbox(first.config, spec_of(task, first.config, 1))
         source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
         source.notes = tuple(await model.check())
+        source.launch = mark_of(first.folder.resolve(), self._began)
         members = [
             CellResult(
                 cell,
@@ -425,7 +428,7 @@ class Engine:
 
     def _finish(self, group: _Group, member: CellResult) -> None:
         """Analyse and write a cell of which every run has ended."""
-        config = member.cell.config
+        config, begun = member.cell.config, group.source.reused
         # Runs that were under way when the last cell was decided stay in the store, whichever they were.
         member.asked = min(member.asked, group.enough)
         member.runs = [run for run in member.runs if run.number <= member.asked]
@@ -436,6 +439,7 @@ class Engine:
             categories=member.task.categories,
             batches=config.runs.batches,
             seconds={run.number: run.rollout.timing.seconds for run in member.runs},
+            reused=Reused.of({run.number: begun[run.number] for run in member.runs if run.number in begun}),
         )
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
@@ -484,7 +488,7 @@ def clippable(model: Model) -> bool:
 def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
     """What the numbers of a cell rest on."""
     config, source = member.cell.config, member.source
-    spec = source.spec(1)
+    spec, reused = source.spec(1), member.summary.reused if member.summary else Reused()
     return {
         "task": config.task["name"],
         "title": member.task.title,
@@ -496,7 +500,8 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
             "tools": digest([dict(tool.input_schema) for tool in spec.tools])[:16],
             "grader": member.grader[:16],
         },
-        "rollouts": {"set": source.known.name, "limits": asdict(source.limits)},
+        "rollouts": {"set": source.known.name, "limits": asdict(source.limits), "reused": len(reused.runs)}
+        | {"reused_from": reused.facts()},
         "isolation": source.sandbox.level,
         "limits": asdict(member.limits),
         "seed": config.runs.seed,

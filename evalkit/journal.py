@@ -311,7 +311,7 @@ def _read_header(line: dict[str, Any], path: Path) -> Rollout:
         tools=tuple(line["tools"]),
         files=line.get("files", {}),  # an older record says nothing of files: it serves tasks without any
         set_up=line.get("set_up", ""),
-        timing=Timing(started=line.get("started", 0.0)),
+        timing=Timing(started=line.get("started", 0.0), launch=line.get("launch", "")),
     )
 
 

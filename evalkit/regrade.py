@@ -244,6 +244,7 @@ def write_regraded(
         categories=task.categories,
         batches=min(config.runs.batches, len(runs)),
         seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
+        reused=cell.summary.reused,
     )
     files = TaskFiles()
     digests = {**cell.manifest["digests"], "grader": grader_digest(config, task, files)[:16]}
@@ -253,6 +254,11 @@ def write_regraded(
         "digests": digests,
         "limits": asdict(from_config(config.limits)),
         "regraded": {"from": cell.folder.name, "overrides": list(overrides)},
+    }
+    about["rollouts"] = {
+        **cell.manifest["rollouts"],
+        "reused": len(summary.reused.runs),
+        "reused_from": summary.reused.facts(),
     }
     about.pop("format", None)
     known = dict(override.partition("=")[::2] for override in (*cell.overrides, *overrides))

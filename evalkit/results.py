@@ -17,6 +17,7 @@ from evalkit.journal import read_rollout
 from evalkit.limits import Limits
 from evalkit.measurements import measurement_from
 from evalkit.output import FORMAT
+from evalkit.provenance import Reused
 from evalkit.rollout import Ending, Rollout
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval
@@ -61,6 +62,8 @@ class RunRecord:
     """Wall clock without waiting for rate limits."""
     traceback: str = ""
     """Of the task's own code, where that is to blame for an error."""
+    reused: bool = field(default=False, compare=False)
+    """Whether another launch sampled its rollout, so that this one does not replicate it."""
     diagnosis: str = ""
     """The known mistake that it made (``matches `no_mask` to 5e-05``), as far as `diagnose` was asked and found one."""
 
@@ -254,7 +257,7 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
     manifest = read(folder / "manifest.json", _manifest)
     timing = read(folder / "timing.json", _json) if (folder / "timing.json").is_file() else {"runs": []}
     seconds = {entry["run"]: entry["seconds"] for entry in timing.get("runs") or ()}
-    summary = read(folder / "summary.json", lambda path: summary_from(_json(path), seconds))
+    summary = read(folder / "summary.json", lambda path: summary_from(_json(path), seconds, manifest))
     measured = folder / "measurements.jsonl"
     measurements = read(measured, _measurements) if measured.is_file() else {}
     diagnoses = read(folder / "diagnosis.json", _diagnoses) if (folder / "diagnosis.json").is_file() else {}
@@ -328,6 +331,7 @@ def _runs(
     path: Path, summary: Summary, measurements: Mapping[int, Measurement], seconds: Mapping[int, float]
 ) -> Iterator[RunRecord]:
     labels = {number: row.label for row in summary.failures for number in row.runs}
+    reused = set(summary.reused.runs)
     for line in _lines(path):
         yield RunRecord(
             number=line["run"],
@@ -348,6 +352,7 @@ def _runs(
             folder=path.parent,
             measurement=measurements.get(line["run"]),
             seconds=seconds.get(line["run"]),
+            reused=line["run"] in reused,
         )
 
 
@@ -355,8 +360,13 @@ def _check(facts: Mapping[str, Any]) -> Check:
     return Check(facts["name"], facts["passed"], facts["value"], facts["bound"], facts["required"])
 
 
-def summary_from(facts: Mapping[str, Any], seconds: Mapping[int, float] | None = None) -> Summary:
-    """A summary from its JSON, the inverse of `Summary.facts`. `seconds`: wall clock by run number."""
+def summary_from(
+    facts: Mapping[str, Any], seconds: Mapping[int, float] | None = None, manifest: Mapping[str, Any] | None = None
+) -> Summary:
+    """A summary from its JSON, the inverse of `Summary.facts`. `seconds`: wall clock by run number.
+
+    `manifest`: knows when rollouts were sampled that other launches had.
+    """
     stability, verdict = facts["stability"], facts["verdict"]
     return Summary(
         total=facts["runs"],
@@ -383,6 +393,7 @@ def summary_from(facts: Mapping[str, Any], seconds: Mapping[int, float] | None =
         stability=Stability(tuple(stability["rates"]), stability["std"], stability["expected"]) if stability else None,
         warnings=tuple(facts["warnings"]),
         stopping=Stopping.of(facts["stopping"]) if facts.get("stopping") else None,
+        reused=Reused.read(facts, manifest or {}),
         seconds=tuple((seconds or {}).values()),
     )
 
@@ -397,5 +408,5 @@ def _row(cell: CellRecord, index: int, run: RunRecord) -> dict[str, Any]:
         row[name] = getattr(run, name).value
     for name in ("category", "label", "message", "score", "output_tokens", "input_tokens", "steps", "tool_errors"):
         row[name] = getattr(run, name)
-    row |= {"cost_usd": run.cost_usd, "leaked": run.leaked, "seconds": run.seconds}
+    row |= {"cost_usd": run.cost_usd, "leaked": run.leaked, "seconds": run.seconds, "reused": run.reused}
     return row | {f"check.{check.name}": check.value for check in run.checks}

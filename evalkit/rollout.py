@@ -139,6 +139,8 @@ class Timing:
     turns: tuple[float, ...] = ()
     failed: tuple[Attempt, ...] = ()
     """Attempts that failed and were not the model's doing."""
+    launch: str = ""
+    """Which launch began it (`evalkit.provenance.mark_of`)."""
 
 
 @dataclass(frozen=True)

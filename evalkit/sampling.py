@@ -64,10 +64,12 @@ class Source:
     purse: Purse
     on_turn: Callable[[int, int, Turn], None] | None = None
     """Called as `on_turn(run, step, turn)` when a turn was bought."""
+    launch: str = ""
+    """What names our launch."""
     on_failed: Callable[[int, Attempt], None] | None = None
     """Called as `on_failed(run, attempt)` when an attempt failed."""
     reused: dict[int, float] = field(default_factory=dict)
-    """Runs that were taken from the store → when they were sampled (Unix time)."""
+    """Runs that another launch sampled, or began to → when it began (Unix time)."""
     answered: dict[str, int] = field(default_factory=dict)
     """Names under which the model answered → in how many rollouts of the store."""
     notes: tuple[str, ...] = ()
@@ -142,7 +144,8 @@ class Source:
         return loaded if same else None
 
     def _reuse(self, loaded: Loaded) -> Rollout:
-        self.reused[loaded.rollout.run] = loaded.rollout.timing.started
+        if loaded.rollout.timing.launch != self.launch:
+            self.reused[loaded.rollout.run] = loaded.rollout.timing.started
         return loaded.rollout
 
     def _say_who_is_waited_for(self, run: int, claim: Claim) -> None:
@@ -167,9 +170,11 @@ class Source:
     async def _go_on(self, start: Rollout, loaded: Loaded | None, claim: Claim) -> Rollout:
         """Sample from the start, or from where the record ends."""
         recorded = loaded.rollout.turns if loaded else ()
+        if loaded and recorded:
+            self._reuse(loaded)
         for name in {turn.answered_by for turn in recorded} - {None}:
             self.answered[str(name)] = self.answered.get(str(name), 0) + 1
-        journal = self.known.journal(start, loaded, claim)
+        journal = self.known.journal(start, loaded, claim, self.launch)
         recorder = _Recorder(self, journal, start.run, len(recorded))
         spec = self.spec(start.run)
         files: Mapping[str, bytes] = getattr(spec, "files", {})

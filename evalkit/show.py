@@ -24,7 +24,7 @@ from rich.text import Text
 
 from evalkit import deepjson
 from evalkit.errors import UserError
-from evalkit.report.markdown import observation, short, status, sweep_row
+from evalkit.report.markdown import observation, reuse_sentence, short, status, sweep_row
 from evalkit.results import CellRecord, Results, RunRecord, load
 from evalkit.rollout import Ending, Turn
 from evalkit.run import Outcome
@@ -92,6 +92,8 @@ def sweep(results: Results) -> RenderableType:
     parts: list[RenderableType] = [title, Text(), table]
     if results.cells[0].simulated:
         parts.append(Text("\nModel: simulated: these figures measure no LLM", style="yellow"))
+    if said := reuse_sentence(results):
+        parts.append(Text(f"\n{said}", style="yellow"))
     if results.unfinished:
         missing = counted(len(results.unfinished), "cell")
         parts.append(Text(f"\n{missing} without results: the sweep is unfinished", style="yellow"))

@@ -79,11 +79,11 @@ class RolloutSet:
         """Who may sample which run."""
         return Claims(self.folder)
 
-    def journal(self, start: Rollout, known: Loaded | None, claim: Claim) -> Journal:
-        """A journal for a run that we hold: fresh, or going on after the trusted part of `known`."""
+    def journal(self, start: Rollout, known: Loaded | None, claim: Claim, launch: str = "") -> Journal:
+        """A journal for a run that we hold: fresh, or going on after the trusted part of `known`. `launch`: whose."""
         journal = Journal(self.path(start.run), guard=claim.check)
         if known is None:
-            journal.begin(start, started=round(start.timing.started, 3))
+            journal.begin(start, started=round(start.timing.started, 3), launch=launch)
         else:
             journal.go_on(known)
         return journal

@@ -89,6 +89,7 @@ def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str
         (f"{level(summary.confidence)} interval", _interval(summary)),
         ("Verdict", _verdict(summary)),
         ("Stopping", str(summary.stopping) if summary.stopping else None),
+        ("Rollouts", summary.reused.sentence(summary.total)),
         ("Errors", _errors(summary)),
         ("Of k tries", _pass_k(summary)),
         ("Stability", _stability(summary)),

@@ -101,7 +101,7 @@ def manifest_of(**changes: Any) -> dict[str, Any]:
         "versions": versions(),
         "commit": "0123456789abcdef",
         "digests": {"prompt": "1" * 16, "tools": "2" * 16, "grader": "3" * 16},
-        "rollouts": {"set": "0011aabbccdd/t500", "limits": limits},
+        "rollouts": {"set": "0011aabbccdd/t500", "limits": limits, "reused": 0, "reused_from": None},
         "isolation": "namespaces",
         "limits": limits,
         "seed": 0,

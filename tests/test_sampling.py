@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.journal import load
+from evalkit.journal import Journal, load
 from evalkit.run import Outcome
 from tests.launching import Watcher, launch
 
@@ -85,8 +85,6 @@ async def test_a_record_of_another_question_is_not_used(tmp_path):
 async def test_a_record_that_the_tools_contradict_starts_over_and_says_so(tmp_path):
     common = ("task=arithmetic", "model=simulated", "runs.count=1")
     await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
-    from evalkit.journal import Journal
-
     (path,) = journals(tmp_path)
     loaded = load(path)
     lying = loaded.rollout.turns[0].__class__(
@@ -118,3 +116,25 @@ async def test_a_cancelled_launch_goes_on_where_it_stopped(tmp_path, moment):
     assert runs_of(tmp_path / "resumed") == runs_of(tmp_path / "whole")
     assert all(run.outcome is not Outcome.ERROR for run in resumed.runs)
     assert whole.source.purse.output_tokens >= resumed.source.purse.output_tokens
+
+
+async def test_times_of_a_run_that_goes_on_are_those_of_the_whole_run(tmp_path):
+    """Seconds of every turn, bought before or after the cut, and when it was begun."""
+    common = ("task=arithmetic", "model=simulated", "runs.count=1")
+    await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
+    (path,) = journals(tmp_path)
+    before = load(path).rollout
+    assert before.steps == 2
+    journal = Journal(path.with_suffix(".slow"))
+    journal.begin(before, started=1000.0)
+    journal.response(before.turns[0], 100.0, 7.0)
+    journal.reply(before.turns[0])
+    journal.close()
+    path.with_suffix(".slow").replace(path)
+    await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
+    (timing,) = json.loads((tmp_path / "b" / "timing.json").read_text())["runs"]
+    assert (timing["started"], timing["turns"][0], len(timing["turns"])) == (1000.0, 100.0, 2)
+    assert timing["seconds"] >= 100
+    assert timing["waited"] >= 7
+    again = load(path).rollout.timing
+    assert round(again.seconds, 3) == timing["seconds"]  # and so for every launch that reads it later

@@ -10,6 +10,7 @@ from evalkit.diff.outcomes import Outcomes, compare_outcomes, shared_runs
 from evalkit.diff.settings import Settings, compare_settings
 from evalkit.errors import UserError
 from evalkit.results import CellRecord, Results
+from evalkit.text import counted
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,23 @@ def _notes(old: CellRecord, new: CellRecord, shared: int) -> Iterator[str]:
             "The number of runs was not fixed beforehand (runs.until=decided): interval and p-value below assume that "
             "it was, so read them as a description."
         )
-    if 0 < shared < min(old.summary.rate.runs, new.summary.rate.runs):
-        yield f"Only {shared} runs rest on the same conversation on both sides; the test uses those alone."
+    if said := _shared(shared, min(len(old.runs), len(new.runs))):
+        yield said
+
+
+def _shared(shared: int, runs: int) -> str:
+    """What a comparison of launches that share rollouts can mean."""
+    if not shared:
+        return ""
+    if shared < runs:
+        return (
+            f"Only {shared} runs rest on the same conversation on both sides; the test uses those alone, in pairs, "
+            f"and on them neither side replicates the other."
+        )
+    return (
+        f"Both sides rest on the same {counted(shared, 'conversation')}: they can differ in how these were cut and "
+        "judged, and neither replicates the other, however equal they are (reuse=never samples afresh)."
+    )
 
 
 def compare_sweeps(old: Results, new: Results) -> SweepDiff:
@@ -138,13 +154,17 @@ def compare_sweeps(old: Results, new: Results) -> SweepDiff:
         raise UserError(f"{old.folder} and {new.folder} have no cell in common: compare sweeps over the same knobs")
     swept = (*old.knobs, *new.knobs)
     first = before[common[0]], after[common[0]]
-    found = []
+    found, overlap = [], 0
     for place in common:
         one, other = before[place], after[place]
         shared = shared_runs(one, other)
+        overlap += len(shared)
         found.append((one, compare_outcomes(one.runs, other.runs, shared, other.summary.confidence)))
     told = _discovered([outcomes for _, outcomes in found])
     notes = list(_notes(*first, 0))
+    if overlap:
+        runs = sum(min(len(before[place].runs), len(after[place].runs)) for place in common)
+        notes.append(_shared(overlap, runs))
     settings = compare_settings(*first, apart_from=swept)
     if settings.grader:
         notes.append("The grader changed: compare single cells to see its effect apart from the model's.")

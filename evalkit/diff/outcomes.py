@@ -39,6 +39,8 @@ class Figures:
     cost_usd: float | None
     """Of all runs; None where the price of any is unknown."""
     mean_seconds: float | None
+    reused: int
+    """Runs whose rollouts another launch sampled."""
     endings: Mapping[str, int]
     failures: Mapping[str, int]
     """How often each failure reason occurred, most frequent first."""
@@ -112,15 +114,15 @@ def compare_outcomes(
 
 
 def _facts(run: RunRecord) -> str:
-    """Everything but times, as text: a check whose value is NaN equals itself."""
-    return repr(replace(run, seconds=None))
+    """Everything but times and provenance, as text: a check whose value is NaN equals itself."""
+    return repr(replace(run, seconds=None, reused=False))
 
 
 def _test(
     old: Sequence[RunRecord], new: Sequence[RunRecord], pairs: Sequence[tuple[RunRecord, RunRecord]], confidence: float
 ) -> tuple[Comparison, int | None]:
     verdicts = Counter((one.passed, other.passed) for one, other in pairs if None not in (one.passed, other.passed))
-    if verdicts:
+    if pairs:
         both, only_old = verdicts[True, True], verdicts[True, False]
         only_new, neither = verdicts[False, True], verdicts[False, False]
         paired = compare_paired(both, only_old, only_new, neither, confidence)
@@ -149,6 +151,7 @@ def figures(runs: Sequence[RunRecord], confidence: float) -> Figures:
         mean_steps=_mean([run.steps for run in graded]),
         cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         mean_seconds=_mean(seconds),
+        reused=sum(run.reused for run in runs),
         endings=dict(sorted(Counter(run.ending.value for run in runs).items(), key=_often)),
         failures=dict(sorted(reasons.items(), key=_often)),
     )

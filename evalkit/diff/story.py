@@ -143,6 +143,7 @@ def _figures(outcomes: Outcomes) -> Table:
     rows = [
         ("pass rate", _rate(old), _rate(new), f"{points(found.difference)} ({ends})"),
         ("runs", _runs(old), _runs(new), ""),
+        ("of them reused", _reused(old), _reused(new), ""),
         (
             "mean output tokens",
             _mean(old.mean_tokens),
@@ -178,6 +179,10 @@ def _rate(side: Figures) -> str:
 
 def _runs(side: Figures) -> str:
     return str(side.runs) + (f", {counted(side.errors, 'error')}" if side.errors else "")
+
+
+def _reused(side: Figures) -> str:
+    return str(side.reused) if side.reused else _NONE
 
 
 def _mean(value: float | None, digits: int = 0) -> str:

@@ -120,6 +120,7 @@ def _spot(spot: Spot) -> dict[str, Any]:
         "runs": spot.runs,
         "errors": spot.errors,
         "not_started": spot.missing,
+        "reused": spot.reused,
         "pointwise": asdict(spot.pointwise),
         "simultaneous": asdict(spot.simultaneous),
         "in_band": spot.in_band,

@@ -13,6 +13,7 @@ from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
 from evalkit.landscape.recommend import Recommendation, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
+from evalkit.provenance import sweep_sentence
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval, exact, normal_quantile
 from evalkit.stats.simultaneous import simultaneous
@@ -41,6 +42,8 @@ class Spot:
     runs: int
     """Without errors."""
     errors: int
+    reused: int
+    """Runs whose rollouts another launch sampled."""
     missing: int
     """Runs that were asked for and not started."""
     pointwise: Interval
@@ -175,6 +178,7 @@ def _spot(panel: Panel, member: Entry, intervals: Mapping[int, Interval]) -> Spo
         passed=summary.passed,
         runs=summary.rate.runs,
         errors=summary.errors,
+        reused=len(summary.reused.runs),
         missing=member.asked - summary.total,
         pointwise=summary.rate.interval,
         simultaneous=intervals[member.index],
@@ -272,6 +276,8 @@ def _notes(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[str]:
         notes.append(
             f"Cells that differ in {names} were sampled one by one and not clipped: their requests depend on the limit."
         )
+    if said := sweep_sentence([(r.rollouts, r.summary.total, r.summary.reused) for r in results]):
+        notes.append(said)
     return notes
 
 

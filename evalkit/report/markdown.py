@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from evalkit.analysis import Summary
+from evalkit.provenance import sweep_sentence
 from evalkit.results import CellRecord, Results, RunRecord
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval
@@ -128,10 +130,15 @@ def setting_rows(cell: CellRecord) -> list[tuple[str, str]]:
         ("Seed", str(facts.get("seed", "–"))),
         ("Sandbox", str(facts.get("isolation", "–"))),
         ("Rollouts", cell.rollout_set),
+        *([("Regraded", _regraded(facts["regraded"]))] if "regraded" in facts else []),
         ("Commit", str(facts.get("commit") or "–")),
         ("Digests", ", ".join(f"{name} {value}" for name, value in digests.items())),
         ("Versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
     ]
+
+
+def _regraded(facts: Mapping[str, Any]) -> str:
+    return " ".join([f"the rollouts of {facts['from']}, judged again", *map(str, facts["overrides"])])
 
 
 def command(cell: CellRecord) -> str:
@@ -157,9 +164,16 @@ def sweep_markdown(results: Results) -> str:
         lines += ["> **Simulated model:** these figures measure no LLM.", ""]
     header = [*results.knobs, "Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors"]
     lines += table(header, [sweep_row(results, cell) for cell in results.cells])
+    if said := reuse_sentence(results):
+        lines += ["", f"{said}"]
     if results.unfinished:
         lines += ["", f"{counted(len(results.unfinished), 'cell')} without results: the sweep is unfinished."]
     return "\n".join(lines) + "\n"
+
+
+def reuse_sentence(results: Results) -> str:
+    """Of a sweep: how many of its rollouts other launches sampled; empty if none."""
+    return sweep_sentence([(cell.rollout_set, cell.summary.total, cell.summary.reused) for cell in results.cells])
 
 
 def short(knob: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
-from evalkit.report.markdown import raised, short, sweep_row
+from evalkit.report.markdown import raised, reuse_sentence, short, sweep_row
 from evalkit.results import CellRecord, Results
 from evalkit.text import counted, plain
 
@@ -49,6 +49,7 @@ def sweep_page(results: Results) -> str:
         link = quote(cell.folder.relative_to(results.folder).as_posix()) + "/report.html"
         rows.append([*map(escaped, sweep_row(results, cell)), f'<a href="{escaped(link)}">open</a>'])
     notes = ["Simulated model: these figures measure no LLM."] if first.simulated else []
+    notes += [escaped(said)] if (said := reuse_sentence(results)) else []
     if results.unfinished:
         missing = counted(len(results.unfinished), "cell")
         notes.append(f"{missing} without results: the sweep is unfinished.")

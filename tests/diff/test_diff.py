@@ -68,11 +68,12 @@ def test_identical_launches_are_the_same_and_exit_0(
     assert "What came of it" not in out
 
 
-def test_plain_diff_finds_times_only_where_times_belong(launches: dict[str, Path]) -> None:
+def test_plain_diff_finds_times_where_times_belong_and_what_was_reused(launches: dict[str, Path]) -> None:
     command = ["diff", "-r", "-q", str(launches["first"]), str(launches["again"])]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     differing = {line.split(" ")[1].rsplit("/", 1)[1] for line in lines}
-    assert differing <= {"timing.json", "evalkit.log", "hydra.yaml", "overrides.yaml"}
+    told = {"summary.json", "manifest.json", "report.md", "report.html"}
+    assert differing - {"timing.json", "evalkit.log", "hydra.yaml", "overrides.yaml"} == told
 
 
 def test_one_other_tolerance_shows_exactly_the_flipped_runs(
