@@ -190,7 +190,7 @@ def test_rollouts_of_another_prompt_are_not_graded_against_the_reference_of_toda
     status, out = diff(capsys, before, launches["first"])
     said = " ".join(out.split())
     assert status == 1
-    assert "the prompt or tools of task arithmetic are not those of" in said and "mixes the effects" in said
+    assert "the prompt, tools or files of task arithmetic are not those of" in said and "mixes the effects" in said
 
 
 def test_where_interval_and_test_disagree_the_test_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
