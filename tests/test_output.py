@@ -11,4 +11,4 @@ def test_times_of_the_launch_and_of_every_run_are_both_kept(tmp_path):
     assert timing["timed_runs"] == 12
     assert timing["mean_s"] > 0
     assert [run["run"] for run in timing["runs"]] == list(range(1, 13))
-    assert [set(run) for run in timing["runs"]] == [{"run", "started", "seconds", "waited", "turns"}] * 12
+    assert all(run.keys() > {"run", "started", "seconds", "waited", "turns"} for run in timing["runs"])
