@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from evalkit import deepjson, journal, show
-from evalkit.config import Config
+from evalkit.config import Config, ModelConfig
 from evalkit.engine import Cell, CellResult, execute
-from evalkit.errors import UserError
+from evalkit.errors import ProviderError, UserError
 from evalkit.grading import Measurement
-from evalkit.model import shape
+from evalkit.model import open_model, shape
 from evalkit.model.answers import read_message
+from evalkit.model.api import ContextLimitError, Model
 from evalkit.model.sse import BrokenAnswer, write_events
 from evalkit.registry import load_task
 from evalkit.regrade import regrade
@@ -35,9 +36,11 @@ from evalkit.results import load
 from evalkit.rollout import Ending, Submission, Turn
 from evalkit.run import Outcome
 from evalkit.saved import write_config
+from evalkit.transcript import turn_lines
 from evalkit.workbench import Workbench
 from tests.builders import call, message, rollout, text
 from tests.launching import Watcher, config_for
+from tests.model.conftest import AgentsOnly, ask
 from tests.servers.fixtures import MessagesServer
 
 COMMON = (
@@ -177,7 +180,7 @@ class Rig:
         folder = self.root / f"{next(self._numbers)}"
         (folder / "out").mkdir(parents=True)
         config = replace(config, store=str(folder / "store"))
-        self.watcher = Watcher()
+        self.watcher, self.refused = Watcher(), self.server.refused
         (result,) = self.runner.run(execute([Cell(config, folder / "out")], self.watcher, self.bench))
         write_config(folder / "out", config, {})
         return result, folder
@@ -196,6 +199,7 @@ def rig(messages_server: MessagesServer, tmp_path_factory: pytest.TempPathFactor
 
 def check(rig: Rig, result: CellResult, folder: Path, config: Config) -> None:
     """Both runs ended, and whatever reads a launch can read this one."""
+    assert rig.server.refused == rig.refused
     assert [run.number for run in sorted(result.runs, key=lambda run: run.number)] == [1, 2]
     for path in [*folder.rglob("*.json"), *folder.rglob("*.jsonl")]:
         for line in path.read_text(encoding="utf-8", errors="surrogatepass").splitlines():
@@ -203,6 +207,7 @@ def check(rig: Rig, result: CellResult, folder: Path, config: Config) -> None:
                 strict(line)
     cell = load(folder / "out").cells[0]
     for run in cell.runs:
+        assert all(isinstance(line, str) for turn in run.rollout.turns for line in turn_lines(run.number, turn))
         show.present(show.conversation(cell, run), StringIO(), pager=False)
     assert (folder / "out" / "report.html").stat().st_size > 0
     judged = rig.runner.run(regrade(cell, load_task(config.task), result.source.sandbox, config=config))
@@ -222,7 +227,6 @@ SUBMIT = message(call("submit_answer", {"answer": 8769}, "toolu_submit"))
 def test_no_answer_of_a_server_ends_a_launch(rig: Rig, answers: list[str]) -> None:
     result, folder = rig.launch([*answers, SUBMIT])
     check(rig, result, folder, rig.config)
-    assert rig.server.refused == []
 
 
 @many
@@ -234,7 +238,6 @@ def test_what_a_model_calls_stays_in_the_rate(rig: Rig, input: Any, streamed: bo
     result, folder = rig.launch([body, SUBMIT])
     check(rig, result, folder, rig.config)
     assert [run.outcome for run in result.runs] == [Outcome.PASSED] * 2
-    assert rig.server.refused == []
 
 
 @settings(max_examples=20 * EXAMPLES)
@@ -319,6 +322,51 @@ def test_no_measurement_of_a_task_ends_a_launch(rig: Rig, found: Config, value: 
     type(load_task(found.task)).found = value  # type: ignore[attr-defined]
     result, folder = rig.run(found)
     check(rig, result, folder, found)
+
+
+@pytest.fixture(scope="module")
+def model(rig: Rig) -> Iterator[Model]:
+    """A client of the server."""
+    config = replace(rig.config.model, patience_s=1.0)
+    model = rig.runner.run(opened(config))
+    yield model
+    rig.runner.run(model.close())
+
+
+async def opened(config: ModelConfig) -> Model:
+    specs: Any = lambda run: None  # noqa: E731
+    return open_model(config, task=AgentsOnly(), specs=specs, seed=0)
+
+
+@many
+@given(
+    st.sampled_from([400, 401, 402, 403, 404, 405, 413, 418, 422, 500]), ANY | st.builds(lambda x: {"error": x}, ANY)
+)
+@example(400, {"error": {"type": "@deep", "message": "@deep"}})
+@example(404, {"error": {"message": "@digits"}})
+def test_no_refusal_of_a_server_is_more_than_a_sentence(rig: Rig, model: Model, status: int, said: Any) -> None:
+    rig.server.set_up(plan=[{"kind": "raw", "status": status, "body": written(said)}], repeat=True)
+    with pytest.raises((UserError, ProviderError, ContextLimitError)) as raised:
+        rig.runner.run(model.respond(ask()))
+    assert "\n" not in str(raised.value)
+    strict(json.dumps(str(raised.value)))
+
+
+@many
+@given(ANY | st.builds(lambda name, x: {name: x}, st.sampled_from(["data", "models", "id"]), ANY | st.lists(ANY)))
+@example({"data": "@deep"})
+@example("@deeper")
+@example({"data": [{"id": "local", "meta": {"n_ctx": "@huge", "n_params": "@digits"}}]})
+def test_no_list_of_models_is_more_than_a_note(rig: Rig, said: Any) -> None:
+    rig.server.set_up(models_body=written(said))
+    model = rig.runner.run(opened(rig.config.model))
+    try:
+        assert all(isinstance(note, str) for note in rig.runner.run(model.check()))
+        strict(json.dumps(model.identity))
+    except (UserError, ProviderError) as error:
+        assert "\n" not in str(error)
+    finally:
+        rig.runner.run(model.close())
 
 
 def odd_answers(uncounted: Any) -> list[Any]:

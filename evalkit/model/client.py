@@ -15,7 +15,7 @@ import anthropic
 import httpx2
 from anthropic.resources.messages import DEPRECATED_MODELS
 
-from evalkit import address
+from evalkit import address, deepjson
 from evalkit.config import ModelConfig
 from evalkit.errors import ProviderError, UserError
 from evalkit.model import faults
@@ -244,7 +244,7 @@ class AnthropicModel:
             except httpx2.HTTPError as error:
                 raise anthropic.APIConnectionError(request=error.request) from error
             try:
-                return raw.http_response.json()
+                return deepjson.loads(raw.http_response.content)
             except ValueError:
                 return None
 

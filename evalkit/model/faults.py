@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import anthropic
 import httpx2
 
+from evalkit import deepjson
 from evalkit.errors import ProviderError, UserError
 from evalkit.model.api import ContextLimitError
 from evalkit.redaction import redacted
@@ -207,7 +208,8 @@ def words(error: anthropic.APIStatusError) -> str:
 
 
 def _inner(error: anthropic.APIStatusError) -> object:
-    return error.body.get("error", error.body) if isinstance(error.body, Mapping) else error.body
+    body = deepjson.bounded(error.body)
+    return body.get("error", body) if isinstance(body, dict) else body
 
 
 def said(error: Exception) -> str:

@@ -43,6 +43,7 @@ class State:
         self.lock = threading.Lock()
         self.task_player = player
         self.run_by_prompt = run_by_prompt or {}
+        self.refused: list[str] = []
         self.set_up({})
 
     def set_up(self, script: dict[str, Any]) -> None:
@@ -54,9 +55,9 @@ class State:
 
         `plan` holds one entry per request for a message: null (answer), or a fault `{"kind": …}` as in `Handler`.
         After its end requests are answered, or it starts again (`repeat`). `dialect` is anthropic or llama.cpp.
-        `models` are the ids that are served (empty: any). `strict`: requests are checked (unless it is false).
-        `context`: tokens that prompt and answer must fit into. `loading`: so many requests get 503 first.
-        `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
+        `models` are the ids that are served (empty: any); `models_body` is what is sent instead of their list.
+        `strict`: requests are checked (unless it is false). `context`: tokens that prompt and answer must fit into.
+        `loading`: so many requests get 503 first. `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
         """
         agents = [_agent(entry) for entry in script.get("agents", HELLO)]
         self.player = self.task_player or Scripted("scripted", lambda run: agents, script.get("seed", 0))
@@ -68,11 +69,11 @@ class State:
         self.context: int | None = script.get("context")
         self.loading: int = script.get("loading", 0)
         self.cut_as: str = script.get("cut_as", "empty")
-        self.refused: list[str] = []
         self.thinking: set[str] = set()
         self.own: set[str] = set()
         self.seen: Counter[str] = Counter()
         self.models: list[str] = script.get("models", [])
+        self.models_body: str | None = script.get("models_body")
         self.lists_models: bool = script.get("lists_models", True)
         self.counts: Counter[str] = Counter()
         self.requests: list[dict[str, Any]] = []
@@ -162,7 +163,8 @@ def whole(answer: Any) -> dict[str, Any]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. Faults: `status` (with `status`, `headers`, `message`), `drop`, `cut`, `malformed`, `slow`."""
+    """One connection. Faults: `status` (with `status`, `headers`, `message`), `drop`, `cut`, `malformed`, `slow`,
+    `raw` (with `status`, `body`)."""
 
     protocol_version = "HTTP/1.1"
     state: State
@@ -176,6 +178,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/control":
             with state.lock:
                 self._json(200, state.report())
+        elif self.path.startswith("/v1/models") and state.models_body is not None:
+            self._send(200, state.models_body.encode(), "application/json")
         elif self.path.startswith("/v1/models") and state.lists_models:
             name = self.path.removeprefix("/v1/models").lstrip("/").split("?")[0]
             if state.llama and not name:
@@ -219,6 +223,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._fail(fault["status"], fault.get("message", "planned"), fault.get("headers", {}))
         if kind == "drop":
             return self._hang_up()
+        if kind == "raw":
+            return self._send(fault["status"], fault["body"].encode(), "application/json")
         if kind == "malformed":
             return self._send(200, b'{"id": "msg_', "application/json")
         if self.state.models and body["model"] not in self.state.models:
