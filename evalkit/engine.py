@@ -115,9 +115,11 @@ async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[
         await bench.sandbox(config, spec_of(task, config, 1))
     for config, task in zip(configs, tasks, strict=True):
         model = await bench.model(config, task)
-        if say is not None:
-            model.watch(lambda wait: say(str(wait)))
-        await model.check()
+        stop = model.watch(lambda wait: say(str(wait)) if say else None)
+        try:
+            await model.check()
+        finally:
+            stop()
         _check_price(config, model)
 
 
@@ -230,6 +232,7 @@ class Engine:
     def __init__(self, view: View, bench: Workbench) -> None:
         self.view, self.bench = view, bench
         self._purse = Purse(None)
+        self._dead = False
         self._uncounted = False
         self._files = TaskFiles()
         self._began = str(time.time_ns())
@@ -359,25 +362,35 @@ class Engine:
         self.view.waiting(wait)
 
     async def _run(self, group: _Group, run: int, gate: asyncio.Semaphore) -> None:
+        """One run, unless what ended another one ends the launch."""
+        async with gate:
+            if self._dead:
+                return
+            try:
+                await self._run_now(group, run)
+            except BaseException:
+                self._dead = True  # before the gate lets the next run buy an answer
+                raise
+
+    async def _run_now(self, group: _Group, run: int) -> None:
         """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
         wanting = [member for member in group.members if run <= member.asked]
-        async with gate:
-            skipped = run > group.enough or bool(group.stopped)
-            for member in () if skipped else wanting:
-                with logs.cell_log(member.cell.folder):
-                    logs.run_started(run)
-                self.view.run_started(member.cell.index, run)
-            rollout = None if skipped else await _sampled(group.source, run)
+        skipped = run > group.enough or bool(group.stopped)
+        for member in () if skipped else wanting:
+            with logs.cell_log(member.cell.folder):
+                logs.run_started(run)
+            self.view.run_started(member.cell.index, run)
+        rollout = None if skipped else await _sampled(group.source, run)
+        if rollout is not None:
+            self._count_errors(group, rollout)
+        for member in wanting:
             if rollout is not None:
-                self._count_errors(group, rollout)
-            for member in wanting:
-                if rollout is not None:
-                    self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
-            group.source.forget(run)
-            for member in wanting:
-                member.open_runs -= 1
-                if not member.open_runs:
-                    self._finish(group, member)
+                self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
+        group.source.forget(run)
+        for member in wanting:
+            member.open_runs -= 1
+            if not member.open_runs:
+                self._finish(group, member)
 
     def _count_errors(self, group: _Group, rollout: Rollout) -> None:
         """Start no more runs once several in a row ended by a fault that is not the model's: the rest would, too."""

@@ -37,7 +37,7 @@ from evalkit.flags import split
 from evalkit.model.choice import default_model
 from evalkit.overrides import escaped
 from evalkit.plugins import bundled, reject_duplicates
-from evalkit.redaction import printed_safely, redacted, typed_secrets
+from evalkit.redaction import learn_from, printed_safely, redacted, typed_secrets
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell, Prepared
@@ -187,6 +187,7 @@ def _check(configs: Sequence[Config]) -> set[Path]:
 
 def _refuse_secrets(argv: Sequence[str]) -> None:
     """Whatever is typed is written to disk, and printed by `--cfg job`: no key may stand there, nor its echo."""
+    learn_from(os.environ)
     overrides = [word for word in argv if "=" in word]
     found = list(typed_secrets(overrides))
     for word in overrides:

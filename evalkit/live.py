@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evalkit import signals
 from evalkit.progress import CellProgress, Progress
+from evalkit.redaction import redacted
 from evalkit.run import Outcome
 from evalkit.stats.intervals import wilson
 from evalkit.text import counted, dollars, duration, for_encoding, percent, plain
@@ -87,7 +88,8 @@ def status(progress: Progress, confidence: float, width: int, encoding: str) -> 
     lines = [Text(for_encoding(figures(progress, confidence), encoding), style="dim")]
     if progress.wait and progress.wait.left:
         waits = f"waits another {duration(progress.wait.left)} for {progress.wait.where}: {progress.wait.reason}"
-        lines.append(Text(for_encoding(plain(waits, one_line=True), encoding), style="yellow"))
+        words = for_encoding(plain(redacted(waits), one_line=True), encoding)
+        lines.append(Text(words, style="yellow", no_wrap=True, overflow="ellipsis"))
     return Group(head, *lines)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from evalkit import __version__
 from evalkit.analysis import Summary
 from evalkit.journal import write_rollout
+from evalkit.rollout import Attempt
 from evalkit.run import Run
 from evalkit.store import write_atomically
 
@@ -62,11 +63,15 @@ def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:
                 "seconds": round(run.rollout.timing.seconds, 3),
                 "waited": round(run.rollout.timing.waited, 3),
                 "turns": [round(seconds, 3) for seconds in run.rollout.timing.turns],
-                "failed": [asdict(attempt) for attempt in run.rollout.timing.failed],
+                "failed": [_rounded(attempt) for attempt in run.rollout.timing.failed],
             }
             for run in runs
         ],
     }
+
+
+def _rounded(attempt: Attempt) -> dict[str, Any]:
+    return asdict(replace(attempt, seconds=round(attempt.seconds, 3), pause=round(attempt.pause, 3)))
 
 
 def _failed_attempts(runs: Sequence[Run]) -> dict[str, Any]:

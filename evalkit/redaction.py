@@ -116,7 +116,7 @@ def redacted_json(value: Any) -> Any:
         return without_known(value)
     if isinstance(value, Mapping):
         items = {redacted_json(key): redacted_json(item) for key, item in value.items()}
-        same = all(items.get(key) is item for key, item in value.items())
+        same = all(key in items and items[key] is item for key, item in value.items())
         return value if same and len(items) == len(value) else items
     if isinstance(value, list | tuple):
         parts = [redacted_json(item) for item in value]

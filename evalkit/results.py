@@ -97,6 +97,13 @@ class CellRecord:
     summary: Summary
     knobs: Mapping[str, str] = field(default_factory=dict)
     """The swept knobs with this cell's values; empty for a single launch."""
+    lost: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Attempts at model calls that failed, and what they took: `failed_attempts` and `waited_s` of `timing.json`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the endpoint said before the launch, and why it stopped early, if it did."""
+        return tuple(map(str, self.manifest["model"].get("notes", ())))
 
     @property
     def task(self) -> str:
@@ -267,7 +274,8 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
         raise UserError(f"{folder / 'runs.jsonl'} is damaged (it has {len(runs)} of {summary.total} runs): {_AGAIN}")
     hydra = (folder / ".hydra").is_dir()  # a launch made from Python has none
     config = read(folder / ".hydra" / "config.yaml", read_yaml) if hydra else {}
-    return CellRecord(folder, manifest, config or {}, _overrides(folder), runs, summary, knobs or {})
+    lost = {name: timing[name] for name in ("failed_attempts", "waited_s") if name in timing}
+    return CellRecord(folder, manifest, config or {}, _overrides(folder), runs, summary, knobs or {}, lost)
 
 
 def _overrides(folder: Path) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ class Source:
             return rollout
         finally:
             self.purse.pay(recorder.bought, self.model)
-            if recorded or recorder.bought:
+            if recorder.step:
                 journal.close()
             else:
                 journal.discard()

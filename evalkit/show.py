@@ -73,7 +73,8 @@ def launch(cell: CellRecord) -> RenderableType:
         cells = (str(run.number), status(run), observation(run), f"{run.output_tokens:,}", str(run.steps))
         table.add_row(*(Text(item, style=style if place == 1 else "") for place, item in enumerate(cells)))
     hint = Text(f"\npython -m evalkit show {shlex.quote(plain(cell.folder))} RUN   shows a conversation", style="dim")
-    return Group(block, Text(), table, hint)
+    notes = [Text(f"Note: {plain(note, one_line=True)}", style="yellow") for note in cell.notes]
+    return Group(block, *notes, Text(), table, hint)
 
 
 def sweep(results: Results) -> RenderableType:

@@ -66,8 +66,8 @@ class ScriptedModel:
     async def check(self) -> Sequence[str]:
         return ()
 
-    def watch(self, told: Any) -> None:
-        return None
+    def watch(self, told: Any) -> Any:
+        return lambda: None
 
     async def respond(self, request: Request) -> Response:
         self.requests.append(request)

@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from evalkit import redaction
 from evalkit.analysis import summarize
 from evalkit.console import ConsoleView, header, wants_live
+from evalkit.model.api import Wait
 from evalkit.progress import Progress
 from evalkit.stats import Band
 from evalkit.view import CellInfo, View
@@ -285,6 +288,73 @@ def test_plain_output_says_now_and_then_how_far_it_is():
     view.turn_done(0, 1, turn(200))
     view.end()
     assert stream.getvalue().removeprefix(before) == "… 0 of 3 runs done, 1 running, 300 output tokens, 1 min 01 s\n"
+
+
+def test_slow_calls_leave_signs_of_life_with_the_time_left():
+    clock, stream = Clock(), io.StringIO()
+    view = ConsoleView(stream, clock=clock)
+    view.begin([info(runs=4)])
+    view.run_started(0, 1)
+    view.turn_done(0, 1, turn(100))
+    clock.now = 20
+    view.run_done(0, passed(1))
+    before = stream.getvalue()
+    for second in range(21, 90):
+        clock.now = second
+        view.tick()
+    said = stream.getvalue().removeprefix(before).splitlines()
+    assert said[0] == "… 1 of 4 runs done, 0 running, 100 output tokens, 50.0 s, about 2 min 30 s left"
+    assert len(said) == 2
+
+
+def test_a_wait_is_said_at_once_and_only_once():
+    stream = io.StringIO()
+    view = ConsoleView(stream)
+    view.begin([info(0), info(1)])
+    before = stream.getvalue()
+    wait = Wait("http://here", "HTTP 429: slow", 7200, time.monotonic() + 7200)
+    for _ in range(2):  # cells that share a model report the same wait
+        view.waiting(wait)
+    assert stream.getvalue().removeprefix(before) == "… Waits 2 h 00 min for http://here: HTTP 429: slow\n"
+    view.waiting(Wait("http://here", "blink", 0.5, time.monotonic() + 0.5))
+    assert "blink" not in stream.getvalue()
+
+
+def test_a_long_wait_is_said_on_the_error_stream_in_quiet_mode(capsys):
+    stream = io.StringIO()
+    view = ConsoleView(stream, quiet=True)
+    view.begin([info()])
+    view.waiting(Wait("http://here", "HTTP 429: slow", 60, time.monotonic() + 60))
+    view.warn("Stopped")
+    assert stream.getvalue() == ""
+    assert capsys.readouterr().err == "… Waits 1 min 00 s for http://here: HTTP 429: slow\nStopped\n"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_live_display_shows_what_is_waited_for_on_one_line(monkeypatch, width):
+    from rich.console import Console
+
+    from evalkit.live import status
+
+    progress = Progress(Clock())
+    progress.begin([info()])
+    progress.wait = Wait("http://here", "HTTP 429: " + "slow " * 50, 7200, time.monotonic() + 7200)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(status(progress, 0.95, width, "utf-8"))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[-1].startswith("waits another 2 h 00 min for ")
+    progress.wait = Wait("http://here", "over", 1, time.monotonic() - 1)
+    console.print(status(progress, 0.95, width, "utf-8"))
+    assert "over" not in console.file.getvalue()
+
+
+def test_no_secret_reaches_the_terminal(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "planted-key-0123456789")
+    redaction.learn_from(os.environ)
+    stream = io.StringIO()
+    ConsoleView(stream).note("refused planted-key-0123456789 and sk-ant-api03-abcdefgh12345")
+    assert stream.getvalue() == "refused <ANTHROPIC_API_KEY> and <secret>\n"
 
 
 def test_the_header_names_what_differs_in_a_sweep():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,9 @@ class _Script:
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         return None
 
-    def watch(self, told: object) -> None: ...
+    def watch(self, told: object) -> Callable[[], None]:
+        return lambda: None
+
     async def close(self) -> None: ...
 
 

@@ -118,8 +118,11 @@ class Model(Protocol):
         """
         ...
 
-    def watch(self, told: Callable[[Wait], None]) -> None:
-        """Have `told` called whenever all calls to the endpoint begin to wait, or must wait longer."""
+    def watch(self, told: Callable[[Wait], None]) -> Callable[[], None]:
+        """Have `told` called whenever all calls to the endpoint begin to wait, or must wait longer.
+
+        Returns what ends that.
+        """
         ...
 
     async def respond(self, request: Request) -> Response:

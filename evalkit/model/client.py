@@ -196,9 +196,11 @@ class AnthropicModel:
         """The endpoint's address; empty for an embedded model."""
         return "" if self._player is not None else str(self._endpoint.address)
 
-    def watch(self, told: Callable[[Wait], None]) -> None:
-        """Have `told` called whenever all calls to the endpoint begin to wait, or must wait longer."""
-        self._endpoint.throttle.told.append(told)
+    def watch(self, told: Callable[[Wait], None]) -> Callable[[], None]:
+        """Have `told` called whenever all calls to the endpoint begin to wait; returns what ends that."""
+        listeners = self._endpoint.throttle.told
+        listeners.append(told)
+        return lambda: listeners.remove(told)
 
     async def check(self) -> Sequence[str]:
         """Make sure that the endpoint answers and has the model, without buying a token.

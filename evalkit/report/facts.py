@@ -28,6 +28,7 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
         "decision": summary.verdict.decision.value,
         "metrics": metric_rows(cell),
         "warnings": summary.warnings,
+        "notes": cell.notes,
         "failures": [{"label": row.label, "count": row.count, "share": row.share} for row in summary.failures],
         "graded": summary.rate.runs,
         "margin": curve_margin(summary.rate.runs, summary.confidence),

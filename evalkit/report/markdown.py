@@ -15,6 +15,8 @@ from evalkit.stats.intervals import Interval
 from evalkit.text import counted, duration, percent, plain
 from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, figures, range_text
 
+REASONS = 5
+"""Kinds of failed attempts that a report names; `timing.json` has more of them."""
 RUNS_LISTED = 20
 """Runs that a row of the failure table names; `runs.jsonl` has all of them."""
 TRACEBACKS = 10
@@ -32,6 +34,8 @@ def launch_markdown(cell: CellRecord) -> str:
         lines += ["> **Simulated model:** these figures measure no LLM.", ""]
     for warning in summary.warnings:
         lines += [f"> **Warning:** {escaped(warning)}", ""]
+    for note in cell.notes:
+        lines += [f"> **Note:** {escaped(note)}", ""]
     lines += table(("Metric", "Result"), metric_rows(cell))
     if summary.failures:
         lines += ["", "## Failure analysis", ""]
@@ -79,6 +83,24 @@ def metric_rows(cell: CellRecord) -> list[tuple[str, str]]:
         ("Pass rate", "unknown" if rate is None else percent(rate)),
         ("Target range", f"{summary.band}: {_place(summary)}"),
         *(row for row in figures(summary, simulated=cell.simulated) if row[0] not in ("Model", "Warning")),
+        *failed_attempts(cell),
+    ]
+
+
+def failed_attempts(cell: CellRecord) -> list[tuple[str, str]]:
+    """Attempts at model calls that failed, as a row; how long they took where runs have times."""
+    facts = cell.lost.get("failed_attempts") or {}
+    if not facts.get("count"):
+        return []
+    reasons = ", ".join(f"{number} × {reason}" for reason, number in list(facts["reasons"].items())[:REASONS])
+    more = f" and {len(facts['reasons']) - REASONS} more reasons" if len(facts["reasons"]) > REASONS else ""
+    timed = any(run.seconds is not None for run in cell.runs)
+    took = f"; with the waiting between them {duration(cell.lost['waited_s'])}" if timed else ""
+    return [
+        (
+            "Failed attempts",
+            f"{counted(facts['count'], 'model call')} failed and counted for nothing: {reasons}{more}{took}",
+        )
     ]
 
 
@@ -126,6 +148,8 @@ def setting_rows(cell: CellRecord) -> list[tuple[str, str]]:
     return [
         ("Task", cell.task),
         ("Model", cell.model + (f" ({', '.join(about)})" if about else "")),
+        *(("Endpoint", str(facts["model"]["endpoint"])) for _ in [0] if "endpoint" in facts["model"]),
+        *(("Answered by", ", ".join(map(str, names))) for names in [facts["model"].get("answered")] if names),
         ("Limits", str(cell.limits)),
         ("Seed", str(facts.get("seed", "–"))),
         ("Sandbox", str(facts.get("isolation", "–"))),

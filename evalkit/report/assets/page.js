@@ -11,7 +11,8 @@ byId("headline").append(
   el("span", { class: "muted" }, facts.rate == null ? "no run was graded" :
     `${percent(facts.confidence, 0)} interval ${percent(facts.interval.low)} to ${percent(facts.interval.high)}, ` +
     `target ${numeral(100 * facts.band.low)} to ${numeral(100 * facts.band.high)}%`));
-byId("warnings").append(...facts.warnings.map((text) => el("p", { class: "note" }, `Warning: ${text}`)));
+byId("warnings").append(...facts.warnings.map((text) => el("p", { class: "note" }, `Warning: ${text}`)),
+  ...facts.notes.map((text) => el("p", { class: "note" }, `Note: ${text}`)));
 const runs = runTable(facts);
 byId("failures").append(facts.failures.length ? table(["Reason", figureHead("Runs"), figureHead("Share"), ""], facts.failures.map((row) => {
   const bar = el("div", { class: "share" });
