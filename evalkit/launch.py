@@ -26,7 +26,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit import _hydra, address
@@ -65,6 +65,7 @@ class _Launch:
 
 
 _current = _Launch()
+_NAME = "${"
 
 
 class Refused(BaseException):
@@ -151,6 +152,7 @@ def check_launch(config: DictConfig) -> None:
     """Raise `UserError` for anything that is wrong with a single launch; make its directory if nothing is."""
     HydraConfig.instance().set_config(config)
     folder = _named("hydra.run.dir", config.hydra.run.dir)
+    keep_hydra_from(folder, config)
     _make("hydra.run.dir", folder, _check([typed(config)]))
 
 
@@ -265,8 +267,19 @@ def cell(node: DictConfig, index: int = 0) -> Cell:
     own = HydraConfig.get()
     config = typed(node)
     check(config)
-    folder = Path(unresolved(own.runtime)["output_dir"])  # `${` in a path of the machine is no name
+    folder = Path(unresolved(own.runtime)["output_dir"])
+    if _NAME in str(folder):
+        for name, saved in (("config", node), ("hydra", HydraConfig.instance().cfg), ("overrides", own.overrides.task)):
+            (folder / ".hydra").mkdir(exist_ok=True)
+            OmegaConf.save(saved, folder / ".hydra" / f"{name}.yaml")
     return Cell(config, folder, _swept(own), index)
+
+
+def keep_hydra_from(folder: Path, config: DictConfig) -> None:
+    """Let Hydra save nothing where a path has `${` in it, which it takes for a name in the config: `cell` does."""
+    if _NAME in os.path.abspath(folder):
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.output_subdir = None
 
 
 def unresolved(node: Any) -> Any:

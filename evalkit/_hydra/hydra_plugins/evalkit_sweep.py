@@ -141,6 +141,7 @@ class OneLoopLauncher(Launcher):
         config = self.composed.get(tuple(overrides)) or loader.load_sweep_config(self.config, overrides)
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(number), number
+        launch.keep_hydra_from(Path(config.hydra.sweep.dir), config)
         job = run_job(
             task_function=partial(launch.cell, index=position),
             config=config,
