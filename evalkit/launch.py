@@ -277,7 +277,7 @@ def cell(node: DictConfig, index: int = 0) -> Cell:
 
 def keep_hydra_from(folder: Path, config: DictConfig) -> None:
     """Let Hydra save nothing where a path has `${` in it, which it takes for a name in the config: `cell` does."""
-    if _NAME in os.path.abspath(folder):
+    if _NAME in str(folder.absolute()):
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.output_subdir = None
 

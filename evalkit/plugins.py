@@ -7,6 +7,8 @@ import importlib.machinery
 import os
 import sys
 import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +32,21 @@ def user_roots() -> list[Path]:
     return [root.resolve() for root in (*listed, Path.cwd())]
 
 
+@contextmanager
+def also_at(roots: Sequence[Path]) -> Iterator[None]:
+    """Look for tasks there, too, where the other folders have none of that name."""
+    before = list(_further)
+    _further[:] = [*before, *roots]
+    try:
+        yield
+    finally:
+        _further[:] = before
+
+
+_further: list[Path] = []
+"""Roots that are looked at last: where a launch that is read again found its tasks."""
+
+
 def folders(kind: str) -> list[Path]:
     """Every `conf` or `tasks` folder there is, the shipped one first, none twice."""
     found = [bundled(kind), *(root / kind for root in user_roots())]
@@ -43,6 +60,9 @@ def task_folders() -> dict[str, list[Path]]:
         for path in sorted(folder.iterdir()):
             if (path / "__init__.py").is_file():
                 found.setdefault(path.name, []).append(path)
+    for root in _further:
+        for path in (root / "tasks").glob("*/__init__.py"):
+            found.setdefault(path.parent.name, [path.parent])
     return found
 
 
@@ -86,7 +106,8 @@ def expose() -> None:
         package = types.ModuleType(NAMESPACE)
         package.__spec__ = importlib.machinery.ModuleSpec(NAMESPACE, None, is_package=True)
         sys.modules[NAMESPACE] = package
-    sys.modules[NAMESPACE].__path__ = [str(path) for path in folders("tasks")]
+    further = [str(root / "tasks") for root in _further]
+    sys.modules[NAMESPACE].__path__ = [*(str(path) for path in folders("tasks")), *further]
 
 
 def import_task(name: str) -> types.ModuleType:

@@ -59,7 +59,10 @@ def load_plugin(name: str) -> type[Task]:
     """The checked `Task` class of a plugin."""
     found = task_folders().get(name, [])
     if not found:
-        raise UserError(f"There is no task plugin {name!r}{suggestion(name, task_folders())}")
+        raise UserError(
+            f"There is no task plugin {name!r}{suggestion(name, task_folders())} "
+            "(tasks/ is looked for in the current directory, in EVALKIT_PATH and where the launch was started)"
+        )
     if len(found) > 1:
         places = " and ".join(str(path) for path in found)
         raise UserError(f"Two plugins are called {name!r}, rename one of them: {places}")

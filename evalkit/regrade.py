@@ -19,11 +19,11 @@ from evalkit.landscape.rebuild import rebuild
 from evalkit.limits import Limits, clip, from_config
 from evalkit.output import versions, write_cell
 from evalkit.registry import load_task
-from evalkit.results import CellRecord, RunRecord, load
+from evalkit.results import CellRecord, Results, RunRecord, load
 from evalkit.rollout import Ending, Rollout
 from evalkit.run import Outcome, Run, without_submission
 from evalkit.sandbox.api import Sandbox
-from evalkit.saved import read_config, write_config
+from evalkit.saved import launched_from, read_config, write_config
 from evalkit.stats.comparisons import compare_paired
 from evalkit.stats.verdict import Band
 from evalkit.store import same_question
@@ -61,9 +61,21 @@ class Regraded:
 
 def main(argv: Sequence[str]) -> int:
     """The verb. Exit status 0, or 1 if the grader failed on a run. Raises `UserError` for bad input."""
-    folder, overrides, out = _arguments(argv)
-    results = load(folder)
-    target = out or _free_name(folder)
+    given, overrides, out = _arguments(argv)
+    named = out or _free_name(given)
+    target = named.resolve()
+    with launched_from(given) as folder:
+        regraded = _regrade_into(target, load(folder), overrides)
+    for one in regraded:
+        for line in describe(one):
+            sys.stdout.write(line + "\n")
+    sys.stdout.write(f"Output: {named}\n")
+    return 0 if all(one.complete for one in regraded) else 1
+
+
+def _regrade_into(target: Path, results: Results, overrides: Sequence[str]) -> list[Regraded]:
+    """All cells of a directory, and what belongs to a sweep as a whole."""
+    folder = results.folder
     pairs = [
         (cell, target / cell.folder.relative_to(folder) if results.is_sweep else target, overrides)
         for cell in results.cells
@@ -73,11 +85,7 @@ def main(argv: Sequence[str]) -> int:
         shutil.copyfile(folder / "multirun.yaml", target / "multirun.yaml")
         if len(regraded) > 1:
             rebuild(target)
-    for one in regraded:
-        for line in describe(one):
-            sys.stdout.write(line + "\n")
-    sys.stdout.write(f"Output: {target}\n")
-    return 0 if all(one.complete for one in regraded) else 1
+    return regraded
 
 
 def _arguments(argv: Sequence[str]) -> tuple[Path, list[str], Path | None]:
@@ -263,6 +271,8 @@ def write_regraded(
     about.pop("format", None)
     known = dict(override.partition("=")[::2] for override in (*cell.overrides, *overrides))
     write_config(folder, config, known)
+    if (launched := cell.folder / ".hydra" / "hydra.yaml").is_file():
+        shutil.copyfile(launched, folder / ".hydra" / "hydra.yaml")
     write_cell(folder, runs, summary, about)
     report.write(folder)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.config import check
 from evalkit.errors import UserError
-from evalkit.saved import read_config, read_yaml, with_knob
+from evalkit.saved import launched_from, read_config, read_yaml, with_knob
 from evalkit.verbs import DIR, VerbParser
 
 if TYPE_CHECKING:
@@ -32,10 +32,16 @@ def main(argv: Sequence[str]) -> int:
     """The verb. The launch's exit status; 0 at once if nothing is left to do."""
     parser = VerbParser("resume", "Finish an interrupted launch or sweep, in its own directory.", f"resume {DIR}")
     parser.takes_directories()
-    folder: Path = parser.parse(argv).folder
+    given: Path = parser.parse(argv).folder
+    with launched_from(given) as folder:
+        return _resume(given, folder)
+
+
+def _resume(given: Path, folder: Path) -> int:
+    """`given` is what the person calls it, `folder` is the same as seen from where it was launched."""
     cells = find_cells(folder)
     if all(_complete(cell.folder) for cell in cells) and _mapped(folder, len(cells)):
-        sys.stdout.write(f"{folder} is complete: nothing to resume.\n")
+        sys.stdout.write(f"{given} is complete: nothing to resume.\n")
         return 0
     from evalkit.engine import preflight
     from evalkit.launch import run_cells

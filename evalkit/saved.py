@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.config import Config, check
 from evalkit.errors import UserError
+from evalkit.plugins import also_at
 from evalkit.store import write_atomically
 
 if TYPE_CHECKING:
@@ -80,6 +82,36 @@ def _known(node: DictConfig, key: str) -> bool:
     *path, last = key.split(".")
     holder = OmegaConf.select(node, ".".join(path)) if path else node
     return isinstance(holder, DictConfig) and last in holder
+
+
+@contextmanager
+def launched_from(folder: Path) -> Iterator[Path]:
+    """Work in the directory where the launch of `folder` was started, whose tasks, store and files its config names.
+
+    Gives the folder as it is called from there. Where that directory is gone, and for launches from Python, nothing
+    changes; tasks of the current directory are found as well.
+    """
+    known = recorded(folder).get("runtime", {})
+    place = Path(known.get("cwd") or ".")
+    if not place.is_dir() or place.samefile("."):
+        yield folder
+        return
+    sources = [source["path"] for source in known.get("config_sources", ()) if source.get("provider") == "evalkit-user"]
+    absolute = folder.resolve()
+    with also_at([Path.cwd(), *(Path(source).parent for source in sources)]), chdir(place):
+        yield absolute
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """What Hydra recorded of itself in a directory or in that of its sweep; empty where it recorded nothing."""
+    for path in (folder / ".hydra" / "hydra.yaml", folder / "multirun.yaml", folder.parent / "multirun.yaml"):
+        try:
+            found = read_yaml(path)["hydra"]
+        except (FileNotFoundError, TypeError, KeyError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def write_config(folder: Path, config: Config, overrides: Mapping[str, object]) -> None:

@@ -132,3 +132,14 @@ def test_a_key_given_by_mistake_is_not_accepted_as_a_knob(here: Path, capsys: py
     assert main(["task=arithmetic", "model.api_key=sk-ant-secret"]) == 2
     assert "no knob model.api_key" in capsys.readouterr().err
     assert list(here.iterdir()) == []
+
+
+def test_a_path_of_the_machine_is_no_name_in_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "a ${x} 'b' [1] é"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    assert main(["task=arithmetic", "runs.count=1", "hydra.run.dir=out"]) == 0
+    assert main(["-m", "task=arithmetic", "runs.count=1", "runs.seed=0,1", "hydra.sweep.dir=sweep"]) == 0
+    assert main(["resume", "out"]) == main(["landscape", "sweep"]) == main(["regrade", "sweep"]) == 0
+    words = f'model.replay_from="{place / "out"}"'
+    assert main(["task=arithmetic", "model=replay", words, "runs.count=1"]) == 0

@@ -116,12 +116,14 @@ def warnings(found: Counter[str]) -> Iterator[str]:
 def main(argv: Sequence[str]) -> int:
     """The verb. Exit status 0, 2 for a directory that cannot be read."""
     from evalkit.results import load
+    from evalkit.saved import launched_from
 
     parser = VerbParser("diagnose", "Which known mistake each failed run of a launch made.", f"diagnose {DIR}")
     parser.takes_directories("+")
-    for folder in parser.parse(argv).folder:
-        for cell in load(folder).cells:
-            _diagnose_cell(cell)
+    for given in parser.parse(argv).folder:
+        with launched_from(given) as folder:
+            for cell in load(folder).cells:
+                _diagnose_cell(cell)
     return 0
 
 

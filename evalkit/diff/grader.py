@@ -14,7 +14,7 @@ from evalkit.registry import load_task
 from evalkit.regrade import regrade
 from evalkit.results import CellRecord, RunRecord
 from evalkit.run import Outcome, Run
-from evalkit.saved import read_config
+from evalkit.saved import launched_from, read_config
 from evalkit.store import same_question
 from evalkit.task import Task
 from evalkit.workbench import Workbench
@@ -22,13 +22,20 @@ from evalkit.workbench import Workbench
 
 def current(cell: CellRecord) -> str:
     """Digest of the grader that the cell's task has now. `UserError` if the task cannot be loaded."""
-    config = read_config(cell.folder)
-    return grader_digest(config, load_task(config.task))[:16]
+    with launched_from(cell.folder) as folder:
+        config = read_config(folder)
+        return grader_digest(config, load_task(config.task))[:16]
 
 
 def regraded(cell: CellRecord) -> CellRecord:
     """The cell with its kept rollouts measured and judged again. Raises `UserError` where that is impossible."""
-    config = read_config(cell.folder)
+    assert all(record.rollout for record in cell.runs)  # read here: their paths are relative to where we are
+    with launched_from(cell.folder) as folder:
+        again = _regraded(replace(cell, folder=folder), read_config(folder))
+    return replace(again, folder=cell.folder)
+
+
+def _regraded(cell: CellRecord, config: Config) -> CellRecord:
     task = load_task(config.task)
     for record in cell.runs:
         if not same_question(record.rollout, question(config, task, record.number)):

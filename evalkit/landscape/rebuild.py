@@ -18,7 +18,7 @@ from evalkit.landscape.write import write
 from evalkit.registry import load_task
 from evalkit.results import CellRecord, RunRecord, load
 from evalkit.run import Run
-from evalkit.saved import read_config
+from evalkit.saved import launched_from, read_config
 from evalkit.stopping import planned
 from evalkit.verbs import SWEEP, VerbParser
 
@@ -28,7 +28,8 @@ def main(argv: Sequence[str]) -> int:
     parser = VerbParser("landscape", "Map a sweep again from its cells, whoever ran them.", f"landscape {SWEEP}")
     parser.takes_directories(what="a sweep")
     folder: Path = parser.parse(argv).folder
-    landscape = rebuild(folder)
+    with launched_from(folder) as place:
+        landscape = rebuild(place)
     for line in (*landscape.lines, f"Landscape: {folder / 'landscape.html'}"):
         sys.stdout.write(line + "\n")
     return 0
