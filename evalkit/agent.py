@@ -177,7 +177,7 @@ class Agent:
         tool = next((tool for tool in self.tools if tool.name == call.get("name")), None)
         if tool is None:
             names = ", ".join(tool.name for tool in self.tools)
-            return ToolResult(f"There is no tool {call.get('name')!r}. Available: {names}.", is_error=True)
+            return ToolResult(f"There is no tool {_short(repr(call.get('name')))}. Available: {names}.", is_error=True)
         wrong = mismatch(call.get("input"), tool.input_schema)
         if wrong:
             return ToolResult(f"{tool.name} was called wrongly: {wrong}", is_error=True)
@@ -256,12 +256,18 @@ def begin(run: int, spec: Any) -> Rollout:
 
 def mismatch(value: Json, schema: Mapping[str, Any]) -> str:
     """In what way `value` does not fit the JSON Schema, as one sentence; empty if it fits."""
-    error = next(iter(_validator(json.dumps(schema)).iter_errors(value)), None)
+    try:
+        error = next(iter(_validator(json.dumps(schema)).iter_errors(value)), None)
+    except OverflowError as overflow:  # `multipleOf` divides
+        return f"input: {overflow}"
     if error is None:
         return ""
     where = "".join(f"[{part!r}]" for part in error.absolute_path)
-    said = error.message if len(error.message) < 300 else error.message[:300] + "…"
-    return f"input{where}: {said}"
+    return f"input{_short(where)}: {_short(error.message)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) < 300 else text[:300] + "…"
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.agent import Agent, DivergedError, begin
+from evalkit.agent import Agent, DivergedError, begin, mismatch
 from evalkit.errors import ProviderError, SandboxError, ToolError
 from evalkit.limits import Limits, clip
 from evalkit.model.api import ContextLimitError, Response
@@ -231,6 +231,8 @@ async def test_faults_of_others_are_errors_and_keep_what_was_paid_for(fault):
         (call("look", None), "is not of type 'object'"),
         (call("submit_answer", {}), "'answer' is a required property"),
         ({"type": "tool_use", "id": "x"}, "no tool None"),
+        (call("l" * 100_000, {}), "l…. Available: look, submit_answer"),
+        (call("look", {"y" * 100_000: 1}), "y…"),
     ],
 )
 async def test_a_malformed_call_is_answered_and_counted(bad, said):
@@ -239,6 +241,12 @@ async def test_a_malformed_call_is_answered_and_counted(bad, said):
     assert answer["is_error"]
     assert said in answer["content"]
     assert (rollout.ending, rollout.tool_errors) == (Ending.SUBMITTED, 1)
+
+
+def test_a_number_that_the_check_cannot_divide_is_the_models_mistake():
+    schema = {"properties": {"at": {"type": "number", "multipleOf": 0.1}}}
+    assert mismatch({"at": 10**4000}, schema) == "input: int too large to convert to float"
+    assert mismatch({"at": 1}, schema) == ""
 
 
 async def test_what_a_tool_has_to_say_is_answered():

@@ -41,6 +41,7 @@ from evalkit.workbench import Workbench
 from tests.builders import call, message, rollout, text
 from tests.launching import Watcher, config_for
 from tests.model.conftest import AgentsOnly, ask
+from tests.servers import llama
 from tests.servers.fixtures import MessagesServer
 
 COMMON = (
@@ -404,6 +405,17 @@ def test_a_context_that_fills_up_is_named_on_a_local_server(rig: Rig) -> None:
     result, _ = rig.run(rig.config)
     assert {run.rollout.ending for run in result.runs} == {Ending.CONTEXT_LIMIT}
     assert all("context was full after" in run.message for run in result.runs)
+
+
+@pytest.mark.parametrize("cut_as", llama.CUTS)
+def test_a_call_that_the_limit_cuts_is_not_executed_in_whatever_shape_it_comes(rig: Rig, cut_as: str) -> None:
+    run = {"name": "python_expression", "input": {"expression": "print(42)" * 50}}
+    agents = [{"name": "calls", "turns": [{"text": "I compute.", "calls": [run], "tokens": {"median": 200}}]}]
+    rig.server.set_up(agents=agents, dialect="llama.cpp", cut_as=cut_as)
+    result, _ = rig.run(replace(rig.config, limits=replace(rig.config.limits, max_tokens=100)))
+    turns = [turn for run in result.runs for turn in run.rollout.turns]
+    assert [(turn.stop_reason, turn.reply, turn.output_tokens) for turn in turns] == [("max_tokens", None, 100)] * 2
+    assert {run.rollout.ending for run in result.runs} == {Ending.TOKEN_LIMIT}
 
 
 def test_records_of_older_versions_are_read_within_the_bounds(tmp_path: Path) -> None:

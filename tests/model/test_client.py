@@ -261,6 +261,26 @@ async def test_deviations_of_local_servers_are_tolerated(opened: Opener, message
         await opened(base_url=messages_api.url).respond(ask())
 
 
+async def test_a_local_server_lists_its_models_twice_and_has_no_page_for_one(
+    opened: Opener, messages_api: MessagesServer
+) -> None:
+    messages_api.set_up(dialect="llama.cpp", models=["a-model.gguf"], context=4096)
+    assert (
+        "lists a-model.gguf and not model.id=other" in (await opened(base_url=messages_api.url, id="other").check())[0]
+    )
+    assert list(await opened(base_url=messages_api.url, id="a-model.gguf").check()) == []
+
+
+async def test_a_server_that_loads_its_model_is_waited_for(
+    opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalkit.model.throttle.LOADING_S", 0.05)
+    messages_api.set_up(dialect="llama.cpp", loading=1)
+    response = await opened(base_url=messages_api.url, max_retries=0).respond(ask())
+    assert response.message["stop_reason"] == "end_turn"
+    assert response.waited > 0
+
+
 async def test_a_call_that_is_repeated_may_be_counted_anew(opened: Opener, messages_api: MessagesServer) -> None:
     messages_api.set_up(agents=AGENTS, dialect="llama.cpp")
     model = opened(base_url=messages_api.url)
