@@ -16,6 +16,7 @@ from evalkit.errors import ProviderError, SandboxError, TaskError
 from evalkit.limits import UNCOUNTED, Limits, cannot_hold, cut_ending, next_call
 from evalkit.model.api import ContextLimitError, Model, Request
 from evalkit.model.requests import conversation
+from evalkit.parts import system_of
 from evalkit.redaction import redacted_json
 from evalkit.rollout import Attempt, Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.api import Session
@@ -248,7 +249,7 @@ def begin(run: int, spec: Any) -> Rollout:
     return Rollout(
         run=run,
         prompt=spec.prompt,
-        system=getattr(spec, "system", ""),
+        system=system_of(spec),
         tools=tuple(definition(tool) for tool in spec.tools),
         timing=Timing(started=time.time()),
     )

@@ -5,15 +5,15 @@ Every function raises `TaskError` for whatever the task's code does wrong, and `
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from evalkit.blame import blamed
-from evalkit.errors import TaskError, ToolError
+from evalkit.blame import blamed, steady
+from evalkit.errors import TaskError, ToolError, UserError
+from evalkit.graded import judged, measured
 from evalkit.grading import Grade, Measurement
-from evalkit.measurements import measurement_from
+from evalkit.registry import check_agents, check_spec
 from evalkit.rollout import Json
 from evalkit.sandbox.api import Sandbox, Session
 from evalkit.scripted import ScriptedAgent
@@ -23,54 +23,53 @@ from evalkit.tool import Tool, ToolContext, ToolResult
 T = TypeVar("T")
 
 
-def spec_for(task: Task, seed: int) -> Spec:
-    """The problem of a seed."""
-    with blamed("the task's spec"):
-        return task.spec(seed)
+def spec_for(task: Task, seed: int, *, disk_mb: int | None = None) -> Spec:
+    """The problem of a seed, all that a model sees of it checked; `disk_mb`: how much its workspace holds."""
+    with blamed("the task's spec", task.spec), _refused():
+        spec = task.spec(seed)
+        check_spec(task, spec, disk_mb=disk_mb)
+        return spec
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What would be refused before a launch is the task's fault when only a later run meets it."""
+    try:
+        yield
+    except UserError as error:
+        raise TaskError(steady(str(error))) from error
 
 
 def agents_for(task: Task, spec: Spec, *, oracle: bool = False) -> Sequence[ScriptedAgent]:
     """The task's simulated agents, or its reference alone."""
-    what = f"the task's {'oracle' if oracle else 'agents'}"
-    with blamed(what):
-        return [task.oracle(spec)] if oracle else list(task.agents(spec))
+    what = "oracle" if oracle else "agents"
+    with blamed(f"the task's {what}", getattr(task, what)), _refused():
+        agents = [task.oracle(spec)] if oracle else task.agents(spec)
+        check_agents(task, what, agents)
+        return list(agents)
 
 
 async def measure(task: Task, answer: Json, spec: Spec, sandbox: Sandbox) -> Measurement:
     """What the task's grader finds out about an answer."""
-    with blamed("the task's measure"):
-        found = await task.measure(answer, spec, sandbox)
-    kept = _as_json(_instance(found, Measurement, "the task's measure"), "the task's measure")
-    if not isinstance(kept["values"], dict):
-        raise TaskError(f"the task's measure gave a {type(kept['values']).__name__} of values where a dict is wanted")
-    return measurement_from(kept)
+    with blamed("the task's measure", task.measure):
+        return measured(await task.measure(answer, spec, sandbox))
 
 
-def judge(task: Task, measurement: Measurement) -> Grade:
-    """The task's verdict."""
-    with blamed("the task's judge"):
-        grade = task.judge(measurement)
-    _as_json(_instance(grade, Grade, "the task's judge"), "the task's judge")
-    return grade
+def judge(task: Task, measurement: Measurement, *, listed: bool = True) -> Grade:
+    """The task's verdict. `listed`: its category must be one of the task's."""
+    with blamed("the task's judge", task.judge):
+        return judged(task.judge(measurement), task.categories if listed else None)
 
 
 async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, timeout_s: float) -> ToolResult:
     """What a tool makes of a call whose input fits. A `ToolError` is what it has to say to the model."""
     what = f"the task's tool {tool.name}"
-    with blamed(what):
+    with blamed(what, type(tool).__call__):
         try:
             result: Any = await tool(input, ToolContext(session, timeout_s))
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
-    return _instance(ToolResult(result) if isinstance(result, str) else result, ToolResult, what)
-
-
-def _as_json(value: Any, what: str) -> Any:
-    """A dataclass as it is read from disk again: it must not matter whether that happened."""
-    try:
-        return json.loads(json.dumps(asdict(value)))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TaskError(f"{what} gave what JSON cannot hold: {error}") from error
+        return _instance(ToolResult(result) if isinstance(result, str) else result, ToolResult, what)
 
 
 def _instance(value: Any, kind: type[T], what: str) -> T:

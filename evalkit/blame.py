@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dis
+import inspect
+import linecache
 import re
 import sysconfig
 import traceback
@@ -23,22 +25,26 @@ _HERE = f"{Path(__file__).resolve().parent}/"
 
 
 @contextmanager
-def blamed(what: str) -> Iterator[None]:
+def blamed(what: str, code: object = None) -> Iterator[None]:
     """Raise `TaskError` for whatever the task's code inside raises, however odd; `what`: "the task's judge".
 
+    `code`: the function whose result is judged inside: an error that nothing raised points at its definition.
     What passes: a sandbox that failed, Ctrl-C, and the cancellation of whoever is inside.
     """
     try:
         yield
-    except (TaskError, SandboxError):
+    except TaskError as error:
+        error.traceback = error.traceback or _definition(code) or str(error)
+        raise
+    except SandboxError:
         raise
     except BaseException as error:
-        if _from_outside(error):
+        if from_outside(error):
             raise
         raise task_error(what, error) from error
 
 
-def _from_outside(error: BaseException) -> bool:
+def from_outside(error: BaseException) -> bool:
     """Whether it was done to the task's code, not by it."""
     if isinstance(error, KeyboardInterrupt):
         return not _raised_by_statement(error)
@@ -64,11 +70,20 @@ def _raised_by_statement(error: BaseException) -> bool:
 def task_error(what: str, error: BaseException) -> TaskError:
     """`the task's judge raised KeyError: 'x' (tasks/probe/__init__.py:31)`, with its traceback."""
     own = _own_part(error.__traceback__)
-    said = _steady("".join(traceback.format_exception_only(type(error), error)))
+    said = steady("".join(traceback.format_exception_only(type(error), error)))
     frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename)]
-    place = f" ({_steady(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    place = f" ({steady(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
     sentence = f"{what} raised {plain(said, one_line=True, limit=MESSAGE_LIMIT)}{place}"
     return TaskError(sentence, _traceback(error, own))
+
+
+def _definition(code: object) -> str:
+    """Where a function begins, as a line of a traceback; empty if that is not known."""
+    own = getattr(inspect.unwrap(getattr(code, "__func__", code)), "__code__", None)  # type: ignore[arg-type]
+    if own is None:
+        return ""
+    line = linecache.getline(own.co_filename, own.co_firstlineno).strip()
+    return steady(f'  File "{own.co_filename}", line {own.co_firstlineno}, in {own.co_name}\n    {line}')
 
 
 def _own_part(found: TracebackType | None) -> TracebackType | None:
@@ -84,12 +99,12 @@ def _ours(filename: str) -> bool:
 
 def _traceback(error: BaseException, own: TracebackType | None) -> str:
     lines = traceback.format_exception(type(error), error, own)
-    text = plain(_steady("".join(lines))).rstrip("\n")
+    text = plain(steady("".join(lines))).rstrip("\n")
     half = TRACEBACK_LIMIT // 2
     return text if len(text) <= TRACEBACK_LIMIT else f"{text[:half]}\n…\n{text[-half:]}"
 
 
-def _steady(text: str) -> str:
+def steady(text: str) -> str:
     """The same for equal launches: without addresses in memory, and with paths that do not depend on the machine."""
     text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", text)
     for prefix in _prefixes():

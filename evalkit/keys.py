@@ -17,6 +17,7 @@ from evalkit.config import Config
 from evalkit.described import Describer, common
 from evalkit.model.api import Model
 from evalkit.output import versions
+from evalkit.parts import files_of, system_of
 from evalkit.plugins import NAMESPACE, folders
 from evalkit.rollout import Rollout
 from evalkit.sources import Sources, module_sources, package_version, sources
@@ -50,7 +51,7 @@ def rollout_key(config: Config, task: Task, model: Model) -> Key:
     return Key(
         {
             "prompt": spec.prompt,
-            "system": getattr(spec, "system", ""),
+            "system": system_of(spec),
             "tools": [definition(tool) for tool in spec.tools],
             "behind_tools": _behind(task, config, spec),
             "files": _files(spec),
@@ -131,8 +132,7 @@ def question(config: Config, task: Task, run: int, spec: Spec | None = None) -> 
 
 
 def _files(spec: Spec) -> dict[str, str]:
-    files: Mapping[str, bytes] = getattr(spec, "files", {})
-    return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files_of(spec).items())}
 
 
 def _set_up(task: Task, config: Config, run: int, spec: Spec) -> tuple[Any, Describer]:

@@ -181,7 +181,7 @@ def _check(configs: Sequence[Config]) -> set[Path]:
     for config in configs:
         check(config)
     for config in configs:
-        check_specs(load_task(config.task), run_seed(config.runs.seed, 1))
+        check_specs(load_task(config.task), run_seed(config.runs.seed, 1), disk_mb=config.sandbox.disk_mb)
     _current.prepared = preflight(configs, lambda text: _say(f"evalkit: {text}"))
     _current.checked = True
     return {Path(config.store) for config in configs}

@@ -5,23 +5,26 @@ Every fault is the author's to fix, so every error quotes the author's own defin
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import math
-import textwrap
-import traceback
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import UserError
-from evalkit.nearest import suggestion
+from evalkit.blame import from_outside
+from evalkit.contract import wrong_agents, wrong_files, wrong_tools
+from evalkit.errors import TaskError, UserError
+from evalkit.nearest import nearest, suggestion
+from evalkit.parts import SPEC, TASK, WANTED, Part, files_of, misfits, near_miss, system_of
 from evalkit.plugins import import_task, task_folders
+from evalkit.quoting import blame, file_of, first_line, quote
 from evalkit.scripted import ScriptedAgent
 from evalkit.task import Spec, Task
+from evalkit.tool import definition
 
 _METHODS = {
     "spec": "def spec(self, seed: int) -> Spec",
@@ -46,12 +49,25 @@ def load_task(node: Mapping[str, Any]) -> Task:
     plugin = load_plugin(name)
     config = build_config(plugin, node)
     _check_tolerances(node.get("tolerances"), "task.tolerances")
+    with _refusing(f"Task {name} cannot be built", Path(file_of(plugin)).parent):
+        task = plugin(config)
+    _check_near_misses(task, TASK)
+    return task
+
+
+@contextmanager
+def _refusing(what: str, folder: Path) -> Iterator[None]:
+    """Raise `UserError` for whatever the author's code inside raises, quoting its innermost line in `folder`."""
     try:
-        return plugin(config)
+        yield
     except UserError:
         raise
-    except Exception as error:
-        raise UserError(f"Task {name} cannot be built: {_blame(error, Path(_file(plugin)).parent)}") from error
+    except TaskError as error:
+        raise UserError(str(error)) from error
+    except BaseException as error:
+        if from_outside(error):
+            raise
+        raise UserError(f"{what}: {blame(error, folder)}") from error
 
 
 @cache
@@ -66,10 +82,8 @@ def load_plugin(name: str) -> type[Task]:
     if len(found) > 1:
         places = " and ".join(str(path) for path in found)
         raise UserError(f"Two plugins are called {name!r}, rename one of them: {places}")
-    try:
+    with _refusing(f"Task plugin {name} cannot be imported", found[0]):
         module = import_task(name)
-    except Exception as error:
-        raise UserError(f"Task plugin {name} cannot be imported: {_blame(error, found[0])}") from error
     plugin = getattr(module, "Task", None)
     if not inspect.isclass(plugin):
         raise UserError(f"Task plugin {name} has no class Task: define or import one in {found[0] / '__init__.py'}")
@@ -78,38 +92,73 @@ def load_plugin(name: str) -> type[Task]:
     return checked
 
 
-def check_specs(task: Task, seed: int) -> None:
-    """Raise `UserError` where a spec, or what the task makes of it, is of the wrong type."""
-    try:
+def check_specs(task: Task, seed: int, *, disk_mb: int | None = None, audit: bool = False) -> None:
+    """Raise `UserError` where a spec, or what the task makes of it, is not what everybody counts on.
+
+    `disk_mb`: how much a workspace holds. `audit`: also of what only audits read.
+    """
+    with _refusing(f"{quote(type(task))} fails", Path(file_of(type(task))).parent):
         spec = task.spec(seed)
-        _check_spec(task, spec)
-        _returned(task, "oracle", "", task.oracle(spec), ScriptedAgent)
-        agents = task.agents(spec)
-        _returned(task, "agents", "", agents, Sequence)
-        for agent in agents:
-            _returned(task, "agents", "an item", agent, ScriptedAgent)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{_quote(type(task))} fails: {_blame(error, Path(_file(type(task))).parent)}") from error
+        _check_near_misses(spec, SPEC)
+        check_spec(task, spec, disk_mb=disk_mb)
+        _check_kinds(task, "spec", spec, SPEC if audit else ())
+        _check_kinds(task, None, task, TASK)
+        _check_repeatable(task, spec, task.spec(seed))
+        check_agents(task, "oracle", [task.oracle(spec)])
+        check_agents(task, "agents", task.agents(spec))
 
 
-def _check_spec(task: Task, spec: Spec) -> None:
+def check_spec(task: Task, spec: Spec, *, disk_mb: int | None = None) -> None:
+    """Raise `UserError` for the first part of a spec that is missing or wrong."""
     for part, (kind, want) in _SPEC_PARTS.items():
         if inspect.getattr_static(spec, part, _ABSENT) is _ABSENT:  # a property that fails is there
-            raise UserError(f"{_quote(type(spec))} lacks {part}: add a property or attribute, {want}")
+            raise UserError(f"{quote(type(spec))} lacks {part}: add a property or attribute, {want}")
         _returned(task, "spec", part, getattr(spec, part), kind)
-    for tool in spec.tools:
-        if not all(hasattr(tool, part) for part in ("name", "description", "input_schema", "__call__")):
-            raise UserError(
-                f"{_quote(type(task), 'spec')} gives a tool without name, description, input_schema or __call__: "
-                f"{type(tool).__name__}"
-            )
-    if "submit_answer" not in {tool.name for tool in spec.tools}:
+    _check_kinds(task, "spec", spec, [part for part in SPEC if part.name in ("system", "files")])
+    if not spec.prompt.strip():
+        raise UserError(f"{quote(type(task), 'spec')} gives an empty prompt: say what the model is to do")
+    if said := wrong_tools(spec.tools) or wrong_files(files_of(spec), disk_mb):
+        raise UserError(f"{quote(type(task), 'spec')} gives {said}")
+
+
+def _check_near_misses(owner: object, parts: Sequence[Part]) -> None:
+    if found := near_miss(parts, owner):
+        name, part = found
         raise UserError(
-            f"{_quote(type(task), 'spec')} gives no submit_answer among its tools, so that no run can pass: "
-            "add SubmitAnswer(answer_schema)"
+            f"{quote(type(owner), name)} means nothing: did you mean {part.name} ({part.meaning})? "
+            f"If not, give it another name, such as _{name}"
         )
+
+
+def _check_kinds(task: Task, method: str | None, owner: object, parts: Sequence[Part]) -> None:
+    for part, value in misfits(parts, owner):
+        want = f"use {WANTED[part.kind]}, {part.meaning}"
+        where = quote(type(task), method or part.name)
+        raise UserError(f"{where} gives {part.name} as {type(value).__name__}: {want}")
+
+
+def _check_repeatable(task: Task, spec: Spec, again: Spec) -> None:
+    """A question that is another one each time can neither be kept nor resumed."""
+    if _asked(spec) != _asked(again):
+        raise UserError(
+            f"{quote(type(task), 'spec')} gives another problem the second time, for the same seed: "
+            "draw everything from `seed`, such as random.Random(seed)"
+        )
+
+
+def _asked(spec: Spec) -> tuple[Any, ...]:
+    """Everything that a model can see of a problem."""
+    return spec.prompt, system_of(spec), [definition(tool) for tool in spec.tools], dict(files_of(spec))
+
+
+def check_agents(task: Task, method: str, agents: Any) -> None:
+    """Raise `UserError` where nobody can play what `oracle` or `agents` gave."""
+    if method == "oracle":
+        _returned(task, method, "", agents[0], ScriptedAgent)
+    else:
+        _returned(task, method, "", agents, Sequence)
+    if said := wrong_agents(agents):
+        raise UserError(f"{quote(type(task), method)} gives {said}: see {method} in evalkit.task")
 
 
 def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
@@ -128,10 +177,24 @@ def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
     if missing := sorted(OmegaConf.missing_keys(merged)):
         owner, knob = _owner(plugin.Config, missing[0])
         raise UserError(
-            f"The config of task {node.get('name')} lacks task.{missing[0]}, which {_quote(owner, knob)} asks for: "
+            f"The config of task {node.get('name')} lacks task.{missing[0]}, which {quote(owner, knob)} asks for: "
             f"add it to conf/task/, or give the field a default"
         )
     return OmegaConf.to_object(merged)
+
+
+def defaults(name: str) -> dict[str, str]:
+    """Dotted names of the knobs to which a plugin's `Config` gives a default → the line that does."""
+    return dict(_defaults(load_plugin(name).Config, ""))
+
+
+def _defaults(config: type, prefix: str) -> Iterator[tuple[str, str]]:
+    hints = inspect.get_annotations(config, eval_str=True)
+    for field in dataclasses.fields(config):
+        if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING:
+            yield prefix + field.name, quote(config, field.name)
+        if dataclasses.is_dataclass(inner := hints.get(field.name)) and inspect.isclass(inner):
+            yield from _defaults(inner, f"{prefix}{field.name}.")
 
 
 def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception) -> str:
@@ -140,7 +203,7 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
 
     if "annotation" in str(error):
         return (
-            f"{_quote(plugin.Config)} has a type that a config cannot hold ({_first_line(error)}): "
+            f"{quote(plugin.Config)} has a type that a config cannot hold ({first_line(error)}): "
             "use bool, int, float, str, enums, list, dict, dataclasses and Optional of these"
         )
     key = str(getattr(error, "full_key", None) or "?")
@@ -148,12 +211,12 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         fields = [field.name for field in dataclasses.fields(owner)]
         return (
-            f"The config sets task.{key}, but {_quote(owner)} has no field {knob}"
+            f"The config sets task.{key}, but {quote(owner)} has no field {knob}"
             f"{suggestion(knob, fields)} (take the key out of conf/task/, or add the field)"
         )
     if isinstance(error, ValidationError):
-        return f"task.{key} does not fit {_quote(owner, knob)}: {_first_line(error)}"
-    return f"The config of task {node.get('name')} does not fit {_quote(plugin.Config)}: {_first_line(error)}"
+        return f"task.{key} does not fit {quote(owner, knob)}: {first_line(error)}"
+    return f"The config of task {node.get('name')} does not fit {quote(plugin.Config)}: {first_line(error)}"
 
 
 def _owner(config: type, key: str) -> tuple[type, str]:
@@ -168,6 +231,7 @@ def _owner(config: type, key: str) -> tuple[type, str]:
     return config, knob
 
 
+_KNOWN = {"Config", "title", "categories", "judged_by", *_METHODS, *(part.name for part in TASK)}
 _ATTRIBUTES: tuple[tuple[str, Any, str], ...] = (
     ("title", str, "one line of text"),
     ("categories", Mapping, "a mapping of failure category to its title"),
@@ -190,12 +254,12 @@ def _check_parts(name: str, plugin: Any) -> None:
             raise _wrong(name, plugin, part, f"`{signature}`")
         if (part == "measure") != inspect.iscoroutinefunction(method):
             kind = "asynchronous (async def)" if part == "measure" else "an ordinary function, without async"
-            raise UserError(f"{_quote(plugin, part)} must be {kind}: `{signature}`")
+            raise UserError(f"{quote(plugin, part)} must be {kind}: `{signature}`")
     fields = {field.name for field in dataclasses.fields(config)}
     for knob in plugin.judged_by:
         if knob not in fields:
             raise UserError(
-                f"{_quote(plugin, 'judged_by')} names {knob!r}, which {_quote(config)} does not have"
+                f"{quote(plugin, 'judged_by')} names {knob!r}, which {quote(config)} does not have"
                 f"{suggestion(str(knob), fields)}"
             )
 
@@ -212,16 +276,19 @@ def _takes(method: types.FunctionType, arguments: int) -> bool:
 def _wrong(name: str, plugin: type, part: str, want: str) -> UserError:
     value = getattr(plugin, part, None)
     if value is None:
-        return UserError(f"Task plugin {name} lacks {part}: add {want} to {_quote(plugin)}")
+        own = [known for known in vars(plugin) if not known.startswith("_")]
+        near = nearest(part, own)
+        hint = f" (is it {near}?)" if near and near not in _KNOWN else ""
+        return UserError(f"Task plugin {name} lacks {part}{hint}: add {want} to {quote(plugin)}")
     what = "takes other arguments" if inspect.isfunction(value) else f"is {type(value).__name__}"
-    return UserError(f"{_quote(plugin, part)} {what}: {part} must be {want}")
+    return UserError(f"{quote(plugin, part)} {what}: {part} must be {want}")
 
 
 def _returned(task: Task, method: str, part: str, value: Any, kind: Any) -> None:
     if not isinstance(value, kind) or (kind is Sequence and isinstance(value, str)):
         what = f"gives {part} as" if part else "returns"
         raise UserError(
-            f"{_quote(type(task), method)} {what} {type(value).__name__} where {kind.__name__} is wanted: "
+            f"{quote(type(task), method)} {what} {type(value).__name__} where {kind.__name__} is wanted: "
             f"see {method} in evalkit.task"
         )
 
@@ -239,54 +306,3 @@ def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
             yield from _numbers(inner, f"{key}.{name}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield key, value
-
-
-def _quote(owner: type, name: str | None = None) -> str:
-    """`"class Task:" (tasks/x/__init__.py:12)`: the author's definition of a class, or of something in it."""
-    for holder in inspect.getmro(owner):
-        line, text = _definition(holder, name)
-        if text:
-            return f'"{text}" ({_file(holder)}:{line})'
-    return _quote(owner) if name else owner.__qualname__
-
-
-def _definition(owner: type, name: str | None) -> tuple[int, str]:
-    """Line number and source line of a class, or of what its body defines as `name`; an empty text if there is none."""
-    try:
-        lines, first = inspect.getsourcelines(owner)
-    except (OSError, TypeError):  # defined in no file, such as `object`
-        return 0, ""
-    tree = ast.parse(textwrap.dedent("".join(lines)))
-    definition = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-    wanted: ast.stmt | None = definition
-    if name is not None:
-        wanted = next((node for node in definition.body if name in _defines(node)), None)
-    if wanted is None:
-        return 0, ""
-    return first + wanted.lineno - 1, lines[wanted.lineno - 1].strip()
-
-
-def _defines(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return {target.id for target in targets if isinstance(target, ast.Name)}
-
-
-def _file(owner: type) -> str:
-    return inspect.getsourcefile(owner) or owner.__module__
-
-
-def _blame(error: BaseException, folder: Path) -> str:
-    """`ValueError: … (tasks/x/__init__.py:12: "the line")`: the innermost frame that lies in the plugin's folder."""
-    what = f"{type(error).__name__}: {_first_line(error)}"
-    if isinstance(error, SyntaxError):
-        return f"{what} ({error.filename}:{error.lineno})"
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)
-    ]
-    return f'{what} ({frames[-1].filename}:{frames[-1].lineno}: "{frames[-1].line}")' if frames else what
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from evalkit import authored
@@ -17,6 +17,7 @@ from evalkit.journal import Journal, Loaded
 from evalkit.keys import question, run_seed
 from evalkit.limits import Limits
 from evalkit.model.api import Model
+from evalkit.parts import files_of
 from evalkit.rollout import Attempt, Ending, Rollout, Turn
 from evalkit.sandbox import canary
 from evalkit.sandbox.api import Sandbox
@@ -83,7 +84,9 @@ class Source:
     def spec(self, run: int) -> Spec:
         """The problem of a run. Raises `TaskError`."""
         if run not in self._specs:
-            self._specs[run] = authored.spec_for(self.task, run_seed(self.config.runs.seed, run))
+            self._specs[run] = authored.spec_for(
+                self.task, run_seed(self.config.runs.seed, run), disk_mb=self.config.sandbox.disk_mb
+            )
         return self._specs[run]
 
     def forget(self, run: int) -> None:
@@ -177,7 +180,7 @@ class Source:
         journal = self.known.journal(start, loaded, claim, self.launch)
         recorder = _Recorder(self, journal, start.run, len(recorded))
         spec = self.spec(start.run)
-        files: Mapping[str, bytes] = getattr(spec, "files", {})
+        files = files_of(spec)
         try:
             async with self.sandbox.session(seed=run_seed(self.config.runs.seed, start.run), files=files) as session:
                 agent = Agent(

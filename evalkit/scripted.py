@@ -62,7 +62,12 @@ def load_agents(path: Path, facts: Mapping[str, str] | None = None) -> list[Scri
     import yaml
 
     agents = []
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or ():
+        if not isinstance(entry, dict) or not {"name", "turns"} <= set(entry) <= {"name", "weight", "turns"}:
+            keys = sorted(entry) if isinstance(entry, dict) else entry
+            raise UserError(
+                f"{path}: an agent has name, turns and, if it is to be drawn less often, weight; got {keys}"
+            )
         turns = tuple(_turn(turn, path, facts or {}) for turn in entry["turns"])
         agents.append(ScriptedAgent(entry["name"], turns, float(entry.get("weight", 1))))
     if not agents or any(not agent.turns or agent.weight < 0 for agent in agents):

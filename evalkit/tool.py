@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from evalkit.parts import shown_schema_of
 from evalkit.rollout import Submission
 from evalkit.sandbox.api import Session
 
@@ -51,8 +52,7 @@ def definition(tool: Tool) -> dict[str, Any]:
     A tool may show the model more than it enforces (`shown_schema`): `submit_answer` shows the form that an
     answer should have, yet takes any, because judging the form is the grader's work and has categories.
     """
-    schema = getattr(tool, "shown_schema", tool.input_schema)
-    return {"name": tool.name, "description": tool.description, "input_schema": dict(schema)}
+    return {"name": tool.name, "description": tool.description, "input_schema": dict(shown_schema_of(tool))}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from evalkit.config import Config
 from evalkit.keys import spec_of
 from evalkit.model import open_model
 from evalkit.model.api import Model
+from evalkit.parts import preload_of
 from evalkit.sandbox import open_sandbox
 from evalkit.sandbox.api import Sandbox
 from evalkit.store import digest
@@ -65,4 +66,4 @@ class Workbench:
 
 def _preloads(spec: Spec) -> set[str]:
     """Modules that the task's tools hand to programs: imported once, for all children."""
-    return {name for tool in spec.tools for name in getattr(tool, "preload", ())}
+    return {name for tool in spec.tools for name in preload_of(tool)}

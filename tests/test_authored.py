@@ -79,3 +79,84 @@ async def test_the_same_command_gives_the_same_bytes_and_buys_nothing_twice(own_
     told = {"summary.json", "manifest.json", "report.md", "report.html"}  # that the second one reused
     assert {name for name in one if one[name] != other[name]} == told
     assert json.loads((tmp_path / "b" / "runs.jsonl").read_text().splitlines()[1])["output_tokens"] > 20
+
+
+MEASUREMENTS = {
+    "None": "returned NoneType where Measurement is wanted",
+    "{'answer': 1}": "returned dict where Measurement is wanted",
+    "Measurement([1])": "gave values as list",
+    "Measurement({'e': float('nan')})": "gave values['e'] as nan, which JSON cannot hold",
+    "Measurement({'e': [0, float('inf')]})": "gave values['e'][1] as inf",
+    "Measurement({'e': np.float32(1)})": "gave values['e'] as numpy.float32, which JSON cannot hold: use .tolist()",
+    "Measurement({'e': np.ones(3)})": "gave values['e'] as numpy.ndarray, which JSON cannot hold: use .tolist()",
+    "Measurement({'e': np.bool_(True)})": "gave values['e'] as numpy.bool",
+    "Measurement({'e': {1: 2}})": "gave values['e'] with the key 1, and keys of JSON are text: use str(1)",
+    "Measurement({'e': {1}})": "gave values['e'] as set",
+    "Measurement({'e': b'x'})": "gave values['e'] as bytes",
+    "Measurement({'e': deep(500)})": "gave values that nest deeper than 200 levels",
+    "Measurement({'e': 'x' * 40_000_000})": "gave values of 40,000,009 characters of JSON: keep 32,000,000 at most",
+    "Measurement(fault='no')": "gave fault as str where Fault is wanted",
+    "Measurement(fault=Fault(None, 'no'))": "gave the fault's category as NoneType where str is wanted",
+}
+GRADES = {
+    "True": "returned bool where Grade is wanted",
+    "None": "returned NoneType where Grade is wanted",
+    "Grade(np.bool_(True), 'fine')": "gave passed as numpy.bool where bool is wanted (use bool(…))",
+    "Grade(True, None)": "gave message as NoneType where str is wanted",
+    "Grade(True, 'fine', score=1.5)": "gave the score 1.5: use a number from 0 to 1",
+    "Grade(True, 'fine', score=float('nan'))": "gave the score nan",
+    "Grade(True, 'fine', score='1')": "gave the score '1'",
+    "Grade(False, 'no', 'wrnog')": "gave the category 'wrnog', which `categories` does not list: did you mean wrong?",
+    "Grade(False, 'no')": "raised ValueError: a failed grade names its category",
+    "Grade(True, 'fine', checks=(('c', True),))": "gave a check as tuple where Check is wanted",
+    "Grade(True, 'fine', checks=(Check('c', 1),))": "gave the check 'c' with passed as int where bool is wanted",
+    "Grade(True, 'fine', checks=(Check('c', True, 'x'),))": "gave the check 'c' with value as str",
+    "Grade(True, 'fine', checks=Check('c', True))": "gave checks as evalkit.grading.Check: use a tuple of Check",
+}
+MORE = """
+import numpy as np
+from evalkit import Fault
+
+
+def deep(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+"""
+
+
+@pytest.mark.parametrize(("place", "given"), [(IN_MEASURE, MEASUREMENTS), (IN_JUDGE, GRADES)], ids=["measure", "judge"])
+async def test_whatever_is_returned_ends_that_run_in_one_sentence(
+    place: str, given: dict[str, str], own_task: Write, tmp_path: Path
+) -> None:
+    returns = "\n".join(f"if run == {run}: return {text}" for run, text in enumerate(given, 2))
+    name = own_task(place, returns, "@dataclass\nclass Config:", MORE)
+    count = len(given) + 2
+    out = tmp_path / "out"
+    assert await outcomes(name, out, f"runs.count={count}") == [P, *[E] * len(given), P]
+    assert f'File "tasks/{name}/__init__.py", line' in (out / "report.md").read_text(encoding="utf-8")
+    for message, (text, said) in zip(messages(out)[1:], given.items(), strict=False):
+        assert f"the task's {'measure' if place == IN_MEASURE else 'judge'} {said}" in message, text
+    assert await outcomes(name, tmp_path / "again", f"runs.count={count}") == [P, *[E] * len(given), P]
+    assert facts(tmp_path / "again") == facts(out)
+
+
+SPECS = {
+    "return None": "spec gives prompt",
+    "bad = Spec(run); bad.prompt = 3; return bad": "gives prompt as int where str is wanted",
+    "bad = Spec(run); bad.prompt = ' '; return bad": "gives an empty prompt",
+    "bad = Spec(run); bad.files = {'../x': b''}; return bad": "gives the file '../x', which lies outside the workspace",
+    "bad = Spec(run); bad.system = 3; return bad": "gives system as int: use a text, the system prompt",
+}
+
+
+async def test_a_problem_that_is_wrong_in_a_later_run_ends_that_run(own_task: Write, tmp_path: Path) -> None:
+    returns = "\n".join(f"if run == {run}:\n    {text}" for run, text in enumerate(SPECS, 2))
+    name = own_task(IN_SPEC, returns)
+    out = tmp_path / "out"
+    count = len(SPECS) + 2
+    assert await outcomes(name, out, f"runs.count={count}") == [P, *[E] * len(SPECS), P]
+    for message, said in list(zip(messages(out)[1:], SPECS.values(), strict=False))[1:]:
+        assert said in message
+        assert str(tmp_path) not in message

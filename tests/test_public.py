@@ -46,6 +46,7 @@ NAMES = [
     "load",
     "load_agents",
     "preview",
+    "readings",
     "submitting",
     "within",
 ]

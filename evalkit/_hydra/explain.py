@@ -16,6 +16,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from evalkit import _hydra
 from evalkit.config import Config
+from evalkit.errors import UserError
 from evalkit.nearest import nearest, suggestion
 from evalkit.overrides import knob, written
 from evalkit.plugins import bundled
@@ -95,6 +96,13 @@ def _unknown_key(key: str, argv: Sequence[str]) -> str:
     if merged := next((arg for arg in argv if knob(arg) in OPEN and f"{key}.".startswith(f"{knob(arg)}.")), None):
         return f"{merged} adds to what is there: write +{merged.lstrip('+')}"
     known = dict(knobs(argv))
+    own = _only_in_python(str(known.get("task.name")))
+    if key in own:
+        return (
+            f"{key} is no knob yet, for its value stands in {own[key]} alone: add it to the file in conf/task/, "
+            f"or write +{key}={value or '<value>'}"
+        )
+    known |= dict.fromkeys(own)
     leaf = key.rpartition(".")[2]
     same_leaf = [name for name in known if name.rpartition(".")[2] == leaf]
     alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
@@ -105,6 +113,16 @@ def _unknown_key(key: str, argv: Sequence[str]) -> str:
     if holder in OPEN:
         return f"{holder} has no {leaf} yet: to add it, write +{key}={value or '<value>'}"
     return f"There is no knob {key}: `python -m evalkit --cfg job task=<name>` lists them all"
+
+
+def _only_in_python(name: str) -> dict[str, str]:
+    """Knobs to which the task's `Config` gives a default → the line that does. Whatever the YAML lacks is here."""
+    from evalkit.registry import defaults
+
+    try:
+        return {f"task.{knob}": where for knob, where in defaults(name).items()}
+    except UserError:  # another sentence will say what is wrong with the plugin
+        return {}
 
 
 def _bad_value(override: str, cause: BaseException | None, argv: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from evalkit.audit.play import play
 from evalkit.audit.values import Numbers, distance, numbers
 from evalkit.config import Config
 from evalkit.keys import TaskFiles, grader_digest
+from evalkit.parts import reference_source_of, values_of
 from evalkit.sandbox.api import Sandbox
 from evalkit.store import digest, write_atomically
 from evalkit.task import Spec, Task
@@ -91,7 +92,7 @@ class Dictionary:
         """Wrong solutions under these settings, and mutants of the reference."""
         if self._mistakes is None:
             own = fitting(solutions(task_folder(self.task)), self.config.task)
-            source_of = getattr(self.task, "reference_source", None)
+            source_of = reference_source_of(self.task)
             source = source_of(spec) if source_of else _last_answer(self.task, spec)
             self._mistakes = [solution for solution in own if solution.kind == "wrong"] + mutants(source)
         return self._mistakes
@@ -111,7 +112,7 @@ class Dictionary:
         return self.task.spec(0) if self._computes(answer) else spec
 
     def _computes(self, answer: Any) -> bool:
-        return hasattr(self.task, "values") and bool(function_in(answer))
+        return values_of(self.task) is not None and bool(function_in(answer))
 
     async def _values(self, answer: Any, spec: Spec) -> Numbers | None:
         """The numbers in an answer, or what the function that it is computes."""

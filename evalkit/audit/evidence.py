@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
+from evalkit.parts import nearly, solution_of
 from evalkit.scripted import ScriptedAgent, submitting
 from evalkit.task import Spec, Task
 
@@ -71,9 +72,8 @@ class Solution:
             return submitting(self.build(spec), name=self.name)
         if self.answer is not NOT_GIVEN:
             return submitting(self.answer, name=self.name)
-        own = getattr(task, "solution", None)
-        agent: ScriptedAgent = own(self.source, spec) if own else submitting(self.source, name=self.name)
-        return agent
+        own = solution_of(task)
+        return own(self.source, spec) if own else submitting(self.source, name=self.name)
 
 
 def oracle() -> Solution:
@@ -149,6 +149,8 @@ def labels_of(source: str) -> tuple[Mapping[str, str], str]:
         name, colon, value = line.partition(":")
         if colon and name in LABELS:
             labels[name] = value.strip()
+        elif colon and name.isidentifier() and (meant := nearly(name, LABELS)):
+            raise UserError(f"`# {line}` is no label: did you mean `# {meant}:{value}`?")
         else:
             about.append(line)
     return labels, " ".join(about)

@@ -19,6 +19,7 @@ from evalkit.config import Config
 from evalkit.errors import SandboxError
 from evalkit.grading import Grade, Measurement
 from evalkit.keys import run_seed
+from evalkit.parts import accuracy_of, files_of, measure_many_of
 from evalkit.rollout import Ending
 from evalkit.run import without_submission
 from evalkit.sandbox.api import Sandbox, Session
@@ -46,7 +47,8 @@ class Problem:
     @property
     def accuracy(self) -> float:
         """How exact the prompt asks an answer to be."""
-        return float(getattr(self.spec, "stated_accuracy", EQUAL))
+        accuracy = accuracy_of(self.spec)
+        return EQUAL if accuracy is None else accuracy
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,12 @@ class Exam:
     @property
     def _many(self) -> bool:
         """Whether one source can be measured on many problems together."""
-        return hasattr(self.task, "measure_many") and not self.thorough
+        return measure_many_of(self.task) is not None and not self.thorough
 
     async def _play(self, solution: Solution, problem: Problem, session: Session) -> Played:
         agent = solution.play(self.task, problem.spec)
         timeout = self.config.limits.tool_timeout_s
-        files = getattr(problem.spec, "files", None)
+        files = files_of(problem.spec)
         if files:
             async with self.sandbox.session(files=files) as own:
                 played = await play(agent, problem.spec, own, tool_timeout_s=timeout)

@@ -11,6 +11,7 @@ from typing import Any
 
 from evalkit.audit.evidence import Solution
 from evalkit.audit.values import is_matrix, numbers, replaced
+from evalkit.parts import accuracy_of, files_of
 from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens
 from evalkit.task import Spec
 
@@ -35,7 +36,7 @@ def answers(problems: Sequence[tuple[Spec, Any]]) -> list[Solution]:
 def as_exact_as_asked(problems: Sequence[tuple[Spec, Any]]) -> list[Solution]:
     """Right answers that are just as exact as the prompt asks; none where it states no accuracy."""
     spec, right = problems[0]
-    accuracy = getattr(spec, "stated_accuracy", None)
+    accuracy = accuracy_of(spec)
     function = function_in(right)
     if accuracy is None or (not function and numbers(right) is None):
         return []
@@ -72,7 +73,7 @@ class _Moved:
         self._share = share
 
     def __call__(self, spec: Spec) -> Any:
-        step = self._share * float(spec.stated_accuracy)  # type: ignore[attr-defined]
+        step = self._share * (accuracy_of(spec) or 0.0)
         return replaced(self._right[id(spec)], lambda x: x + step)
 
 
@@ -102,7 +103,7 @@ def starts(spec: Spec) -> list[Solution]:
     found.append(Solution("starts", "prompt", answer=spec.prompt, about="submits the prompt"))
     for number, block in enumerate(_code_blocks(spec.prompt), 1):
         found.append(Solution("starts", f"code_in_prompt_{number}", answer=block, about="submits code of the prompt"))
-    for path, content in getattr(spec, "files", {}).items():
+    for path, content in files_of(spec).items():
         text = content.decode("utf-8", "replace")
         found.append(Solution("starts", f"file {path}", answer=text, about="submits an untouched file"))
     return found

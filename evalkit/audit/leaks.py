@@ -14,6 +14,7 @@ from evalkit.audit.findings import Finding
 from evalkit.audit.generic import function_in
 from evalkit.audit.values import numbers
 from evalkit.keys import run_seed
+from evalkit.parts import files_of, hidden_of, shown_schema_of, system_of
 from evalkit.task import Spec
 from evalkit.tool import Tool, ToolContext, definition
 
@@ -61,7 +62,7 @@ class Hidden:
             found.add(value)
         if isinstance(right, str) and numbers(right) is None:
             texts |= {line.strip() for line in right.splitlines() if len(line.strip()) >= LONG_LINE}
-        for item in getattr(spec, "hidden", ()):
+        for item in hidden_of(spec):
             if isinstance(item, str):
                 texts.add(item)
             else:
@@ -121,9 +122,9 @@ async def _texts(exam: Exam, problem: Problem) -> AsyncIterator[tuple[str, str]]
     """Everything a model can read without solving anything, by place."""
     spec = problem.spec
     yield "prompt", spec.prompt
-    yield "system prompt", str(getattr(spec, "system", ""))
+    yield "system prompt", system_of(spec)
     yield "tool definitions", json.dumps([definition(tool) for tool in spec.tools], ensure_ascii=False)
-    files: Mapping[str, bytes] = getattr(spec, "files", {})
+    files = files_of(spec)
     for name, content in files.items():
         yield f"file {name}", content.decode("utf-8", "replace")
     context_seconds = exam.config.limits.tool_timeout_s
@@ -148,7 +149,7 @@ def _inputs(tool: Tool) -> Sequence[dict[str, Any]]:
     """Calls that solve nothing: the smallest input that fits, wrong ones, and a look around."""
     properties: Mapping[str, Any] = tool.input_schema.get("properties", {})
     smallest = {name: _smallest(schema) for name, schema in properties.items()}
-    shown: Mapping[str, Any] = getattr(tool, "shown_schema", tool.input_schema).get("properties", {})
+    shown: Mapping[str, Any] = shown_schema_of(tool).get("properties", {})
     fitting = {name: _smallest(schema) for name, schema in shown.items()}
     text = dict.fromkeys(properties, "help")
     return [

@@ -16,6 +16,7 @@ from evalkit.audit.verdict import Verdict
 from evalkit.config import Config
 from evalkit.errors import UserError
 from evalkit.keys import run_seed
+from evalkit.parts import files_of, rules_of, system_of
 from evalkit.plugins import folders
 from evalkit.registry import load_task
 from evalkit.task import Spec
@@ -37,7 +38,7 @@ class Promises:
 async def check(exam: Exam, verdict: Verdict) -> Promises:
     """Compare prompt, spec and evidence."""
     spec = exam.problems[0].spec
-    rules: Mapping[str, str] = getattr(spec, "rules", {})
+    rules = rules_of(spec)
     wanted = list(_wanted(spec, rules))
     found = [Finding("unstated", name, said) for name, fine, said in wanted if not fine]
     if not rules:
@@ -127,12 +128,12 @@ async def _silent_knobs(exam: Exam) -> tuple[tuple[str, ...], list[Finding]]:
         try:
             other = load_task(node)
             spec = other.spec(seed)
-            shown = [spec.prompt, getattr(spec, "system", ""), spec.answer_schema, getattr(spec, "files", {})]
+            shown = [spec.prompt, system_of(spec), spec.answer_schema, files_of(spec)]
         except UserError:
             continue
         turned.append(knob)
         own = problem.spec
-        if shown != [own.prompt, getattr(own, "system", ""), own.answer_schema, getattr(own, "files", {})]:
+        if shown != [own.prompt, system_of(own), own.answer_schema, files_of(own)]:
             continue
         answer = await _right_answer(exam, other, spec)
         attempt = await exam.grade(problem, answer)
@@ -145,7 +146,7 @@ async def _silent_knobs(exam: Exam) -> tuple[tuple[str, ...], list[Finding]]:
 async def _right_answer(exam: Exam, task: Any, spec: Spec) -> Any:
     from evalkit.audit.play import play
 
-    async with exam.sandbox.session(files=getattr(spec, "files", None)) as session:
+    async with exam.sandbox.session(files=files_of(spec)) as session:
         timeout = exam.config.limits.tool_timeout_s
         return (await play(task.oracle(spec), spec, session, tool_timeout_s=timeout)).answer
 

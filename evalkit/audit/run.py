@@ -14,6 +14,7 @@ from evalkit.audit.same import same_functions
 from evalkit.audit.scale import advice
 from evalkit.config import Config
 from evalkit.keys import run_seed
+from evalkit.parts import reference_source_of
 from evalkit.registry import check_specs, load_task
 from evalkit.task import Task
 from evalkit.workbench import Workbench
@@ -62,7 +63,7 @@ async def audit(
     `thorough`: grade everything on every problem as a run would. `quick`: leave out mutants and generic answers.
     """
     task = load_task(config.task)
-    check_specs(task, run_seed(config.runs.seed, 1))
+    check_specs(task, run_seed(config.runs.seed, 1), disk_mb=config.sandbox.disk_mb, audit=True)
     asked = problems(task, config, seeds)
     own = fitting(solutions(task_folder(task)), config.task)
     sandbox = await bench.sandbox(config, asked[0].spec, also=_used(own))
@@ -114,7 +115,7 @@ def _made(task: Task, asked: Sequence[Problem], reference: Result, quick: bool) 
     spec, right = pairs[0]
     if quick:
         return generic.as_exact_as_asked(pairs) + generic.starts(spec)
-    source_of = getattr(task, "reference_source", None)
+    source_of = reference_source_of(task)
     source = source_of(spec) if source_of else right if generic.function_in(right) else ""
     made = mutants(source)
     if right is not None:

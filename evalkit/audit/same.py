@@ -9,6 +9,7 @@ from evalkit.audit.exam import Exam, Result, in_parallel
 from evalkit.audit.generic import function_in
 from evalkit.audit.values import distance, numbers
 from evalkit.audit.verdict import EXCUSABLE
+from evalkit.parts import values_of
 
 
 async def same_functions(exam: Exam, results: Sequence[Result], reference: Result) -> frozenset[str]:
@@ -17,7 +18,7 @@ async def same_functions(exam: Exam, results: Sequence[Result], reference: Resul
     Only for tasks whose answer is a function, and that have `values(answer, spec, sandbox)`: what a submission
     computes on inputs that have nothing to do with the hidden ones. Weak hidden inputs can not hide there.
     """
-    compute = getattr(exam.task, "values", None)
+    compute = values_of(exam.task)
     answer = reference.attempts[0].answer
     if compute is None or not function_in(answer):
         return frozenset()

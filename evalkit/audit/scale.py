@@ -10,6 +10,7 @@ from evalkit.audit.exam import Exam, Problem
 from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
 from evalkit.audit.values import flat_weights
 from evalkit.audit.verdict import Judged, Verdict, decide
+from evalkit.parts import scaled_of
 
 FACTORS = (2, 4, 8, 16)
 PROBLEMS = 5
@@ -42,7 +43,7 @@ async def _recommended(exam: Exam, row: Row, verdict: Verdict) -> str:
     """The smallest tried scale with a window; in proportion where the task cannot scale its inputs."""
     floor, ceiling = row.floor, row.ceiling
     assert floor is not None and ceiling is not None
-    if not hasattr(exam.problems[0].spec, "scaled"):
+    if scaled_of(exam.problems[0].spec) is None:
         times = 2 * floor.critical / ceiling.critical
         return f"errors that grow with the inputs need inputs about {times:.2g} times as large (not tried)"
     for factor in FACTORS:
@@ -65,8 +66,9 @@ async def _scaled(exam: Exam, row: Row, verdict: Verdict, factor: float) -> Row:
 
 
 def _larger(problem: Problem, factor: float) -> Problem:
-    spec: Any = problem.spec
-    return Problem(problem.run, spec.scaled(factor))
+    larger = scaled_of(problem.spec)
+    assert larger is not None
+    return Problem(problem.run, larger(factor))
 
 
 def _plays(judged: Judged) -> bool:

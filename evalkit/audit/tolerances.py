@@ -17,6 +17,7 @@ from evalkit.audit.exam import Attempt, Problem
 from evalkit.audit.findings import Finding
 from evalkit.audit.verdict import Judged, Verdict
 from evalkit.landscape.thresholds import Judge, breakpoints, critical
+from evalkit.parts import accuracy_of
 from evalkit.task import Task
 
 EXACT = 1e-9
@@ -135,7 +136,7 @@ class _Axis:
                 always.append(mark.id)
             else:
                 marks.append(mark)
-        promised = getattr(problem.spec, "stated_accuracy", None)
+        promised = accuracy_of(problem.spec)
         return Row(name, float(self.configured), promised, tuple(marks), tuple(always), never)
 
     def _mark(self, judged: Judged) -> Mark | None:
