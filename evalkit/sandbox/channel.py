@@ -77,9 +77,11 @@ class Channel:
             raise frames.FrameError("a frame larger than allowed")
         if len(self._buffer) < 4 + size:
             return None
-        body = self._buffer[4 : 4 + size]
-        del self._buffer[: 4 + size]
-        return frames.unpack(body)
+        try:
+            with memoryview(self._buffer) as whole, whole[4 : 4 + size] as body:  # copied once, not thrice
+                return frames.unpack(body)
+        finally:
+            del self._buffer[: 4 + size]
 
     def close(self) -> None:
         """Hang up."""

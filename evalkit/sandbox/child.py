@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.sandbox.channel import Channel, ChannelClosed
@@ -76,6 +77,10 @@ class Child:
         self.printed = Printed(output, keep_bytes, lambda: self.kill(f"it printed more than {FLOOD >> 20} MiB"))
         self.directory = -1
         """Its working directory, as a descriptor."""
+        self.busy = False
+        """Whether it is answering a request."""
+        self.restless = False
+        """Whether it was seen to do something on its own, in threads."""
         self._process = -1
         self._cpu_limit_s = cpu_limit_s
         self._exited = exited
@@ -86,6 +91,14 @@ class Child:
     def adopt(self, descriptors: list[int]) -> None:
         """Take the handles that the child sent before anything of the model ran in it."""
         self.directory, self._process = (*descriptors, -1, -1)[:2]
+
+    def number(self) -> int:
+        """Its process number as we see it; -1 if that is not known."""
+        with contextlib.suppress(OSError):  # no such file on macOS
+            for line in Path("/proc/self/fdinfo", str(self._process)).read_text().splitlines():
+                if line.startswith("Pid:"):
+                    return int(line.split()[1])
+        return -1
 
     @property
     def alive(self) -> bool:
@@ -122,11 +135,14 @@ class Child:
     async def request(self, header: dict[str, Any], payload: bytes | bytearray = b"", *, timeout_s: float) -> Answer:
         """Ask once and wait for exactly one frame. Never raises for what the child does."""
         started = time.perf_counter()
+        self.busy = True
         try:
             answer = await self._ask(header, payload, timeout_s)
         except asyncio.CancelledError:
             self.kill()  # what it is in the middle of is nobody's business any more
             raise
+        finally:
+            self.busy = False
         printed, cut = self.printed.take()
         seconds = time.perf_counter() - started
         return Answer(answer.kind, answer.error, answer.header, answer.payload, printed, cut, seconds)

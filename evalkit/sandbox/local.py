@@ -14,7 +14,9 @@ from evalkit.sandbox.child import Child
 from evalkit.sandbox.family import FAMILY, Family
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.ladder import Rejected, climb
+from evalkit.sandbox.launch import NAMESPACES
 from evalkit.sandbox.session import LocalSession
+from evalkit.sandbox.watch import Watch
 from evalkit.sandbox.zygote import Zygote
 
 MAX_LIVE = 256
@@ -34,6 +36,7 @@ class LocalSandbox:
         self._homes = Homes()
         self._zygote: Zygote | None = None
         self._pool: list[Child] = []
+        self._watch: Watch | None = None
         self._refills: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_live_bound())
         self._closed = False
@@ -79,6 +82,8 @@ class LocalSandbox:
                 raise UserError(f"the sandbox cannot import what the task needs ({error}): pip install it") from None
             raise
         self._zygote, self.rejected = found.zygote, found.rejected
+        if found.zygote.level != NAMESPACES and self._watch is None:
+            self._watch = Watch(self._config)
         self._refill()
 
     @contextlib.asynccontextmanager
@@ -126,7 +131,10 @@ class LocalSandbox:
             home = self._homes.new(zygote.level)
         except OSError as error:
             raise SandboxError(f"a working directory could not be made: {error}") from None
-        return await zygote.spawn(home)
+        child = await zygote.spawn(home)
+        if self._watch:
+            self._watch.add(child)
+        return child
 
     def _refill(self) -> None:
         while not self._closed and len(self._pool) + len(self._refills) < self._config.pool:
@@ -141,7 +149,7 @@ class LocalSandbox:
     async def close(self) -> None:
         """End every child and the zygote."""
         self._closed = True
-        tasks = [self._starting, *self._refills]
+        tasks = [self._starting, *self._refills, *([self._watch.task] if self._watch else [])]
         for task in tasks:
             task.cancel()
         try:
@@ -150,8 +158,15 @@ class LocalSandbox:
             for child in self._pool:
                 child.close()
             if self._zygote is not None:
-                self._zygote.close()
-            await asyncio.to_thread(self._homes.close)
+                self._zygote.hang_up()
+            # in a thread even if nobody waits for it any more: cancelled before it began, it would never run
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._clean_up))
+
+    def _clean_up(self) -> None:
+        """What takes a while."""
+        if self._zygote is not None:
+            self._zygote.bury()
+        self._homes.close()
 
 
 def _live_bound() -> int:

@@ -204,9 +204,17 @@ class Zygote:
                     self._failures[event["what"].get("child", 0)] = event["error"]
 
     def close(self) -> None:
-        """Hang up: the zygote takes every child along."""
+        """Hang up and wait for its end."""
+        self.hang_up()
+        self.bury()
+
+    def hang_up(self) -> None:
+        """Let go of it: it takes every child along."""
         self._control.close()
         self._listener.cancel()
+
+    def bury(self) -> None:
+        """Wait for its end, off the event loop: with torch in its memory and many children that takes a second."""
         try:
             self._process.wait(2)
         except subprocess.TimeoutExpired:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from evalkit.config import SandboxConfig
 from evalkit.sandbox import Sandbox, open_sandbox, workspace
-from evalkit.sandbox.launch import LEVELS, NAMESPACES
+from evalkit.sandbox.launch import LEVELS, NAMESPACES, WEAK
 from tests.sandbox import levels
 
 DISK_MB = 16
@@ -128,3 +131,15 @@ async def test_what_a_program_leaves_in_its_workspace_stops_nobody(
     assert kept.error is None and kept.stdout.startswith(("kept\n", "gone\n"))
     assert other.stdout == "42\n"
     assert pulse.longest_s < STANDSTILL_S
+
+
+async def test_a_sandbox_that_is_slow_to_end_stops_nobody() -> None:
+    async with Pulse() as pulse:
+        config = SandboxConfig(level=WEAK, allow_weak=True, pool=0)
+        async with open_sandbox(config, preload=()) as sandbox:
+            await sandbox.ready()
+            stopped = sandbox._running()._process.pid
+            os.kill(stopped, signal.SIGSTOP)
+
+    assert pulse.longest_s < STANDSTILL_S
+    assert not Path("/proc", str(stopped)).exists()

@@ -18,6 +18,7 @@ from .worker import CHANNEL, OUTPUT
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 MAX_INODES = 8192
+OTHERS_TOO = 8192
 LOWEST_FREE = 10
 """Descriptors from here on are out of the way of the few that a worker has."""
 
@@ -173,8 +174,8 @@ def _limit(plan: Plan, base_bytes: int) -> None:
         "MSGQUEUE": 0,
         "SIGPENDING": 256,
     }
-    if plan.namespaces:  # elsewhere the limit would count everything that the user runs
-        limits["NPROC"] = plan.processes
+    # without namespaces the limit counts everything that the user runs: it only keeps process numbers for others
+    limits["NPROC"] = plan.processes if plan.namespaces else OTHERS_TOO
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is None:

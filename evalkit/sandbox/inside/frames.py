@@ -23,7 +23,7 @@ def pack(header: dict[str, Any], payload: bytes | bytearray | memoryview = b"") 
     return b"".join((LENGTHS.pack(4 + len(text) + len(payload), len(text)), text, payload))
 
 
-def unpack(body: bytes | bytearray) -> tuple[dict[str, Any], bytes]:
+def unpack(body: bytes | bytearray | memoryview) -> tuple[dict[str, Any], bytes]:
     """Header and payload of what follows the first length. Strict: the sender may be hostile."""
     if len(body) < 4:
         raise FrameError("a frame without a header")
