@@ -121,6 +121,8 @@ async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[
         finally:
             stop()
         _check_price(config, model)
+    for config, task in zip(configs, tasks, strict=True):
+        await (await bench.sandbox(config, spec_of(task, config, 1))).ready()
 
 
 def _check_price(config: Config, model: Model) -> None:

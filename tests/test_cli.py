@@ -111,6 +111,18 @@ BAD_INPUT = [
 ]
 
 
+def test_where_no_isolation_holds_nothing_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    assert main(["task=arithmetic", "model=simulated", "sandbox=strict"]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("evalkit: no acceptable isolation holds") and "apt install bubblewrap" in err
+    assert err.count("\n") == 1 and out == ""
+    assert list(here.iterdir()) == []
+
+
 @pytest.mark.parametrize(("argv", "said"), BAD_INPUT, ids=[" ".join(argv) for argv, _ in BAD_INPUT])
 def test_bad_input_gets_one_sentence_with_the_fix_and_nothing_is_written(
     argv: list[str], said: list[str], here: Path, capsys: pytest.CaptureFixture[str]

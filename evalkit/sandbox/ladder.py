@@ -22,6 +22,7 @@ from evalkit.sandbox.inside.seccomp import LIBRARY
 from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, NOBODY, WEAK, Launch, closed_libraries
 from evalkit.sandbox.zygote import Zygote
 
+_INSTALL = "apt install "
 DESCRIPTORS = 1024
 """A limit on open descriptors that leaves room for many runs."""
 
@@ -55,7 +56,7 @@ def mechanisms() -> dict[str, Mechanism]:
             "bubblewrap",
             bool(bwrap),
             bwrap or "no bwrap on the PATH",
-            "" if bwrap else "apt install bubblewrap",
+            "" if bwrap else f"{_INSTALL}bubblewrap",
         ),
         Mechanism(
             "landlock",
@@ -67,7 +68,7 @@ def mechanisms() -> dict[str, Mechanism]:
             "seccomp",
             library,
             LIBRARY if library else f"no {LIBRARY}",
-            "" if library else "apt install libseccomp2",
+            "" if library else f"{_INSTALL}libseccomp2",
         ),
     ]
     return {mechanism.name: mechanism for mechanism in found}
@@ -151,7 +152,7 @@ async def attempt(level: str, config: SandboxConfig, places: Homes) -> Zygote | 
     lacking = [mechanism for name in _NEEDS[level] if not (mechanism := mechanisms()[name]).present]
     if lacking:
         reason = ", ".join(f"{mechanism.name}: {mechanism.detail}" for mechanism in lacking)
-        return Rejected(level, reason, "; ".join(mechanism.fix for mechanism in lacking))
+        return Rejected(level, reason, _together([mechanism.fix for mechanism in lacking]))
     closed = closed_libraries() if level == NAMESPACES and os.geteuid() == 0 else []
     if closed:
         paths = " ".join(closed)
@@ -160,6 +161,13 @@ async def attempt(level: str, config: SandboxConfig, places: Homes) -> Zygote | 
         return await _start(level, config, places)
     except (SandboxError, OSError) as error:  # what the machine is short of can show on this side or on the other
         return Rejected(level, str(error), _remedy(level, str(error)))
+
+
+def _together(fixes: list[str]) -> str:
+    """One command for all packages."""
+    packages = [fix.removeprefix(_INSTALL) for fix in fixes if fix.startswith(_INSTALL)]
+    others = [fix for fix in fixes if not fix.startswith(_INSTALL)]
+    return "; ".join([*([_INSTALL + " ".join(packages)] if packages else []), *others])
 
 
 def _remedy(level: str, reason: str) -> str:
@@ -181,13 +189,13 @@ def _wanted(config: SandboxConfig) -> list[str]:
 
 
 def _nothing_holds(rejected: list[Rejected]) -> str:
+    """What each level lacks, and how to get the one that lacks least."""
     reasons = "; ".join(f"{one.level}: {one.reason}" for one in rejected)
-    fixes = dict.fromkeys(one.fix for one in rejected if one.fix)
-    if fixes.keys() <= {fix for _, fix in _SHORTAGES} | {_TEMPORARY_FIX} and len(fixes) == 1:
-        return f"no sandbox can be started on this machine ({rejected[0].reason}): {rejected[0].fix}"
-    cure = f"{' or '.join(fixes)}, or " if fixes else ""
+    fixes = [one.fix for one in reversed(rejected) if one.fix]
+    if fixes and set(fixes) <= {_TEMPORARY_FIX, *(fix for _, fix in _SHORTAGES)}:
+        return f"no sandbox can be started on this machine ({rejected[-1].reason}): {fixes[0]}"
     return (
-        f"no acceptable isolation holds on this machine ({reasons}): {cure}"
+        f"no acceptable isolation holds on this machine ({reasons}): {f'{fixes[0]}, or ' if fixes else ''}"
         "accept that programs can read your files and use the network with sandbox.allow_weak=true"
     )
 
