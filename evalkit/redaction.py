@@ -41,11 +41,15 @@ _LIKE_A_KEY = re.compile(
 )
 _NAMED = re.compile(r"(?P<name>[\w.+~@-]+)[\"']?\s*[=:]\s*(?P<value>\"[^\"]*\"|'[^']*'|[^,{}\]]*)")
 """`key=value` and `{key: value}` in an override."""
+_MARKS = ("sk-", "AKIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hf_", "earer ", "@")
+"""One of them stands in whatever `_LIKE_A_KEY` finds: to look for them first is a hundred times faster."""
 _PEOPLES_OWN = ("task", "agent")
 """Nodes whose knobs may be called anything."""
 _NUMBER = re.compile(r"[\d.eE+-]+")
 _known: dict[str, str] = {}
 """Secret → the words that stand for it."""
+_looked_at: set[tuple[str, str]] = set()
+"""Variables that need not be looked at again."""
 
 
 def names_secret(name: str) -> bool:
@@ -73,7 +77,9 @@ def learn(value: str, label: str = "secret") -> None:
 
 def learn_from(environ: Mapping[str, str]) -> None:
     """Remember what the environment holds: keys, and passwords in the addresses of servers and proxies."""
-    for name, value in sorted(environ.items()):  # the same words for a value that stands under two names
+    new = set(environ.items()) - _looked_at  # asked for every line of a log
+    _looked_at.update(new)
+    for name, value in sorted(new):  # the same words for a value that stands under two names
         if _worth_hiding(name, value):
             learn(value, name)
         elif "@" in value and "://" in value:
@@ -104,7 +110,8 @@ def typed_secrets(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def redacted(text: str) -> str:
     """`text` without known secrets and without anything that looks like a key."""
-    return _LIKE_A_KEY.sub("<secret>", without_known(text))
+    text = without_known(text)
+    return _LIKE_A_KEY.sub("<secret>", text) if any(mark in text for mark in _MARKS) else text
 
 
 def redacted_json(value: Any) -> Any:

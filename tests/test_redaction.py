@@ -30,6 +30,7 @@ SECRET = "Zx-planted/secret+42"
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets of a test are not those of the next."""
     monkeypatch.setattr(redaction, "_known", {})
+    monkeypatch.setattr(redaction, "_looked_at", set())
     redaction._matcher.cache_clear()
 
 
@@ -86,6 +87,7 @@ def test_what_looks_like_a_key_is_not_printed(text_: str) -> None:
 def test_the_same_text_is_redacted_the_same_way_whatever_came_before() -> None:
     for order in (("A_TOKEN", "B_TOKEN"), ("B_TOKEN", "A_TOKEN")):
         redaction._known.clear()
+        redaction._looked_at.clear()
         learn_from(dict.fromkeys(order, "one-value-for-both-1"))
         assert redacted("one-value-for-both-1") == "<A_TOKEN>"
 

@@ -204,7 +204,7 @@ def words(error: anthropic.APIStatusError) -> str:
     """The endpoint's own message, whatever the shape of its error; without keys that it repeats."""
     inner = _inner(error)
     message = inner.get("message") or inner.get("detail") if isinstance(inner, Mapping) else inner
-    return redacted(str(message or error.message))
+    return redacted(str(message or error.message)[:LONGEST])
 
 
 def _inner(error: anthropic.APIStatusError) -> object:
@@ -223,6 +223,8 @@ def said(error: Exception) -> str:
     return sentence(str(error) or type(error).__name__)
 
 
+LONGEST = 20_000
+"""Characters of an error that are looked at."""
 _NAMES: dict[type, str] = {
     httpx2.ConnectTimeout: "no connection within the time limit",
     httpx2.PoolTimeout: "no free connection within the time limit",
@@ -233,5 +235,5 @@ _NAMES: dict[type, str] = {
 
 def sentence(text: str, most: int = 300) -> str:
     """`text` on one line, cut at `most` characters, without its full stop and without keys."""
-    line = redacted(" ".join(text.split()))
+    line = redacted(" ".join(text[:LONGEST].split()))
     return (line if len(line) <= most else line[: most - 1] + "…").rstrip(".")

@@ -364,15 +364,64 @@ async def test_long_answers_are_streamed(opened: Opener, messages_api: MessagesS
     assert [bool(sent["body"].get("stream")) for sent in messages_api.requests] == [False, True]
 
 
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
 async def test_a_server_without_encryption_is_never_sent_the_key(
-    opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+    scheme: str, opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-planted")
-    model = opened(base_url=messages_api.url)
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-goog-api-key: sk-planted\nx-team: seven")
+    model = opened(base_url=messages_api.url.replace("http", scheme, 1))
     await model.check()
     await model.respond(ask())
     assert "sk-planted" not in str(messages_api.requests)
     assert "sk-planted" not in str(model.identity)
+
+
+async def test_the_environment_may_name_a_gateway_with_a_password(
+    opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-planted")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", messages_api.url.replace("//", "//me:pass-of-mine@") + "/v1")
+    model = opened(base_url=None, headers={"x-team": "seven"})
+    await model.check()
+    await model.respond(ask())
+    headers = {name.lower(): value for name, value in messages_api.requests[0]["headers"].items()}
+    assert headers["authorization"].startswith("Basic ")
+    assert headers["x-team"] == "seven"
+    assert "pass-of-mine" not in f"{model.identity} {model.where}"
+    assert model.where == messages_api.url
+
+
+async def test_a_redirect_takes_no_key_along(
+    opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-planted")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", messages_api.url)
+    there = {"location": f"{messages_api.url}/v1/messages"}
+    messages_api.set_up(plan=[{"kind": "status", "status": 307, "headers": there}])
+    with pytest.raises(UserError, match="redirects to"):
+        await opened(base_url=None).respond(ask())
+    assert messages_api.counts["asked"] == 1
+
+
+async def test_a_proxy_of_the_environment_does_not_stand_before_this_machine(
+    opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://me:pass-of-mine@127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    await opened(base_url=messages_api.url).respond(ask())
+    with pytest.raises(UserError, match="through the proxy of http_proxy") as raised:
+        await opened(base_url="http://elsewhere.invalid", max_retries=0).respond(ask())
+    assert "pass-of-mine" not in str(raised.value)
+
+
+def test_a_proxy_that_cannot_be_used_is_named(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:pass-of-mine@127.0.0.1:9")
+    with pytest.raises(UserError, match="proxy of ALL_PROXY cannot be used") as raised:
+        opened(base_url="http://elsewhere.invalid")
+    assert "pass-of-mine" not in str(raised.value)
 
 
 async def test_a_retiring_model_is_announced_once_and_warns_no_more(
