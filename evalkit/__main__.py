@@ -6,6 +6,7 @@ A bare first word is a verb, an override contains `=`. Nothing is imported befor
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
 import re
@@ -75,7 +76,22 @@ def main(argv: Sequence[str] | None = None) -> int:
                     raise
                 sys.stderr.write(sentence(fault))
                 return status
+        for one in _leaves(error):
+            if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+                return _say_what_the_disk_refuses(one)
         raise
+
+
+def _say_what_the_disk_refuses(error: OSError) -> int:
+    where = error.filename or "the output"
+    with suppress(OSError):
+        sys.stderr.write(f"evalkit: {where} cannot be written ({error.strerror}): make room and call this again\n")
+    try:
+        sys.stdout.flush()
+    except OSError:  # it is standard output that is refused: Python would complain once more when it flushes at exit
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _how_to_go_on(words: Sequence[str]) -> str:

@@ -183,11 +183,11 @@ class ConsoleView:
             else:
                 self._stream.write(line + "\n")
                 self._stream.flush()
-        except BrokenPipeError:
+        except OSError:  # the reader has left, or the disk behind it is full
             self._go_silent()
 
     def _go_silent(self) -> None:
-        """The reader went away (`| head`). The launch goes on: its results are on disk, not on the screen."""
+        """Nobody can read (`| head`, a full disk behind `>`). The launch goes on: its results are files."""
         self._live = None
         try:
             target = self._stream.fileno()

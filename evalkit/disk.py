@@ -40,10 +40,12 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[int]:
         if sync:
             os.fsync(file)
         scratch.replace(path)
-    except BaseException:
+    except BaseException as error:
         os.close(file)
         with suppress(OSError):
             scratch.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
     if sync:
         sync_folder(path.parent)
@@ -72,10 +74,11 @@ def kept_in(folder: Path, knob: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        gone = isinstance(error, FileNotFoundError) and not folder.exists()
-        why = "it was deleted" if gone else error.strerror or str(error)
-        fix = "" if gone else "make room or "
+        if not folder.exists():
+            raise StorageError(
+                f"{folder} was deleted in mid-launch: launch again, which costs what is not in the store any more"
+            ) from error
         raise StorageError(
-            f"{folder} cannot be written ({why}): {fix}set {knob}=<another folder>, then launch again; "
-            "what was finished is kept"
+            f"{folder} cannot be read or written ({error.strerror or error}): make room there or set "
+            f"{knob}=<another folder>; the same command goes on with all that is in the store"
         ) from error

@@ -6,18 +6,19 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evalkit import authored, report, signals
+from evalkit import authored, descriptors, report, signals
 from evalkit import limits as budgets
 from evalkit import log as logs
 from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
-from evalkit.errors import SandboxError, TaskError, UserError
+from evalkit.disk import kept_in
+from evalkit.errors import SandboxError, StorageError, TaskError, UserError
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
@@ -154,10 +155,15 @@ async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = N
     try:
         engine = Engine(view, own)
         results = await engine.run(cells)
-        if len(results) > 1:
-            results += await _map(engine, results)
+        if engine.unwritten:
+            pass  # nothing can be built on results that are not there
+        elif len(results) > 1:
+            with kept_in(results[0].cell.folder.parent, "hydra.sweep.dir"):
+                results += await _map(engine, results)
         elif not results[0].source.model.simulated:  # what a script got wrong is known
             await _name_mistakes(engine, results[0])
+        if engine.failed:
+            raise StorageError(engine.failed)
         return results
     finally:
         view.end()
@@ -189,7 +195,8 @@ async def _name_mistakes(engine: Engine, result: CellResult) -> None:
     try:
         said = await after_launch(result.cell.folder, result.cell.config, result.task, result.source.sandbox)
     except Exception as error:  # the author's evidence must not fail a launch whose results are on disk
-        log.exception("The mistakes of the failed runs could not be named")
+        with logs.cell_log(result.cell.folder):
+            log.exception("The mistakes of the failed runs could not be named")
         said = f"The mistakes of the failed runs could not be named: {error}"
     if said:
         engine.view.note(said)
@@ -234,10 +241,16 @@ class Engine:
     def __init__(self, view: View, bench: Workbench) -> None:
         self.view, self.bench = view, bench
         self._purse = Purse(None)
-        self._dead = False
         self._uncounted = False
         self._files = TaskFiles()
         self._began = str(time.time_ns())
+        self.unwritten = ""
+        """Why results of a finished cell are not on disk: one sentence with the fix."""
+
+    @property
+    def failed(self) -> str:
+        """What kept the launch from being finished, if it was a disk."""
+        return self._purse.stopped or self.unwritten
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
@@ -253,16 +266,12 @@ class Engine:
         for group in groups:
             self._say_what_is_known(group)
             self._say_what_is_reused(group)
-        gate = asyncio.Semaphore(max(cell.config.runs.concurrency for cell in cells))
         ticking = asyncio.create_task(self._tick())
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for group in groups:
-                    for run in range(1, group.count + 1):
-                        tasks.create_task(self._run(group, run, gate))
+            await self._run_all(groups, self._at_once(cells))
         finally:
             ticking.cancel()
-        if purse.empty:
+        if purse.spent:
             self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
         return members
 
@@ -271,6 +280,45 @@ class Engine:
         while True:
             await asyncio.sleep(TICK_S)
             self.view.tick()
+
+    def _at_once(self, cells: Sequence[Cell]) -> int:
+        """How many runs to have under way: as many as are asked for, if there are open files for them."""
+        wanted = max(cell.config.runs.concurrency for cell in cells)
+        asked = min(wanted, sum(planned(cell.config.runs) for cell in cells))
+        allowed = descriptors.allow(asked)
+        if allowed < asked:
+            self.view.note(
+                f"Runs {allowed} at once, not {asked}: this process may have {descriptors.limit():,} open files. "
+                "Raise the limit with `ulimit -n 65536`."
+            )
+        return allowed
+
+    async def _run_all(self, groups: Sequence[_Group], at_once: int) -> None:
+        """Every run of every group in order, so many at a time; nothing is made for runs that do not start yet."""
+        left = self._to_run(groups)
+
+        async def work() -> None:
+            for group, run in left:
+                try:
+                    await self._run(group, run)
+                except BaseException:
+                    left.close()  # what ended this one ends the launch: nobody buys another answer
+                    raise
+                await asyncio.sleep(0)  # a run that was found on disk waits for nothing: let others, and signals, in
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(at_once):
+                tasks.create_task(work())
+
+    def _to_run(self, groups: Sequence[_Group]) -> Generator[tuple[_Group, int], None, None]:
+        """Runs as they are asked for; those that nobody needs any more when their turn comes are left out."""
+        for group in groups:
+            for run in range(1, group.count + 1):
+                if run > group.enough or group.stopped:
+                    for member in group.members:
+                        self._ended(group, member, max(0, member.asked - run + 1))
+                    break
+                yield group, run
 
     async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
         """One more cell after the others have ended, as a launch of its own in a folder that exists; same purse."""
@@ -341,6 +389,7 @@ class Engine:
             )
 
     def _turn_done(self, group: _Group, run: int, step: int, turn: Turn) -> None:
+        logs.turn_done(run, step, turn)
         if turn.uncounted and not self._uncounted:
             self._uncounted = True
             self.view.note(
@@ -348,14 +397,10 @@ class Engine:
                 "and no limit of tokens can hold."
             )
         for member in group.members:
-            with logs.cell_log(member.cell.folder):
-                logs.turn_done(run, step, turn)
             self.view.turn_done(member.cell.index, run, turn)
 
     def _attempt_failed(self, group: _Group, run: int, attempt: Attempt) -> None:
-        for member in group.members:
-            with logs.cell_log(member.cell.folder):
-                logs.attempt_failed(run, attempt)
+        logs.attempt_failed(run, attempt)
 
     def _waiting(self, group: _Group, wait: Wait) -> None:
         for member in group.members:
@@ -363,36 +408,35 @@ class Engine:
                 log.info("%s", wait)
         self.view.waiting(wait)
 
-    async def _run(self, group: _Group, run: int, gate: asyncio.Semaphore) -> None:
-        """One run, unless what ended another one ends the launch."""
-        async with gate:
-            if self._dead:
-                return
-            try:
-                await self._run_now(group, run)
-            except BaseException:
-                self._dead = True  # before the gate lets the next run buy an answer
-                raise
-
-    async def _run_now(self, group: _Group, run: int) -> None:
+    async def _run(self, group: _Group, run: int) -> None:
         """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
         wanting = [member for member in group.members if run <= member.asked]
-        skipped = run > group.enough or bool(group.stopped)
-        for member in () if skipped else wanting:
-            with logs.cell_log(member.cell.folder):
-                logs.run_started(run)
-            self.view.run_started(member.cell.index, run)
-        rollout = None if skipped else await _sampled(group.source, run)
-        if rollout is not None:
-            self._count_errors(group, rollout)
-        for member in wanting:
+        with logs.cell_log(*(member.cell.folder for member in wanting)):
+            rollout = await self._sample(group, run, wanting)
             if rollout is not None:
-                self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
-        group.source.forget(run)
+                self._count_errors(group, rollout)
+            for member in wanting:
+                if rollout is not None:
+                    self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
+            group.source.forget(run)
+            for member in wanting:
+                self._ended(group, member, 1)
+
+    def _ended(self, group: _Group, member: CellResult, runs: int) -> None:
+        member.open_runs -= runs
+        if runs and not member.open_runs:
+            self._finish(group, member)
+
+    async def _sample(self, group: _Group, run: int, wanting: Sequence[CellResult]) -> Rollout | None:
+        """The rollout, from the store or bought; None if nothing may be bought any more."""
+        logs.run_started(run)
         for member in wanting:
-            member.open_runs -= 1
-            if not member.open_runs:
-                self._finish(group, member)
+            self.view.run_started(member.cell.index, run)
+        try:
+            return await _sampled(group.source, run)
+        except StorageError as error:  # what cannot be kept must not be bought
+            self._purse.stopped = str(error)
+            return None
 
     def _count_errors(self, group: _Group, rollout: Rollout) -> None:
         """Start no more runs once several in a row ended by a fault that is not the model's: the rest would, too."""
@@ -459,8 +503,12 @@ class Engine:
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
         self._check_grader(member)
-        write_cell(member.cell.folder, member.runs, member.summary, manifest(member, self._files))
-        report.write(member.cell.folder)
+        try:
+            with kept_in(member.cell.folder, "hydra.sweep.dir" if member.cell.overrides else "hydra.run.dir"):
+                write_cell(member.cell.folder, member.runs, member.summary, manifest(member, self._files))
+                report.write(member.cell.folder)
+        except StorageError as error:  # the other cells may have more room, and the analysis can be read on screen
+            self.unwritten = str(error)
         self.view.cell_done(member.cell.index, member.summary)
 
     def _check_grader(self, member: CellResult) -> None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from evalkit import deepjson
 from evalkit.claims import ClaimLostError
-from evalkit.disk import append, replacing
+from evalkit.disk import append, replacing, write_bytes
 from evalkit.errors import UserError
 from evalkit.model import shape
 from evalkit.redaction import without_known
@@ -130,7 +130,7 @@ def write_rollout(path: Path, rollout: Rollout) -> None:
     for line in _lines(rollout):
         text, digest = _seal(line, digest)
         parts.append(text)
-    path.write_bytes(b"".join(parts))
+    write_bytes(path, b"".join(parts))
 
 
 def read_rollout(path: Path) -> Rollout:

@@ -1,15 +1,16 @@
 """The timestamped log of a cell, `evalkit.log`: what happened when, one line each, and never a secret.
 
-Everything in evalkit logs to the logger `evalkit`. Which file that reaches is a context variable, so cells that
-run side by side on one event loop each fill their own.
+Everything in evalkit logs to the logger `evalkit`. Which files that reaches is a context variable, so cells that
+run side by side on one event loop each fill their own. What is logged where nobody listens goes to standard error.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ LINE_LIMIT = 4000
 """Characters of a message that the log keeps."""
 
 logger = logging.getLogger("evalkit")
-logger.addHandler(logging.NullHandler())  # outside of a launch, errors are returned and not also printed
 _current: ContextVar[logging.Handler | None] = ContextVar("evalkit_log", default=None)
+_listeners: list[logging.Handler] = []
 
 
 class LineFormatter(logging.Formatter):
@@ -48,36 +49,60 @@ class LineFormatter(logging.Formatter):
         return plain(redacted(line)) if "\n" in line else line
 
 
-class _ToCurrentCell(logging.Handler):
-    """Hands a record to the file of the cell in whose context it was logged."""
+class _Router(logging.Handler):
+    """Hands a record to the files of the cells in whose context it was logged."""
 
     def emit(self, record: logging.LogRecord) -> None:
         handler = _current.get()
-        if handler is not None and record.levelno >= handler.level:
+        if handler is not None:
             handler.handle(record)
+        elif not _listeners:
+            _say(LineFormatter().format(record).split(" - ", 2)[2])
 
 
-_router = _ToCurrentCell()
+class _CellFiles(logging.Handler):
+    """Appends a record to the log of every cell, and holds no file open in between: there may be thousands."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__()
+        self._folders = folders
+        self.setFormatter(LineFormatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record) + "\n"
+        for folder in self._folders:
+            try:
+                with (folder / NAME).open("a", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(line)
+            except OSError as error:
+                if folder not in _unwritable and folder.exists():  # that it is gone, the end of the launch says
+                    _unwritable.add(folder)
+                    _say(f"{folder / NAME} cannot be written ({error.strerror}): the launch goes on without its log")
+
+
+_unwritable: set[Path] = set()
+_router = _Router()
+logger.addHandler(_router)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"evalkit: {text}\n")
 
 
 @contextmanager
-def cell_log(folder: Path) -> Iterator[None]:
-    """Everything logged inside, and by tasks started inside, is appended to `folder/evalkit.log`."""
+def cell_log(*folders: Path) -> Iterator[None]:
+    """Everything logged inside, and by tasks started inside, is appended to `evalkit.log` of each folder."""
     _listen()
-    handler = logging.FileHandler(folder / NAME, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(LineFormatter())
-    token = _current.set(handler)
+    token = _current.set(_CellFiles(folders))
     try:
         yield
     finally:
         _current.reset(token)
-        handler.close()
 
 
 def _listen() -> None:
-    if _router not in logger.handlers:
-        logger.addHandler(_router)
-        logger.propagate = False  # Hydra's root handlers would print every line a second time
+    logger.propagate = False  # Hydra's root handlers would print every line a second time
     if logger.level in (logging.NOTSET, logging.WARNING):
         logger.setLevel(logging.INFO)
 
@@ -88,9 +113,11 @@ def listener(handler: logging.Handler) -> Iterator[None]:
     _listen()
     handler.setFormatter(LineFormatter())
     logger.addHandler(handler)
+    _listeners.append(handler)
     try:
         yield
     finally:
+        _listeners.remove(handler)
         logger.removeHandler(handler)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,18 @@ class Measurements:
         if known is not None:
             return known
         measurement = await measure()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps({"answer": answered, **asdict(measurement)}, ensure_ascii=False) + "\n")
+        with suppress(OSError):  # it can be made again, which must not cost the run its grade
+            self._folder.parent.mkdir(exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
+            write_atomically(path, json.dumps({"answer": answered, **asdict(measurement)}, ensure_ascii=False) + "\n")
         return measurement
 
     def _read(self, path: Path, answered: str) -> Measurement | None:
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError, RecursionError):
+            return measurement_from(kept) if kept["answer"] == answered else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None  # a damaged measurement is simply made again
-        if kept.get("answer") != answered:
-            return None
-        return measurement_from(kept)
 
 
 def measurement_from(facts: dict[str, Any]) -> Measurement:

@@ -31,10 +31,13 @@ _PACKAGES = ("anthropic", "hydra-core", "numpy", "omegaconf", "scipy", "torch")
 
 
 def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Mapping[str, Any]) -> None:
-    """Everything but the configuration, which Hydra writes. `summary.json` comes last: with it the cell is complete."""
+    """Everything but the configuration, which Hydra writes. `summary.json` comes last: with it the cell is complete.
+
+    FileNotFoundError if the directory is not there.
+    """
     runs = sorted(runs, key=lambda run: run.number)
     rollouts = folder / "rollouts"
-    rollouts.mkdir(parents=True, exist_ok=True)
+    rollouts.mkdir(exist_ok=True)
     for run in runs:
         write_rollout(rollouts / f"{run.number:04d}.jsonl", run.rollout)
     write_atomically(folder / "runs.jsonl", _lines(run.facts() for run in runs))

@@ -32,6 +32,10 @@ _AGAIN = "run the launch again, its rollouts are kept in the store and cost noth
 T = TypeVar("T")
 
 
+class OtherFormatError(UserError):
+    """The directory was written by another major version."""
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """One run as its line in `runs.jsonl` has it. The conversation is read when it is first asked for."""
@@ -262,8 +266,7 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
     if not _is_finished(folder):
         raise UserError(f"{folder} is an unfinished launch (it has no summary.json): {_finish(folder)}")
     manifest = read(folder / "manifest.json", _manifest)
-    timing = read(folder / "timing.json", _json) if (folder / "timing.json").is_file() else {"runs": []}
-    seconds = {entry["run"]: entry["seconds"] for entry in timing.get("runs") or ()}
+    timing, seconds = read(folder / "timing.json", _timing) if (folder / "timing.json").is_file() else ({}, {})
     summary = read(folder / "summary.json", lambda path: summary_from(_json(path), seconds, manifest))
     measured = folder / "measurements.jsonl"
     measurements = read(measured, _measurements) if measured.is_file() else {}
@@ -274,7 +277,7 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
         raise UserError(f"{folder / 'runs.jsonl'} is damaged (it has {len(runs)} of {summary.total} runs): {_AGAIN}")
     hydra = (folder / ".hydra").is_dir()  # a launch made from Python has none
     config = read(folder / ".hydra" / "config.yaml", read_yaml) if hydra else {}
-    lost = {name: timing[name] for name in ("failed_attempts", "waited_s") if name in timing}
+    lost: dict[str, Any] = {name: timing[name] for name in ("failed_attempts", "waited_s") if name in timing}
     return CellRecord(folder, manifest, config or {}, _overrides(folder), runs, summary, knobs or {}, lost)
 
 
@@ -300,11 +303,16 @@ def read_yaml(path: Path) -> Any:
         raise ValueError("it is no YAML") from error
 
 
+def _timing(path: Path) -> tuple[dict[str, Any], dict[int, float]]:
+    timing: dict[str, Any] = _json(path)
+    return timing, {entry["run"]: entry["seconds"] for entry in timing.get("runs") or ()}
+
+
 def _manifest(path: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = _json(path)
     written = str(manifest["format"])
     if written.split(".")[0] != FORMAT.split(".")[0]:
-        raise UserError(
+        raise OtherFormatError(
             f"{path} has format version {written}, this evalkit reads {FORMAT}: "
             "use the version of evalkit that wrote it, or a newer one"
         )

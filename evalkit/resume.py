@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit.config import check
 from evalkit.errors import UserError
+from evalkit.results import OtherFormatError, load
 from evalkit.saved import launched_from, read_config, read_yaml, with_knob
 from evalkit.verbs import DIR, VerbParser
 
@@ -73,9 +73,18 @@ def find_cells(folder: Path) -> list[Cell]:
 def _job(folder: Path) -> _Job:
     """From `.hydra/hydra.yaml`; a directory that regrade or confirm wrote has none."""
     try:
-        node = read_yaml(folder / ".hydra" / "hydra.yaml")["hydra"]
+        node = read_yaml(folder / ".hydra" / "hydra.yaml")
     except FileNotFoundError:
         return _Job(Path.cwd(), {}, 0)
+    try:
+        return _read_job(node["hydra"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder / '.hydra' / 'hydra.yaml'} is damaged: run the launch again, its rollouts are kept in the store"
+        ) from error
+
+
+def _read_job(node: Mapping[str, Any]) -> _Job:
     excluded = set(node["job"]["config"]["override_dirname"]["exclude_keys"])
     pairs = (override.lstrip("+~").partition("=") for override in node["overrides"]["task"])
     multirun = node["mode"] == "MULTIRUN"
@@ -87,13 +96,17 @@ def _job(folder: Path) -> _Job:
 
 def _complete(folder: Path) -> bool:
     """Whether the directory has its analysis and no run in it was an error."""
+    if not (folder / "summary.json").is_file():
+        return False
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        (cell,) = load(folder).cells
+    except OtherFormatError:
+        raise
+    except UserError:  # damaged: it is written again from the store, for nothing
         return False
     wanted = read_config(folder).runs
-    enough = wanted.until == "decided" or summary["runs"] >= wanted.count
-    return bool(enough and summary["errors"] == 0)
+    enough = wanted.until == "decided" or len(cell.runs) >= wanted.count
+    return enough and all(run.passed is not None for run in cell.runs)
 
 
 def _mapped(folder: Path, cells: int) -> bool:

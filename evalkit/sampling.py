@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from evalkit import authored
 from evalkit.agent import Agent, DivergedError
 from evalkit.blame import blamed
 from evalkit.claims import Claim, ClaimLostError
 from evalkit.config import Config
+from evalkit.disk import kept_in
 from evalkit.errors import ProviderError, UserError
 from evalkit.journal import Journal, Loaded
 from evalkit.keys import question, run_seed
@@ -38,10 +41,17 @@ class Purse:
     spent_usd: float = 0.0
     output_tokens: int = 0
     """Bought now, not taken from the store."""
+    stopped: str = ""
+    """Why nothing more is bought although there is money: one sentence with the fix."""
 
     @property
     def empty(self) -> bool:
         """Whether no new rollout may start."""
+        return bool(self.stopped) or self.spent
+
+    @property
+    def spent(self) -> bool:
+        """Whether the launch has reached what it may cost."""
         return self.limit_usd is not None and self.spent_usd >= self.limit_usd
 
     def pay(self, bought: Iterable[Turn], model: Model) -> None:
@@ -117,18 +127,21 @@ class Source:
     async def rollout(self, run: int) -> Rollout | None:
         """The rollout of a run under the set's limits; None if the purse is empty and it was not started.
 
-        Raises `TaskError` where the task cannot say what the run is asked.
+        Raises `TaskError` where the task cannot say what the run is asked, `StorageError` where it cannot be kept.
         """
         with blamed("the task's spec"):
             start = question(self.config, self.task, run, self.spec(run))
         claim = self.known.claims.of(run)
         while True:
-            loaded = self._usable(start) if self.known.ended(run) else None
+            with self.keeping():
+                loaded = self._usable(start) if self.known.ended(run) else None
             if loaded and loaded.complete and not loaded.damage:
                 return self._reuse(loaded)
             if self.purse.empty:
                 return None
-            if claim.take():
+            with self.keeping():
+                ours = claim.take()
+            if ours:
                 try:
                     async with claim:
                         return await self._sample(start, claim)
@@ -137,6 +150,10 @@ class Source:
             else:
                 self._say_who_is_waited_for(run, claim)
             await asyncio.sleep(CLAIM_POLL_S)
+
+    def keeping(self) -> AbstractContextManager[None]:
+        """For everything that reads or writes the store."""
+        return kept_in(Path(self.config.store), "store")
 
     def _usable(self, start: Rollout) -> Loaded | None:
         """What the store has of this run, if it answers the same question."""
@@ -157,13 +174,15 @@ class Source:
             self.note(f"Run {run} is being sampled by {claim.holder() or 'another process'}: waits for it.")
 
     async def _sample(self, start: Rollout, claim: Claim) -> Rollout:
-        loaded = self._usable(start)
-        if loaded and loaded.damage:
-            log.warning("Run %d: its record is damaged (%s), what can be trusted is kept", start.run, loaded.damage)
-        if loaded and loaded.complete:  # finished by another process before we had the claim, or to be repaired
-            if loaded.damage:
-                self.known.journal(start, loaded, claim).close()
-            return self._reuse(loaded)
+        with self.keeping():
+            loaded = self._usable(start)
+            if loaded and loaded.damage:
+                log.warning("Run %d: its record is damaged (%s), what can be trusted is kept", start.run, loaded.damage)
+                self.note(f"Run {start.run}: its record is damaged ({loaded.damage}); what can be trusted is kept.")
+            if loaded and loaded.complete:  # finished by another process before we had the claim, or to be repaired
+                if loaded.damage:
+                    self.known.journal(start, loaded, claim).close()
+                return self._reuse(loaded)
         try:
             return await self._go_on(start, loaded, claim)
         except DivergedError as error:
@@ -177,7 +196,8 @@ class Source:
             self._reuse(loaded)
         for name in {turn.answered_by for turn in recorded} - {None}:
             self.answered[str(name)] = self.answered.get(str(name), 0) + 1
-        journal = self.known.journal(start, loaded, claim, self.launch)
+        with self.keeping():
+            journal = self.known.journal(start, loaded, claim, self.launch)
         recorder = _Recorder(self, journal, start.run, len(recorded))
         spec = self.spec(start.run)
         files = files_of(spec)
@@ -196,7 +216,8 @@ class Source:
                 )
                 rollout = await agent.roll_out()
             if rollout.ending is not Ending.ERROR:  # an error's record stays open: the next launch goes on from it
-                journal.end(rollout)
+                with self.keeping():
+                    journal.end(rollout)
             return rollout
         finally:
             self.purse.pay(recorder.bought, self.model)
@@ -221,15 +242,18 @@ class _Recorder:
     def response(self, turn: Turn, seconds: float, waited: float) -> None:
         self.bought.append(turn)
         self.source.compare(turn)
-        self.journal.response(turn, seconds, waited)
+        with self.source.keeping():
+            self.journal.response(turn, seconds, waited)
         self.step += 1
         if self.source.on_turn:
             self.source.on_turn(self.run, self.step, turn)
 
     def reply(self, turn: Turn) -> None:
-        self.journal.reply(turn)
+        with self.source.keeping():
+            self.journal.reply(turn)
 
     def failed(self, attempt: Attempt) -> None:
-        self.journal.failed(attempt)
+        with self.source.keeping():
+            self.journal.failed(attempt)
         if self.source.on_failed:
             self.source.on_failed(self.run, attempt)

@@ -140,40 +140,69 @@ class Store:
     def sets(self, task: str, key: Key) -> list[RolloutSet]:
         """Every set of a key."""
         found = sorted((self.root / task / key.digest).glob("*/set.json"))
-        return [_read_set(path) for path in found]
+        return [known for path in found if (known := self._read(path, task, key))]
 
     def _make(self, task: str, key: Key, limits: Limits, suffix: str = "") -> RolloutSet:
         folder = self.root / task / key.digest / (_slug(limits) + suffix)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             about = {"version": "1.0", "limits": asdict(limits), "key": key.parts}
-            write_atomically(folder / "set.json", json.dumps(about, indent=1, sort_keys=True, default=str) + "\n")
+            text = json.dumps(about, indent=1, sort_keys=True, default=str) + "\n"
+            write_atomically(folder / "set.json", text, sync=True)
         except OSError as error:
             raise UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder") from error
         return RolloutSet(folder, limits)
 
-
-def _read_set(path: Path) -> RolloutSet:
-    about = json.loads(path.read_text())
-    if str(about["version"]).split(".")[0] != "1":
-        raise UserError(f"{path} has format version {about['version']}, this evalkit reads 1: install a newer evalkit")
-    return RolloutSet(path.parent, Limits(**about["limits"]))
+    def _read(self, path: Path, task: str, key: Key) -> RolloutSet | None:
+        """The set of a `set.json`; a damaged one is written again from the folder's name, which says the limits."""
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            version, limits = str(about["version"]), Limits(**about["limits"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            name, _, suffix = path.parent.name.partition("-")
+            found = _limits(name)
+            return self._make(task, key, found, suffix and f"-{suffix}") if found else None
+        if version.split(".")[0] != "1":
+            raise UserError(f"{path} has format version {version}, this evalkit reads 1: install a newer evalkit")
+        return RolloutSet(path.parent, limits)
 
 
 def _born(known: RolloutSet) -> float:
     return (known.folder / "set.json").stat().st_mtime
 
 
+_LETTERS = {
+    "t": "max_tokens",
+    "p": "max_tokens_per_turn",
+    "s": "max_steps",
+    "w": "timeout_s",
+    "x": "tool_timeout_s",
+}
+"""Limits that a rollout can feel, as they stand in the name of a set's folder."""
+
+
 def _slug(limits: Limits) -> str:
-    """A readable, unique folder name for the limits that a rollout can feel."""
-    parts = {
-        "t": limits.max_tokens,
-        "p": limits.max_tokens_per_turn,
-        "s": limits.max_steps,
-        "w": limits.timeout_s,
-        "x": limits.tool_timeout_s,
-    }
-    return "_".join(f"{letter}{value:g}" for letter, value in parts.items() if value is not None) or "unlimited"
+    """A readable, unique folder name for the limits."""
+    values = {letter: getattr(limits, name) for letter, name in _LETTERS.items()}
+    return "_".join(f"{letter}{_exact(value)}" for letter, value in values.items() if value is not None) or "unlimited"
+
+
+def _exact(value: float) -> str:
+    """Short where that says it all: `600` for 600.0."""
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _limits(slug: str) -> Limits | None:
+    """The limits that a folder is named after; None if it is not."""
+    whole = {"t", "p", "s"}
+    try:
+        parts: dict[str, Any] = {
+            part[0]: int(part[1:]) if part[0] in whole else float(part[1:]) for part in slug.split("_")
+        }
+        found = Limits(**{_LETTERS[letter]: value for letter, value in parts.items()})
+    except (ValueError, KeyError, IndexError):
+        return None
+    return found if _slug(found) == slug else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Whole launches with embedded models: the same inputs give the same bytes, in any order, and nothing twice."""
 
+import asyncio
 import json
 from importlib import metadata
 from pathlib import Path
@@ -126,6 +127,20 @@ async def test_a_grader_that_raises_loses_no_other_run(tmp_path, monkeypatch):
     assert Outcome.PASSED in outcomes
     assert not result.done
     assert any("ZeroDivisionError" in run.message for run in result.runs)
+
+
+async def test_only_runs_that_can_start_are_made(tmp_path):
+    class Counting(Watcher):
+        most = 0
+
+        def run_done(self, *event):
+            self.most = max(self.most, len(asyncio.all_tasks()))
+
+    view = Counting()
+    many = ("runs.until=decided", "runs.max=200000", "runs.concurrency=4", "limits.max_tokens=100")
+    result = await launch(tmp_path / "out", *COMMON, *many, store=tmp_path / "s", view=view)
+    assert result.summary.stopping.decided_at < 200
+    assert 0 < view.most < 50
 
 
 def test_a_config_is_what_hydra_composes():

@@ -1,15 +1,21 @@
 """The log of a cell: one file each although cells share an event loop, one line a message, no secrets."""
 
+import ast
 import asyncio
+import io
 import logging
 import re
+from pathlib import Path
 
 import pytest
 
 from evalkit import log
+from evalkit.engine import Cell, execute
 from evalkit.log import cell_log, shape
+from tests.launching import Watcher, config_for, launch
 from tests.runs import failed, lost, passed, stopped, timed
 
+ROOT = Path(__file__).resolve().parents[1]
 logger = logging.getLogger("evalkit")
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - (INFO|WARNING|ERROR) - \S")
 
@@ -37,6 +43,75 @@ async def test_cells_on_one_event_loop_fill_their_own_files(tmp_path):
     for name in "abc":
         found = messages(tmp_path / name)
         assert sorted(found) == sorted([f"{name} run {number}" for number in range(5)] + [f"{name} from a thread"])
+
+
+async def test_what_is_logged_while_a_run_is_sampled_reaches_its_cells(tmp_path):
+    """A damaged record, and whatever the model's client has to say."""
+    common = ("task=arithmetic", "model=simulated", "runs.count=1")
+    cells = [
+        Cell(config_for(*common, f"limits.max_tokens={n}", store=tmp_path / "s"), tmp_path / str(n), {"n": str(n)}, i)
+        for i, n in enumerate((300, 4000))
+    ]
+    for cell in cells:
+        cell.folder.mkdir()
+    await execute(cells, Watcher())
+    (path,) = tmp_path.glob("s/*/*/*/0001.jsonl")
+    path.write_bytes(path.read_bytes() + b"torn")
+    await execute(cells, Watcher())
+    for cell in cells:
+        assert any("its record is damaged" in line for line in messages(cell.folder))
+
+
+async def test_waiting_for_a_rate_limit_is_in_the_log(tmp_path, messages_api):
+    messages_api.set_up(plan=[{"kind": "status", "status": 429, "headers": {"retry-after": "0.1"}}])
+    local = ("task=arithmetic", "model=local", "model.id=m", f"model.base_url={messages_api.url}", "runs.count=1")
+    await launch(tmp_path / "out", *local, store=tmp_path / "s")
+    assert any("429" in line for line in messages(tmp_path / "out"))
+
+
+def test_what_is_logged_where_nobody_listens_is_said_on_standard_error(tmp_path, capsys):
+    with cell_log(tmp_path):
+        logger.warning("heard")
+    logger.warning("the key of %s is lost", "a-thing")
+    assert capsys.readouterr().err == "evalkit: the key of a-thing is lost\n"
+    handler = logging.StreamHandler(io.StringIO())
+    with log.listener(handler):
+        logger.warning("heard, too")
+    assert capsys.readouterr().err == ""
+
+
+def test_everything_logs_where_the_router_hears_it():
+    """Another logger, the root logger or a warning would reach neither the cell's log nor the console."""
+    calls = {"debug", "info", "warning", "error", "exception", "critical", "log", "warn"}
+    strangers = []
+    for path in sorted((ROOT / "evalkit").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        own = {
+            target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and ast.unparse(node.value) == "logging.getLogger('evalkit')"
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            words = ast.unparse(node.func)
+            owner, _, name = words.rpartition(".")
+            if words == "logging.getLogger" and ast.unparse(node) != "logging.getLogger('evalkit')":
+                strangers.append((path.name, node.lineno, ast.unparse(node)))
+            if name in calls and owner in {"logging", "warnings", "log", "logger", "logs", "LOG", "_log"} - own:
+                strangers.append((path.name, node.lineno, words))
+    assert strangers == []
+
+
+def test_a_log_that_cannot_be_written_is_said_once_and_ends_nothing(tmp_path, capsys):
+    (tmp_path / "evalkit.log").mkdir()
+    with cell_log(tmp_path):
+        logger.info("one")
+        logger.info("two")
+    err = capsys.readouterr().err
+    assert err.count("cannot be written") == 1 and "Traceback" not in err
 
 
 def test_a_log_is_continued_and_not_begun_anew(tmp_path):

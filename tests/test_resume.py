@@ -89,3 +89,33 @@ def test_what_cannot_be_resumed_is_said_in_one_sentence(here, words, message):
     with pytest.raises(UserError) as caught:
         resume(words)
     assert message in str(caught.value)
+
+
+def test_a_directory_with_damaged_files_is_finished_again(here):
+    assert main(["task=arithmetic", "runs.count=2", "hydra.run.dir=out"]) == 0
+    undisturbed = contents(here / "out")
+    for name, content in (("summary.json", ""), ("manifest.json", "{}"), ("runs.jsonl", "[]"), ("timing.json", "null")):
+        (here / "out" / name).write_text(content)
+        assert main(["resume", "out"]) == 0
+        assert contents(here / "out") == undisturbed
+        assert (here / "out" / "timing.json").read_text() != "null"
+
+
+def test_a_directory_of_a_newer_version_is_not_written_over(here):
+    assert main(["task=arithmetic", "runs.count=1", "hydra.run.dir=out"]) == 0
+    path = here / "out" / "manifest.json"
+    path.write_text(path.read_text().replace('"format": "1.0"', '"format": "2.0"'))
+    assert main(["resume", "out"]) == 2
+    assert '"format": "2.0"' in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "hydra.yaml"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_damaged_config_is_one_sentence(here, capsys, name, share):
+    assert main(["task=arithmetic", "runs.count=1", "hydra.run.dir=out"]) == 0
+    path = here / "out" / ".hydra" / name
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    (here / "out" / "summary.json").unlink()
+    capsys.readouterr()
+    if main(["resume", "out"]) == 2:
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1

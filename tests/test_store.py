@@ -5,11 +5,13 @@ import os
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.errors import UserError
 from evalkit.journal import load, write_rollout
 from evalkit.limits import Limits
-from evalkit.store import Key, Store
+from evalkit.store import Key, Store, _limits, _slug
 from tests.builders import rollout, turn
 
 KEY = Key({"prompt": "?"})
@@ -70,6 +72,41 @@ def test_a_newer_set_is_refused(store):
     about.write_text(about.read_text().replace('"version": "1.0"', '"version": "2.0"'))
     with pytest.raises(UserError, match="newer evalkit"):
         store.sets("t", KEY)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"{}", b'{"version": "1.0"}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("reuse", ["dominating", "never"])
+def test_a_damaged_set_is_repaired_and_its_rollouts_are_used(store, content, reuse):
+    limits = Limits(max_tokens=4_000_001, max_steps=7, timeout_s=0.1)
+    known = store.find("t", KEY, limits, 3, reuse, since=1.0)
+    fill(known, 1, 2)
+    about = known.folder / "set.json"
+    whole = about.read_bytes()
+    about.write_bytes(content)
+    assert store.find("t", KEY, limits, 3, reuse, since=1.0) == known
+    assert about.read_bytes() == whole
+
+
+def test_a_damaged_set_that_cannot_be_named_is_left_alone(store):
+    known = store.find("t", KEY, Limits(), 3, "exact")
+    other = known.folder.with_name("somebody's own")
+    other.mkdir()
+    (other / "set.json").write_text("{")
+    assert store.sets("t", KEY) == [known]
+
+
+@given(
+    st.builds(
+        Limits,
+        max_tokens=st.none() | st.integers(1, 10**12),
+        max_tokens_per_turn=st.none() | st.integers(1, 10**12),
+        max_steps=st.none() | st.integers(1, 10**9),
+        timeout_s=st.none() | st.floats(1e-3, 1e9),
+        tool_timeout_s=st.floats(1e-3, 1e9),
+    )
+)
+def test_the_name_of_a_set_says_its_limits_exactly(limits):
+    assert _limits(_slug(limits)) == limits
 
 
 def test_a_store_that_cannot_be_written_is_a_users_mistake(tmp_path):

@@ -50,10 +50,10 @@ def _confirmed(folder: Path) -> dict[str, Any] | None:
     """The confirmation that an earlier landscape of this sweep has: it cost tokens and stays true."""
     try:
         facts = json.loads((folder / "landscape.json").read_text(encoding="utf-8"))
-        found: dict[str, Any] | None = facts["confirmation"]
-    except (FileNotFoundError, ValueError, KeyError):
+        found = facts["confirmation"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 def entry(cell: CellRecord, index: int) -> Entry:

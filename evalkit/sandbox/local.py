@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from evalkit.config import SandboxConfig
+from evalkit.descriptors import MAX_LIVE, allow
 from evalkit.errors import SandboxError, UserError
 from evalkit.sandbox import api
 from evalkit.sandbox.child import Child
@@ -18,11 +18,6 @@ from evalkit.sandbox.launch import NAMESPACES
 from evalkit.sandbox.session import LocalSession
 from evalkit.sandbox.watch import Watch
 from evalkit.sandbox.zygote import Zygote
-
-MAX_LIVE = 256
-"""Rollouts that hold children at the same time; the others wait with their first call."""
-_DESCRIPTORS = 8
-"""Open descriptors for each of them: four for the rollout's child, four for the child that grades it."""
 
 
 class LocalSandbox:
@@ -38,7 +33,7 @@ class LocalSandbox:
         self._pool: list[Child] = []
         self._watch: Watch | None = None
         self._refills: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_live_bound())
+        self._slots = asyncio.Semaphore(allow(MAX_LIVE))
         self._closed = False
         self._starting = asyncio.create_task(self._start(), name="sandbox start")
 
@@ -167,15 +162,6 @@ class LocalSandbox:
         if self._zygote is not None:
             self._zygote.bury()
         self._homes.close()
-
-
-def _live_bound() -> int:
-    """How many rollouts may hold children, after asking for as many descriptors as we may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < 4096:
-        soft = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, min(MAX_LIVE, (soft - 256) // _DESCRIPTORS))
 
 
 @contextlib.asynccontextmanager
