@@ -65,10 +65,10 @@ class Case:
 
 GROWING = ("batch", "context length", "heads", "blocks")
 """Sizes with which the work of a vectorized function does not grow."""
-FAR, FAR_TOGETHER = 256, 32
-"""How far each of them grows a second time, with the others small; and how far several grow together."""
-FAR_BYTES = 2 << 20
-"""About the bytes of a float32 cache in these cases: larger blocks lower both figures."""
+FAR, FAR_TOGETHER = 256, 128
+"""How far each of them grows a second time, with the others small; and how far several grow together, at most."""
+FAR_BYTES, PADDED_BYTES = 2 << 20, 16 << 20
+"""About the bytes of a float32 cache where one grows, and of keys that are gathered and padded where several do."""
 FEWEST = 6
 """Sizes that grow together by no more than this are no case: the base has as many."""
 
@@ -94,7 +94,10 @@ TOGETHER = ("batch and context length", "batch, context length and heads")
 
 
 def far_sizes(config: Config, what: str, rng: np.random.Generator) -> Sizes | None:
-    """One of `GROWING` far beyond what anybody would pad to and all others small, or `TOGETHER`; None without room."""
+    """One of `GROWING` far beyond what anybody would pad to and all others small, or `TOGETHER`; None without room.
+
+    Where batch and context grow together, one sequence is long: little data, and no smaller size to loop over.
+    """
     short, kv_heads = 2 * config.block_size, min(2, config.kv_heads)
     room = FAR_BYTES // (4 * config.block_size * config.head_dim)  # in blocks of one key/value head
     if what in GROWING:
@@ -102,15 +105,14 @@ def far_sizes(config: Config, what: str, rng: np.random.Generator) -> Sizes | No
         small = _sizes(config, "small", _draw_lengths(config, 2, rng, short), kv_heads)
         grown = replace(grow(config, small, what, units, rng, short), label=f"far {what}")
         return grown if units > config.hidden.growth else None
-    count = math.isqrt(room // kv_heads) if what == TOGETHER[0] else int(room ** (1 / 3))
-    count = min(FAR_TOGETHER, count)
-    heads = kv_heads if what == TOGETHER[0] else count
-    return _sizes(config, what, _square(config, count, rng), heads) if count > FEWEST else None
-
-
-def _square(config: Config, count: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """As many contexts as each has blocks."""
-    return tuple(int(n) for n in count * config.block_size - rng.integers(0, config.block_size, count))
+    room = PADDED_BYTES // (4 * config.block_size * config.head_dim * (config.num_heads // config.kv_heads))
+    count = min(FAR_TOGETHER, math.isqrt(room) if what == TOGETHER[0] else int(room ** (1 / 3)))
+    lens = [
+        *_draw_lengths(config, count - 1, rng, short),
+        count * config.block_size - int(rng.integers(config.block_size)),
+    ]
+    heads = 1 if what == TOGETHER[0] else count
+    return _sizes(config, what, tuple(int(n) for n in rng.permutation(lens)), heads) if count > FEWEST else None
 
 
 def grow(

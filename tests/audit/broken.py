@@ -184,7 +184,7 @@ POSITIONAL = [
         "positional_attention_strict",
         "correct_rejected",
         ["false-reject correct/json_text"],
-        [("measure.py", "    if isinstance(answer, str):\n", "    if False:\n")],
+        [("measure.py", "    if not isinstance(answer, str):\n", "    if True:\n")],
     ),
 ]
 

@@ -14,7 +14,7 @@ def test_a_clean_task_returns_0_and_writes_its_report(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     assert main(["audit", "task=arithmetic", "--seeds", "2"]) == 0
     out = capsys.readouterr().out
-    assert "False accepts: 0 of 7" in out
+    assert "False accepts: 0 of 8" in out
     assert "✓ CLEAN: no findings" in out
     folder = tmp_path / "outputs" / "audit" / "arithmetic"
     facts = json.loads((folder / "audit.json").read_text())
@@ -29,7 +29,7 @@ def test_a_finding_returns_1_and_overrides_work_as_in_a_launch(tmp_path, monkeyp
     arguments = ["audit", "task=arithmetic", "task.tolerances.answer=1.5", "--quick", "--out", "here"]
     assert main(arguments) == 1
     out = capsys.readouterr().out
-    assert "false-accept: something wrong passes (2)" in out
+    assert "false-accept: something wrong passes (4)" in out
     assert "wrong/off_by_one: passes 1 of 1 problem: One too many." in out
     assert "NOT CHECKED: mutants" in out
     assert main([*arguments, "--known"]) == 1

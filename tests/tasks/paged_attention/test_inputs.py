@@ -148,8 +148,8 @@ def test_sizes_that_grow_far_are_beyond_what_one_call_may_do():
 
 def test_sizes_also_grow_together():
     *_, two, three = [case.sizes for case in make().spec(0).far_cases()]
-    assert two.batch == -(-max(two.context_lens) // 16) == 22
-    assert three.batch == -(-max(three.context_lens) // 16) == three.num_heads == 10
+    assert two.batch == -(-max(two.context_lens) // 16) == 90
+    assert three.batch == -(-max(three.context_lens) // 16) == three.num_heads == 20
 
 
 @pytest.mark.parametrize(

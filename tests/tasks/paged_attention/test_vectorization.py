@@ -107,7 +107,9 @@ async def test_the_work_of_right_solutions_does_not_depend_on_the_hidden_seed(sa
         *(f"far {what}" for what in alone),
         *together,
     ]
-    assert len(set(map(tuple, work[0].values()))) == 1
+    one_head = work[0].pop(together[0])  # where torch skips a step or two
+    (usual,) = set(map(tuple, work[0].values()))
+    assert (usual[0], usual[1] - 4) <= tuple(one_head) <= usual
 
 
 PADDED = """

@@ -1,2 +1,0 @@
-# In a fence, as chat models write what they computed.
-print(f"```\n{EXPRESSION}\n```")
