@@ -141,6 +141,14 @@ def with_tool_errors(number, *, calls, errors):
     return replace(run, rollout=replace(done, turns=(broken,)))
 
 
+@pytest.mark.parametrize(("failing", "said"), [(0, False), (1, False), (2, True), (3, True), (10, True)])
+def test_one_in_five_failed_runs_without_a_working_tool_is_worth_a_warning(failing, said):
+    broken = [with_tool_errors(number, calls=2, errors=2) for number in range(1, failing + 1)]
+    other = [failed(number, f"category_{number}") for number in range(failing + 1, 11)]
+    warnings = analyse([*broken, *other, *(passed(number) for number in range(11, 90))]).warnings
+    assert any(f"{failing} of 10 failed runs had every tool call" in warning for warning in warnings) is said
+
+
 def test_a_task_whose_tools_fail_is_called_broken():
     runs = [with_tool_errors(1, calls=2, errors=2), failed(2), passed(3)]
     found = analyse(runs)

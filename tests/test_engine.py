@@ -1,7 +1,9 @@
 """Whole launches with embedded models: the same inputs give the same bytes, in any order, and nothing twice."""
 
 import asyncio
+import hashlib
 import json
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -51,6 +53,19 @@ async def test_concurrent_runs_get_the_grades_of_sequential_ones(tmp_path):
             store=tmp_path / f"s-{name}",
         )
     assert (tmp_path / "one" / "runs.jsonl").read_bytes() == (tmp_path / "four" / "runs.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_so_many_runs_are_under_way_at_once_as_are_asked_for(tmp_path, concurrency):
+    view = Watcher()
+    await launch(
+        tmp_path / "a", *COMMON, "runs.count=9", f"runs.concurrency={concurrency}", store=tmp_path / "s", view=view
+    )
+    running, most = 0, 0
+    for event in view.events:
+        running += {"run_started": 1, "run_done": -1}.get(event[0], 0)
+        most = max(most, running)
+    assert most == concurrency
 
 
 async def test_a_second_launch_buys_nothing(tmp_path):
@@ -145,6 +160,38 @@ async def test_only_runs_that_can_start_are_made(tmp_path):
 
 def test_a_config_is_what_hydra_composes():
     assert isinstance(config_for("task=arithmetic", "model=noop"), Config)
+
+
+@pytest.mark.parametrize("change", ["prompt", "system", "files", "tools"])
+async def test_a_run_that_would_be_asked_something_else_is_sampled_anew_and_the_others_not(
+    tmp_path, monkeypatch, change
+):
+    """The key holds the first run's question alone; what the task's author changed shows in the third."""
+    monkeypatch.chdir(tmp_path)
+    part = {
+        "prompt": ('f"Calculate {self.config.expression}."', "'Calculate.' + TEXT * (self.number == 3)"),
+        "system": ("# more", "system = property(lambda self: TEXT * (self.number == 3))"),
+        "files": ("# more", "files = property(lambda self: {'a.txt': (TEXT * (self.number == 3)).encode()})"),
+        "tools": ("(PythonExpression(),", "(PythonExpression(note=TEXT * (self.number == 3)),"),
+    }[change]
+    source = ("self.config, self.seed = config, seed", NUMBERED, "# tools", "TEXT = (HERE / 'text').read_text()")
+    name = write_task(tmp_path, *source, "    answer_schema", "    # more\n    answer_schema", *part, text="one")
+    own = tmp_path / "tasks" / name
+    await launch_own(own, "a", "runs.count=4")
+    monkeypatch.setattr(sys.modules[f"evalkit_tasks.{name}"], "TEXT", "two")
+    view = Watcher()
+    again = await launch_own(own, "b", "runs.count=4", view=view)
+    assert again.source.known.name == (await launch_own(own, "c", "runs.count=4")).source.known.name
+    assert sorted(again.source.reused) == [1, 2, 4]
+    shown = again.runs[2].rollout
+    digest = {"a.txt": hashlib.sha256(b"two").hexdigest()}
+    assert "two" in str((shown.prompt, shown.system, shown.tools)) or shown.files == digest
+
+
+NUMBERED = """self.config, self.seed = config, seed
+        from evalkit.keys import run_seed
+
+        self.number = next(n for n in range(1, 9) if run_seed(0, n) == seed)"""
 
 
 @pytest.fixture

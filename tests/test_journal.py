@@ -1,6 +1,7 @@
 """Rollout files: nothing that was paid for is lost, and nothing damaged is trusted."""
 
 import json
+import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -189,6 +190,33 @@ def test_a_newer_major_version_is_refused(tmp_path, whole, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(UserError, match=r"2\.0.*newer evalkit"):
         read_rollout(tmp_path / "1.jsonl")
+
+
+def test_every_line_is_on_the_disk_before_anything_is_done_with_it(tmp_path, whole, monkeypatch):
+    """Not only in the system's memory, which a power loss empties: the last thing that happens is a sync."""
+    synced: dict[int, int] = {}
+    sync, path = os.fsync, tmp_path / "r.jsonl"
+
+    def watched(file: int) -> None:
+        sync(file)
+        synced[os.fstat(file).st_ino] = os.fstat(file).st_size
+
+    monkeypatch.setattr(os, "fsync", watched)
+
+    def is_synced() -> bool:
+        return synced.get(path.stat().st_ino) == path.stat().st_size
+
+    journal = Journal(path)
+    journal.begin(whole)
+    assert is_synced()
+    assert tmp_path.stat().st_ino in synced  # its name, too
+    for one in whole.turns:
+        journal.response(one, 1.0, 0.0)
+        assert is_synced()
+        journal.reply(one)
+        assert is_synced()
+    journal.end(whole)
+    assert is_synced()
 
 
 def test_every_line_is_json_with_a_digest(tmp_path, whole):

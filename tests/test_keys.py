@@ -90,6 +90,32 @@ def test_how_a_model_is_reached_does_not(override, monkeypatch):
     assert key(override, base=REAL) == key(base=REAL)
 
 
+def test_a_conversation_can_depend_on_these_and_nothing_else():
+    """Whoever adds a part or takes one away decides anew which rollouts are the same."""
+    config = config_for(*BASE)
+    task = load_task(config.task)
+    model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
+    assert set(rollout_key(config, task, model).parts) == {
+        *("prompt", "system", "tools", "behind_tools", "files", "agent", "model", "sandbox"),
+        *("tool_timeout_s", "timeout_s", "versions", "seed"),
+    }
+
+
+@pytest.mark.parametrize("name", ["python", "numpy", "torch"])
+def test_versions_change_the_key(name, monkeypatch):
+    before = key()
+    monkeypatch.setitem(versions(), name, "0.0")
+    assert key() != before
+
+
+def test_a_file_in_the_workspace_of_the_first_run_changes_the_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    more = "    files = property(lambda self: {'data.csv': self.config.expression.encode()})\n    answer_schema"
+    name = write_task(tmp_path, "    answer_schema", more, '{self.config.expression}."', '."')
+    base = ("task=arithmetic", f"task.name={name}", "model=oracle")
+    assert key("task.expression=7", base=base) != key(base=base) == key(base=base)
+
+
 def test_the_key_of_the_environment_is_in_no_key(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test-one")
     one = key(base=REAL)

@@ -10,6 +10,7 @@ from evalkit.audit.tolerances import EXACT, Row, ToleranceMap, window_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GREEN, RED, GREY, SHADE = "#1a7f37", "#cf222e", "#57606a", "#dafbe1"
 _STYLE: dict[Any, Any] = {
@@ -27,20 +28,26 @@ _STYLE: dict[Any, Any] = {
 def as_png(map_: ToleranceMap, title: str) -> bytes:
     """The picture; the same map gives the same bytes (with the same matplotlib)."""
     import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}):
+        as_figure(map_, title).savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def as_figure(map_: ToleranceMap, title: str) -> Figure:
+    """The same before it is pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}):
-        figure = Figure(figsize=(7.6, 1.5 * len(map_.rows) + 1.0), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(len(map_.rows), 1, squeeze=False)
-        for (place,), row in zip(axes, map_.rows, strict=True):
-            _draw(place, row)
-        axes[-1][0].set_xlabel("smallest value at which a solution passes")
-        figure.suptitle(title, fontsize=11)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    figure = Figure(figsize=(7.6, 1.5 * len(map_.rows) + 1.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(map_.rows), 1, squeeze=False)
+    for (place,), row in zip(axes, map_.rows, strict=True):
+        _draw(place, row)
+    axes[-1][0].set_xlabel("smallest value at which a solution passes")
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
 def _draw(axes: Axes, row: Row) -> None:

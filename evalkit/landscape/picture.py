@@ -37,27 +37,33 @@ Plot = tuple[str, PanelResult, Slice | None]
 def as_png(landscape: Landscape) -> bytes:
     """The picture. The same landscape gives the same bytes (with the same matplotlib)."""
     import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}):
+        as_figure(landscape).savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def as_figure(landscape: Landscape) -> Figure:
+    """The same before it is pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}):
-        plots = _plots(landscape)
-        columns = min(len(plots), 4 if len(plots) > 4 else 2 if len(plots) > 1 else 1)
-        rows = math.ceil(len(plots) / columns)
-        width = 6.4 if len(plots) == 1 else 3.9 * columns
-        figure = Figure(figsize=(width, 3.6 * rows + 0.7), layout="constrained")
-        FigureCanvasAgg(figure)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        flat = [axes for row in grid for axes in row]
-        for axes in flat[len(plots) :]:
-            axes.set_visible(False)
-        for axes, (title, result, part) in zip(flat, plots, strict=False):
-            _draw(figure, axes, landscape, result, part)
-            axes.set_title(title, pad=14)  # the topmost cells stand out of their map
-        figure.suptitle(_title(landscape, len(plots)), fontsize=11)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    plots = _plots(landscape)
+    columns = min(len(plots), 4 if len(plots) > 4 else 2 if len(plots) > 1 else 1)
+    rows = math.ceil(len(plots) / columns)
+    width = 6.4 if len(plots) == 1 else 3.9 * columns
+    figure = Figure(figsize=(width, 3.6 * rows + 0.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    flat = [axes for row in grid for axes in row]
+    for axes in flat[len(plots) :]:
+        axes.set_visible(False)
+    for axes, (title, result, part) in zip(flat, plots, strict=False):
+        _draw(figure, axes, landscape, result, part)
+        axes.set_title(title, pad=14)  # the topmost cells stand out of their map
+    figure.suptitle(_title(landscape, len(plots)), fontsize=11)
+    return figure
 
 
 def _title(landscape: Landscape, drawn: int) -> str:

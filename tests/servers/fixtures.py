@@ -38,7 +38,7 @@ class MessagesServer:
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """Headers and bodies of the requests for messages."""
+        """Headers, bodies and moments (monotonic seconds) of the requests for messages."""
         requests: list[dict[str, Any]] = self._call()["requests"]
         return requests
 

@@ -207,7 +207,8 @@ class Handler(BaseHTTPRequestHandler):
             with state.lock:
                 why = state.problem(raw)
                 body = json.loads(raw)
-                state.requests = [*state.requests, {"headers": dict(self.headers), "body": body}][-KEPT:]
+                seen = {"headers": dict(self.headers), "body": body, "at": time.monotonic()}
+                state.requests = [*state.requests, seen][-KEPT:]
                 fault = state.next_fault()
                 state.counts[fault["kind"] if fault else "unplanned"] += 1
             if why:

@@ -1,0 +1,114 @@
+"""The picture of a landscape shows what the landscape says: every curve, cell, interval, border and band."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from evalkit.landscape.grids import scale
+from evalkit.landscape.picture import BLUE, GREEN, as_figure, as_png
+from evalkit.landscape.write import write
+from tests.landscape.conftest import surveyed
+
+COMMON = ("task=arithmetic", "model=simulated", "runs.count=20", "band.low=0.3", "band.high=0.6")
+LIMITS = {"limits.max_tokens": ["100", "165", "180", "400"]}
+
+
+async def drawn(sweep, knobs, *more):
+    landscape = surveyed(await sweep((*COMMON, *more), knobs))
+    figure = as_figure(landscape)
+    return landscape, figure, figure.axes
+
+
+def points(axes, colour=None):
+    """Coordinates of the dots."""
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    kept = [d for d in dots if colour is None or to_hex(d.get_markerfacecolor()) == colour]
+    return [(float(d.get_xdata()[0]), float(d.get_ydata()[0])) for d in kept]
+
+
+def segments(axes, width):
+    """Ends of the straight strokes of one width: (x, y, x, y)."""
+    found = [c for c in axes.collections if len(c.get_linewidths()) and c.get_linewidths()[0] == width]
+    return [tuple(np.ravel(segment)) for c in found for segment in c.get_segments()]
+
+
+async def test_a_curve_with_its_interval_the_cells_with_theirs_the_band_and_the_recommended_range(sweep):
+    landscape, _, (axes,) = await drawn(sweep, LIMITS)
+    (panel,) = landscape.panels
+    curve, best = panel.curves[0], panel.best
+    (steps,) = [line for line in axes.lines if line.get_marker() != "o"]
+    assert steps.get_drawstyle() == "steps-post"
+    shown = scale(panel.panel.axes[0], panel.nest)
+    for value, rate in zip(steps.get_xdata(), steps.get_ydata(), strict=True):
+        assert rate == curve.step(min(value, shown.high)).rate
+    assert len(steps.get_xdata()) > 4
+    (area,) = [c for c in axes.collections if c.get_alpha() == 0.15]
+    low, high = area.get_datalim(axes.transData).intervaly
+    assert low < min(steps.get_ydata()) or low == 0
+    assert high > max(steps.get_ydata())
+    assert points(axes) == [(spot.at["limits.max_tokens"], spot.rate) for spot in panel.spots]
+    inside = [(spot.at["limits.max_tokens"], spot.rate) for spot in panel.spots if spot.in_band]
+    assert points(axes, GREEN) == inside != []
+    assert set(points(axes)) - set(inside) == set(points(axes, BLUE)) != set()
+    for width, kind in ((3.0, "pointwise"), (0.8, "simultaneous")):
+        ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in panel.spots]
+        assert [(y1, y2) for _, y1, _, y2 in segments(axes, width)] == ends
+    assert segments(axes, 6.0) == [(best.low, 0.0, best.high, 0.0)]
+    (band,) = [patch for patch in axes.patches if to_hex(patch.get_facecolor()) == GREEN]
+    assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervaly) == pytest.approx((0.3, 0.6))
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim()) == ("limits.max_tokens", "pass rate", (0, 1))
+    assert axes.get_xlim()[0] == shown.low
+    assert axes.get_xlim()[1] > shown.high
+    assert axes.yaxis.get_major_formatter()(0.25, 0) == "25%"
+
+
+async def test_a_wide_range_is_drawn_on_a_logarithmic_axis_and_a_narrow_one_is_not(sweep):
+    _, _, (wide,) = await drawn(sweep, {"limits.max_tokens": ["60", "180", "4000"]})
+    assert wide.get_xscale() == "log"
+
+
+async def test_a_heat_map_has_every_rate_the_border_of_the_band_and_the_cells_in_percent(sweep):
+    landscape, figure, (axes, bar) = await drawn(sweep, {**LIMITS, "limits.max_steps": ["1", "2", "3"]})
+    (panel,) = landscape.panels
+    mesh = next(c for c in axes.collections if type(c).__name__ == "QuadMesh")
+    rates = np.ma.filled(mesh.get_array(), np.nan)
+    top = max(spot.rate for spot in panel.spots)
+    assert np.nanmin(rates) <= min(spot.rate for spot in panel.spots)
+    assert np.nanmax(rates) == top
+    assert rates.size > 100
+    borders = [c for c in axes.collections if type(c).__name__ == "QuadContourSet"]
+    assert [to_hex(border.get_edgecolor()) for border in borders] == [GREEN]
+    said = {(text.get_text(), tuple(map(float, text.xy))) for text in axes.texts}
+    expected = {
+        (f"{100 * spot.rate:.0f}", (spot.at["limits.max_tokens"], spot.at["limits.max_steps"])) for spot in panel.spots
+    }
+    assert said == expected
+    assert len(points(axes)) == len(panel.spots)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("limits.max_tokens", "limits.max_steps")
+    assert sorted(float(line.get_ydata()[0]) for line in bar.lines if line.get_color() == GREEN) == [0.3, 0.6]
+    assert landscape.title in figure.get_suptitle()
+    assert "simulated: measures no LLM" in figure.get_suptitle()
+
+
+async def test_knobs_that_need_rollouts_of_their_own_are_rows_of_dots(sweep):
+    landscape, _, (axes,) = await drawn(sweep, {"agent.nudges": ["0", "1", "2"]})
+    spots = [spot for panel in landscape.panels for spot in panel.spots]
+    assert points(axes) == [(spot.rate, row) for row, spot in enumerate(spots)]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["nudges=0", "nudges=1", "nudges=2"]
+    for width, kind in ((3.0, "pointwise"), (0.8, "simultaneous")):
+        ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in spots]
+        assert [(x1, x2) for x1, _, x2, _ in segments(axes, width)] == ends
+    (band,) = axes.patches
+    assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervalx) == pytest.approx((0.3, 0.6))
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first cell stands on top
+    assert axes.get_xlim() == (0, 1)
+
+
+async def test_every_panel_has_its_own_plot_and_title(sweep, tmp_path):
+    landscape, _, every = await drawn(sweep, {**LIMITS, "agent.nudges": ["0", "1", "2"]})
+    seen = [axes.get_title() for axes in every if axes.get_visible()]
+    assert seen == ["agent.nudges=0", "agent.nudges=1", "agent.nudges=2"]
+    (tmp_path / "out").mkdir()
+    write(tmp_path / "out", landscape)
+    assert (tmp_path / "out" / "landscape.png").read_bytes() == as_png(landscape)
+    assert as_png(landscape)[:8] == b"\x89PNG\r\n\x1a\n"
