@@ -36,6 +36,12 @@ KEPT = 500
 """Requests that are remembered."""
 
 
+class Server(ThreadingHTTPServer):
+    """Keeps many waiting at the door: with the usual five, the sixth connection at once takes a second."""
+
+    request_queue_size = 256
+
+
 class State:
     """What the server plays, how it misbehaves, and what it has seen. Guarded by `lock`."""
 
@@ -339,7 +345,7 @@ def main() -> None:
     arguments = parser.parse_args()
     played = task_player([f"task={arguments.task}", *arguments.overrides]) if arguments.task else ()
     Handler.state = State(*played)
-    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    server = Server(("127.0.0.1", arguments.port), Handler)
     server.daemon_threads = True
     sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
     sys.stdout.flush()
