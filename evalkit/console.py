@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import time
@@ -59,6 +60,7 @@ class ConsoleView:
         self._live: LiveDisplay | None = None
         self._open = ExitStack()
         self._last_line = 0.0
+        self._next_wait_line = -math.inf
 
     def begin(self, cells: list[CellInfo]) -> None:
         """Say what is about to happen and start the live display."""
@@ -94,10 +96,14 @@ class ConsoleView:
         if wait is self._progress.wait:
             return
         self._progress.wait = wait
+        now = self._progress.clock()
         if wait.seconds >= WORTH_WARNING_S:
             self.warn(f"… {wait}")
-        elif wait.seconds >= WORTH_SAYING_S and not self._quiet and self._live is None:
+        elif wait.seconds < WORTH_SAYING_S or self._quiet or self._live is not None or now < self._next_wait_line:
+            return
+        else:
             self._print(plain(f"… {wait}"))
+        self._next_wait_line = now + HEARTBEAT_S  # short waits come by the hundred
 
     def tick(self) -> None:
         """A sign of life, if it is time for one."""

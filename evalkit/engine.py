@@ -241,6 +241,7 @@ class Engine:
     def __init__(self, view: View, bench: Workbench) -> None:
         self.view, self.bench = view, bench
         self._purse = Purse(None)
+        self._said: set[str] = set()
         self._uncounted = False
         self._files = TaskFiles()
         self._began = str(time.time_ns())
@@ -375,7 +376,9 @@ class Engine:
     def _say_what_is_known(self, group: _Group) -> None:
         """What the endpoint said before the launch: to who watches, and into every log."""
         for text in group.source.notes:
-            self.view.warn(text)
+            if text not in self._said:  # cells of a sweep share an endpoint
+                self._said.add(text)
+                self.view.warn(text)
             for member in group.members:
                 with logs.cell_log(member.cell.folder):
                     log.warning("%s", text)

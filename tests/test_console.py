@@ -320,6 +320,17 @@ def test_a_wait_is_said_at_once_and_only_once():
     assert "blink" not in stream.getvalue()
 
 
+def test_short_waits_that_come_by_the_hundred_are_said_now_and_then():
+    clock, stream = Clock(), io.StringIO()
+    view = ConsoleView(stream, clock=clock)
+    view.begin([info()])
+    for second in range(0, 100, 2):
+        clock.now = second
+        view.waiting(Wait("http://here", f"at {second}", 2, time.monotonic() + 2))
+    said = [line for line in stream.getvalue().splitlines() if "Waits" in line]
+    assert [line.rpartition(" ")[2] for line in said] == ["0", "30", "60", "90"]
+
+
 def test_a_long_wait_is_said_on_the_error_stream_in_quiet_mode(capsys):
     stream = io.StringIO()
     view = ConsoleView(stream, quiet=True)

@@ -224,15 +224,16 @@ class AnthropicModel:
             return notes
         try:
             found = await self._get(self._client.models.with_raw_response.retrieve, self.id)
-        except anthropic.NotFoundError:
-            return notes + await self._check_listed()
         except (anthropic.AuthenticationError, anthropic.APIConnectionError, anthropic.CredentialsError) as error:
             fault = faults.translate(error, self._place, first=True)
             if isinstance(fault, UserError):
                 raise fault from error
-        except anthropic.APIStatusError as error:  # it answers, and says no more about models
+        except anthropic.APIStatusError as error:
             if 300 <= error.status_code < 400:
                 raise faults.translate(error, self._place, first=True) from error
+            notes += await self._check_listed(error)
+        except ValueError as error:  # the SDK puts no `..` into a path
+            raise UserError(f"model.id={self.id} is no name of a model: {faults.sentence(str(error))}") from error
         else:
             self._remember([found] if isinstance(found, dict) else [])
         return notes
@@ -258,13 +259,18 @@ class AnthropicModel:
         if not self._endpoint.is_the_makers:
             self._endpoint.serves = redacted_json(about(self.id, listed))
 
-    async def _check_listed(self) -> list[str]:
-        """The id was not found. The maker's own list decides; another server may take any id."""
+    async def _check_listed(self, error: anthropic.APIStatusError) -> list[str]:
+        """The server did not tell about the id alone. The maker's list decides; another server may take any id."""
+        if self._endpoint.is_the_makers and error.status_code != 404:
+            return []  # it answers, and says no more about models: the runs retry
         listed = await self._listed()
         self._remember(listed)
         names = [name_of(entry) for entry in listed]
         if self._endpoint.is_the_makers:
             raise faults.unknown_model(self.id, self._place, names)
+        if not listed and error.status_code >= 500:
+            said = faults.said(error)
+            return [f"{self.where} does not tell what it serves ({said}): rollouts of when it did are not reused."]
         if not listed or self.id in names:
             return []
         return [f"{self.where} lists {faults.some(names)} and not model.id={self.id}: it may refuse it."]

@@ -431,3 +431,8 @@ async def test_a_retiring_model_is_announced_once_and_warns_no_more(
     (note,) = await model.check()
     assert "November 30th, 2026" in note
     assert (await model.respond(ask())).message["stop_reason"] == "end_turn"
+
+
+async def test_an_id_that_no_path_can_hold_is_one_sentence(opened: Opener, messages_api: MessagesServer) -> None:
+    with pytest.raises(UserError, match=r"model\.id=\.\. is no name of a model"):
+        await opened(base_url=messages_api.url, id="..").check()

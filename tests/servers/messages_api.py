@@ -61,7 +61,8 @@ class State:
 
         `plan` holds one entry per request for a message: null (answer), or a fault `{"kind": …}` as in `Handler`.
         After its end requests are answered, or it starts again (`repeat`). `dialect` is anthropic or llama.cpp.
-        `models` are the ids that are served (empty: any); `models_body` is what is sent instead of their list.
+        `models` are the ids that are served (empty: any; llama.cpp lists them and takes any). `models_body` is what is
+        sent instead of their list.
         `strict`: requests are checked (unless it is false). `context`: tokens that prompt and answer must fit into.
         `loading`: so many requests get 503 first. `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
         """
@@ -234,7 +235,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(fault["status"], fault["body"].encode(), "application/json")
         if kind == "malformed":
             return self._send(200, b'{"id": "msg_', "application/json")
-        if self.state.models and body["model"] not in self.state.models:
+        if self.state.models and body["model"] not in self.state.models and not self.state.llama:
             return self._fail(404, f"model: {body['model']}")
         if kind == "slow":
             time.sleep(fault["seconds"])
