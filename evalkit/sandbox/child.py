@@ -70,7 +70,7 @@ class Child:
         keep_bytes: int,
         cpu_limit_s: int,
         exited: asyncio.Future[Exit],
-        signal_by_zygote: Callable[[int], None] | None,
+        signal_by_zygote: Callable[[int], bool] | None,
     ) -> None:
         self.home = home
         self.channel = Channel(channel)
@@ -126,9 +126,8 @@ class Child:
 
     def _signal(self, number: signal.Signals) -> None:
         """To the process, of which the kernel takes the whole tree along; without namespaces to its group."""
-        if self._signal_by_zygote is not None:
-            self._signal_by_zygote(number)
-        elif self._process >= 0:
+        told = self._signal_by_zygote is not None and self._signal_by_zygote(number)
+        if not told and self._process >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, number)
 

@@ -167,9 +167,12 @@ class Zygote:
         if sent < len(request):
             await self._control.send(request[sent:])
 
-    def _signal(self, child: int, number: int) -> None:
-        if not self._control.closed:
+    def _signal(self, child: int, number: int) -> bool:
+        """Let the zygote send a signal; whether it was told to."""
+        with contextlib.suppress(OSError):  # it is gone, or busy with so much that it hears nothing
             self._control.sock.send(frames.pack({"do": "signal", "child": child, "number": number}))
+            return True
+        return False
 
     async def _listen(self) -> None:
         try:
