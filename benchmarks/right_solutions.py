@@ -13,7 +13,8 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from omegaconf import OmegaConf
 
 from evalkit import plugins
 from evalkit.config import SandboxConfig
+from evalkit.grading import Grade, Measurement
 from evalkit.registry import load_task
 from evalkit.sandbox import Sandbox, open_sandbox
 
@@ -56,39 +58,55 @@ def fits(source: str, task: Any) -> bool:
     return all(str(getattr(task.config, knob)).replace("None", "null") == value for knob, value in wanted.items())
 
 
-async def grade(source: str, task: Any, seeds: int, sandbox: Sandbox) -> tuple[int, int, int, str]:
-    """Passes, the most Python steps and tensor operations of one call, and the last message of a refusal."""
-    passes, steps, operations, message = 0, 0, 0, ""
+@dataclass
+class Tally:
+    """What became of one source in one variant."""
+
+    passes: int = 0
+    steps: int = 0
+    """The most of one call, as the operations."""
+    operations: int = 0
+    message: str = ""
+    """Of the last refusal."""
+
+    def add(self, measured: Measurement, grade: Grade) -> None:
+        """Count one more grading."""
+        self.passes += grade.passed
+        self.message = self.message if grade.passed else grade.message
+        for steps, operations in measured.values.get("work", {}).values():
+            self.steps, self.operations = max(self.steps, steps), max(self.operations, operations)
+
+
+async def tally(task: Any, sources: Mapping[str, str], seeds: int, sandbox: Sandbox) -> dict[str, Tally]:
+    """Grade every source on every seed; all of one seed together, since hidden inputs take a while to make."""
+    found = {name: Tally() for name in sources}
     for seed in range(seeds):
         spec = task.spec(seed)
-        answer = task.solution(source, spec).turns[-1].calls[0]["input"]["answer"]
-        measured = await task.measure(answer, spec, sandbox)
-        got = task.judge(measured)
-        passes += got.passed
-        message = message if got.passed else got.message
-        for python, tensor in measured.values.get("work", {}).values():
-            steps, operations = max(steps, python), max(operations, tensor)
-    return passes, steps, operations, message
+        for name, source in sources.items():
+            answer = task.solution(source, spec).turns[-1].calls[0]["input"]["answer"]
+            measured = await task.measure(answer, spec, sandbox)
+            found[name].add(measured, task.judge(measured))
+    return found
 
 
 async def main(seeds: int, variant: str, part: str) -> int:
     """Try everything; 1 if something was refused."""
-    refused, most = 0, [0, 0]
-    paths = [path for path in [*right_solutions(), *sorted(OWN.glob("*.py"))] if part in path.stem]
+    everything = {
+        path.stem: path.read_text(encoding="utf-8") for path in [*right_solutions(), *sorted(OWN.glob("*.py"))]
+    }
+    tallies: list[Tally] = []
     async with open_sandbox(SandboxConfig(allow_weak=True)) as sandbox:
         for name, task in tasks():
-            for path in paths if variant in ("", name) else ():
-                source = path.read_text(encoding="utf-8")
-                if not fits(source, task):
-                    continue
-                passes, steps, operations, message = await grade(source, task, seeds, sandbox)
-                refused += passes < seeds
-                most = [max(most[0], steps), max(most[1], operations)]
-                print(
-                    f"{name:26} {path.stem:34} {passes}/{seeds}  {steps:4} steps {operations:4} ops  {message[:150]}",
-                    flush=True,
-                )
-    print(f"{refused} refused; at most {most[0]} Python steps and {most[1]} tensor operations in one call")
+            sources = {stem: text for stem, text in everything.items() if part in stem and fits(text, task)}
+            found = await tally(task, sources if variant in ("", name) else {}, seeds, sandbox)
+            tallies += found.values()
+            for stem, one in found.items():
+                work = f"{one.steps:4} steps {one.operations:4} operations"
+                print(f"{name:26} {stem:34} {one.passes}/{seeds}  {work}  {one.message[:150]}", flush=True)
+    refused = sum(one.passes < seeds for one in tallies)
+    steps, operations = max(one.steps for one in tallies), max(one.operations for one in tallies)
+    print(f"{len(tallies)} solutions and variants on {seeds} seeds: {refused} refused")
+    print(f"at most {steps} Python steps and {operations} tensor operations in one call")
     return int(refused > 0)
 
 

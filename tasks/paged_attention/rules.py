@@ -32,10 +32,11 @@ WORDS = f"""\
 - Import nothing but {", ".join(f"`{name}`" for name in _NAMES["modules"])},
   and names from `typing`.
 - Of torch use tensor functions and methods, and no submodules but {", ".join(_NAMES["submodules"])}:
-  no compilation, custom operators, hooks, modes, storages, files, threads, processes or global settings. Of the classes
-  of torch.nn use only {", ".join(_NAMES["layers"])}.
+  no compilation, custom operators, hooks, modes, storages, files, threads, processes or global settings. Of the
+  classes of torch.nn use only {", ".join(_NAMES["layers"])}.
 - No classes of your own, no asynchronous code, and no assignment to attributes.
 - No attribute whose name starts with `_`, and none that leads to frames, code objects, tracebacks or NumPy.
+  No name that starts with `__`, but `__name__`.
 - Of the built-in functions, none that evaluates code, looks names up, opens files or talks to the interpreter
   (`eval`, `exec`, `compile`, `getattr`, `setattr`, `type`, `globals`, `open`, `input`, …).
 - Built-in functions and the functions of `math` are called where they stand: not renamed, stored or passed on
@@ -64,7 +65,7 @@ def check(tree: ast.Module) -> Fault | None:
     found = [
         (getattr(node, "lineno", 0), reason)
         for node in ast.walk(tree)
-        for rule in (_imports, _attributes, _names, _maths, _statements)
+        for rule in (_imports, _attributes, _hidden_names, _names, _maths, _statements)
         for reason in rule(node, source)
     ]
     if not found:
@@ -151,7 +152,8 @@ def _imports(node: ast.AST, source: Source) -> Iterator[str]:
         if module not in (*MODULES, "typing", "__future__") or "*" in names:
             yield f"`from {module} import {', '.join(names)}` is not allowed"
         elif module == "typing":
-            yield from (f"`from typing import {name}` is not allowed" for name in names if not name[0].isupper())
+            refused = [name for name in names if not name[0].isupper() or name == "ForwardRef"]  # that one can evaluate
+            yield from (f"`from typing import {name}` is not allowed" for name in refused)
         elif module != "__future__":
             for name in names:
                 yield from _attribute(name)
@@ -174,6 +176,16 @@ def _attribute(name: str) -> Iterator[str]:
         yield f"the attribute .{name} is not allowed"
 
 
+def _hidden_names(node: ast.AST, source: Source) -> Iterator[str]:
+    """Names that start with `__`, wherever they stand: of a module bound to `__builtins__` all names are bare names."""
+    if isinstance(node, ast.Constant | ast.Attribute):
+        return
+    for field, value in ast.iter_fields(node):
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and name.startswith("__") and name not in OTHER_NAMES and field != "module":
+                yield f"the name {name} is not allowed"
+
+
 def _names(node: ast.AST, source: Source) -> Iterator[str]:
     if not isinstance(node, ast.Name):
         return
@@ -181,7 +193,7 @@ def _names(node: ast.AST, source: Source) -> Iterator[str]:
     kind = getattr(builtins, name, None)
     if name in OTHER_NAMES or name in TYPES or (isinstance(kind, type) and issubclass(kind, BaseException)):
         return
-    if name.startswith("__") or (hasattr(builtins, name) and name not in CALLED_ONLY):
+    if hasattr(builtins, name) and name not in CALLED_ONLY:
         yield f"the name {name} is not allowed"
     elif name in CALLED_ONLY:
         if name in source.bound:  # it would still mean the built-in somewhere else in the source

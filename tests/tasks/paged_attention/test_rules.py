@@ -97,6 +97,22 @@ breakpoint()
 memoryview(b"")
 __builtins__["exec"]
 x = __loader__
+import torch as __builtins__
+import math as __builtins__
+from torch import nn as __builtins__
+def __builtins__(): pass
+def f(__builtins__): pass
+def f(): global __builtins__
+f = lambda *__builtins__: 1
+for __builtins__ in (): pass
+match torch:\\n    case __builtins__: pass
+match [torch]:\\n    case [*__builtins__]: pass
+match torch:\\n    case {**__builtins__}: pass
+match torch:\\n    case object() as __builtins__: pass
+try: pass\\nexcept ValueError as __builtins__: pass
+(__builtins__ := torch)
+del __builtins__
+from typing import ForwardRef
 x = torch._C
 x = torch.jit
 x = torch.sys
@@ -238,3 +254,57 @@ async def test_every_module_in_the_namespaces_of_this_torch_is_judged(sandbox):
     assert set(open_doors) <= {*submodules, "torch", "grad", "cpu"}
     assert {name for name in capitals if judged(f"x = torch.{name}") is None} == set(rules.CAPITALS) & set(capitals)
     assert [name for name in setters if judged(f"x = torch.{name}") is None] == []
+
+
+WALK = """
+import builtins, json, math, sys, types, typing, warnings
+import torch.func, torch.nn.functional
+warnings.simplefilter("ignore")
+forbidden, prefixes, capitals, modules = map(tuple, json.loads({names!r}))
+
+def allowed(name):
+    return name in capitals or not (name in forbidden or name.startswith(prefixes) or name[0].isupper())
+
+def suspended(): yield
+
+ours = {{sys.modules[name] for name in modules}} | {{torch.functional, torch.nn.grad, torch.cpu}}
+doors = {{id(f): f.__name__ for f in (exec, eval, compile, open, getattr, setattr, type, vars, globals, sys.settrace)}}
+leaf = torch.ones(2, 2, requires_grad=True)
+error = []
+for fail in (lambda: 1 / 0, lambda: leaf.nothing, lambda: next(iter(())), lambda: nothing):
+    try: fail()
+    except Exception as caught: error.append(caught)
+roots = [torch, math, leaf, leaf.exp(), leaf.max(0), leaf.shape, suspended(), suspended, allowed, torch.nn.Softmax(0),
+         torch.no_grad(), torch.vmap(torch.exp), torch.Generator(), torch.finfo(torch.float32), [], {{}}, "", 1, 1.0]
+roots += error + [ExceptionGroup("", error)] + [getattr(typing, name) for name in dir(typing) if name[0].isupper()]
+roots.remove(typing.ForwardRef)
+seen, found, todo = {{}}, [], [(type(root).__name__, root, 0) for root in roots]
+while todo:
+    path, thing, depth = todo.pop()
+    if id(thing) in seen: continue
+    seen[id(thing)] = thing
+    if isinstance(thing, types.ModuleType) and thing not in ours or id(thing) in doors:
+        found.append(path)
+    elif isinstance(thing, (types.FrameType, types.CodeType, types.TracebackType)):
+        found.append(path)
+    elif depth < 4 and (depth < 1 or not isinstance(thing, torch.Tensor)):
+        for name in filter(allowed, dir(thing)):
+            try: todo.append((path + "." + name, getattr(thing, name), depth + 1))
+            except Exception: pass
+print(json.dumps([len(seen), found]))
+"""
+
+
+async def test_no_allowed_attribute_leads_to_a_module_a_frame_or_a_function_that_evaluates(sandbox):
+    names = [
+        sorted(rules.FORBIDDEN_ATTRIBUTES),
+        rules.FORBIDDEN_PREFIXES,
+        sorted(rules.CAPITALS),
+        sorted(rules.MODULES),
+    ]
+    async with sandbox.session() as session:
+        output = await session.run(WALK.format(names=json.dumps(names)), timeout_s=60, preload=("torch",))
+    assert output.error is None
+    count, found = json.loads(output.stdout)
+    assert count > 2_000
+    assert found == []
