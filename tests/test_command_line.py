@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -141,6 +141,10 @@ def test_a_cell_that_is_named_twice_runs_once(here: Path, capsys: pytest.Capture
     assert len(list((here / "out").glob("*/summary.json"))) == 2
 
 
+HASTY: Any = {
+    "phases": [Phase.explicit, Phase.generate],  # to shrink takes minutes
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
 LETTERS = st.text(alphabet=st.sampled_from(list("ab'\"\\${}[](),:= \n\té\u2028#~+0")), max_size=12)
 
 
@@ -252,7 +256,7 @@ VALUES = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, **HASTY)
 @given(
     st.sampled_from(["", "", "", "+", "++", "~"]),
     st.sampled_from(KNOBS),
@@ -273,7 +277,7 @@ def test_any_value_of_any_knob_is_refused_in_a_sentence_or_makes_a_config(sign: 
 SOME = [value for value in VALUES if value not in ("", "arithmetic")]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, **HASTY)
 @given(
     st.sampled_from(["", "-m"]), st.sampled_from(["", "+", "++", "~"]), st.sampled_from(KNOBS), st.sampled_from(SOME)
 )

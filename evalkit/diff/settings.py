@@ -9,26 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.diff.knobs import Change, changes
+from evalkit.overrides import knob
 from evalkit.results import CellRecord, read, read_yaml
 
 NEUTRAL = ("store", "reuse", "verbose", "confirm", "runs.concurrency", "sandbox.pool", "hydra")
 """Knobs that cannot change a result: listed as provenance, and no difference."""
 
-MISSING = object()
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
-_PLAIN = re.compile(r"[A-Za-z_/][\w/.:@+-]*", re.ASCII)
-_RESERVED = re.compile(r"(null|true|false|nan|inf|[+-]?[\d.][\w.+-]*)$", re.IGNORECASE)
 _CONTEXT = 12
 """Tokens (words, spaces, signs) shown on both sides of a changed place in a text."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One named value; None on the side that does not have it."""
-
-    name: str
-    old: str | None
-    new: str | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,8 @@ class Settings:
 
     config: tuple[Change, ...] = ()
     """Names and values in Hydra's override notation; `name` is what to put before the `=`."""
+    unwritable: tuple[Change, ...] = ()
+    """Knobs that differ, too, and that no override can write: names with odd letters, knobs of another version."""
     prompt: tuple[Piece, ...] = ()
     system: tuple[Piece, ...] = ()
     tools: tuple[Change, ...] = ()
@@ -57,13 +49,24 @@ class Settings:
     @property
     def differ(self) -> bool:
         """Whether anything that can change a result was set differently."""
-        parts = (self.config, self.prompt, self.system, self.tools, self.grader, self.model, self.versions)
+        parts = (
+            self.config,
+            self.unwritable,
+            self.prompt,
+            self.system,
+            self.tools,
+            self.grader,
+            self.model,
+            self.versions,
+        )
         return any(parts)
 
 
 def compare_settings(old: CellRecord, new: CellRecord, *, apart_from: Sequence[str] = ()) -> Settings:
     """What differs. `apart_from`: dotted names of config keys that are not compared (the swept knobs of a cell)."""
-    config = [change for change in _config(old, new) if change.name.lstrip("+~") not in apart_from]
+    config, unwritable = (
+        [change for change in found if change.name.lstrip("+~") not in apart_from] for found in _config(old, new)
+    )
     neutral = [change for change in config if _is_neutral(change.name.lstrip("+~"))]
     one, other = old.manifest, new.manifest
     prompts, systems, tools = _seen(old, new)
@@ -72,6 +75,7 @@ def compare_settings(old: CellRecord, new: CellRecord, *, apart_from: Sequence[s
     provenance += _changes({"sandbox": one.get("isolation")}, {"sandbox": other.get("isolation")})
     return Settings(
         config=tuple(change for change in config if change not in neutral),
+        unwritable=tuple(unwritable),
         prompt=prompts,
         system=systems,
         tools=tools,
@@ -96,23 +100,14 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _config(old: CellRecord, new: CellRecord) -> Iterator[Change]:
-    """Group choices first (`model=claude`); of what a choice brings along only what was overridden on top of it."""
-    groups = list(_changes(_choices(old.folder), _choices(new.folder)))
-    yield from groups
-    before, after = dict(_leaves(old.config)), dict(_leaves(new.config))
-    given = {override.lstrip("+~").partition("=")[0] for cell in (old, new) for override in cell.overrides}
-    for name in dict.fromkeys((*before, *after)):
-        one, other = before.get(name, MISSING), after.get(name, MISSING)
-        brought = any(name.startswith(f"{group.name}.") for group in groups)
-        if _same(one, other) or (brought and name not in given):
-            continue
-        sign = "+" if one is MISSING else "~" if other is MISSING else ""
-        yield Change(sign + name, *(None if value is MISSING else hydra_value(value) for value in (one, other)))
-
-
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+def _config(old: CellRecord, new: CellRecord) -> tuple[list[Change], list[Change]]:
+    """Group choices first (`model=claude`), then single knobs; and what no override can write."""
+    before, after = _choices(old.folder), _choices(new.folder)
+    shared = [name for name in before if name in after]
+    groups = list(_changes({name: before[name] for name in shared}, {name: after[name] for name in shared}))
+    given = set(map(knob, old.overrides)), set(map(knob, new.overrides))
+    knobs, unwritable = changes(old.config, new.config, [group.name for group in groups], given)
+    return [*groups, *knobs], unwritable
 
 
 def _choices(folder: Path) -> dict[str, str]:
@@ -121,39 +116,7 @@ def _choices(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     choices = read(path, lambda file: dict(read_yaml(file)["hydra"]["runtime"]["choices"]))
-    return {str(name): str(value) for name, value in choices.items() if not name.startswith("hydra/")}
-
-
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict) and (node or not path):
-        for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, node
-
-
-def hydra_value(value: Any) -> str:
-    """A config value as it is written behind the `=` of an override."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, list):
-        return "[" + ",".join(map(hydra_value, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{hydra_value(item)}" for key, item in value.items()) + "}"
-    return _hydra_text(str(value))
-
-
-def _hydra_text(text: str) -> str:
-    """Quoted where Hydra's grammar needs it: backslashes count only before a quote, and are doubled there."""
-    if _PLAIN.fullmatch(text) and not _RESERVED.match(text):
-        return text
-    inside = re.sub(r'(\\*)"', lambda found: found[1] * 2 + '\\"', text)
-    tail = len(inside) - len(inside.rstrip("\\"))
-    return f'"{inside}{tail * chr(92)}"'
+    return {str(name): str(value) for name, value in choices.items() if value and name[:6] != "hydra/"}
 
 
 def _seen(old: CellRecord, new: CellRecord) -> tuple[tuple[Piece, ...], tuple[Piece, ...], tuple[Change, ...]]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.diff.compare import CellDiff, GraderEffect, LaunchDiff, SweepDiff
+from evalkit.diff.knobs import Change
 from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
-from evalkit.diff.settings import Change, Piece, Settings
+from evalkit.diff.settings import Piece, Settings
 from evalkit.report.markdown import short
 from evalkit.run import Outcome
 from evalkit.text import counted, dollars, duration, percent, plain
@@ -65,6 +66,7 @@ def _launches(diff: LaunchDiff) -> Iterator[Section]:
 def _changed(settings: Settings) -> Iterator[Section]:
     if settings.config:
         yield Section("Config", (Overrides(tuple(_override(change) for change in settings.config)),))
+    yield Section("Config that no override can write", _changes(settings.unwritable))
     for title, pieces in (("Prompt", settings.prompt), ("System prompt", settings.system)):
         yield Section(title, (pieces,) if pieces else ())
     rest = [*settings.model, *settings.tools, *settings.grader, *settings.versions]

@@ -44,7 +44,7 @@ def test_a_regraded_sweep_has_the_landscape_of_its_new_verdicts(here):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "landscape takes the directory of a sweep"),
+        ([], "landscape needs DIR"),
         (["single"], "single is no sweep"),
         (["gone"], "gone does not exist"),
     ],
