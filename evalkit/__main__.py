@@ -22,7 +22,7 @@ from evalkit import signals
 from evalkit.errors import ProviderError, SandboxError, StorageError, UserError
 from evalkit.flags import arranged
 from evalkit.redaction import print_traceback, redacted
-from evalkit.text import ASCII_MARKS, in_ascii, plain
+from evalkit.text import ASCII_MARKS, fitted, in_ascii, plain
 
 
 class Verb(NamedTuple):
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if fault := next((one for one in _leaves(error) if isinstance(one, kind)), None):
                 if os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
-                sys.stderr.write(sentence(fault))
+                sys.stderr.write(fitted(sentence(fault), sys.stderr))
                 return status
         for one in _leaves(error):
             if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
@@ -136,7 +136,7 @@ def _dispatch(argv: list[str]) -> int:
     if first == "help" or {"--help", "-h"} & set(argv):
         from evalkit.usage import usage
 
-        sys.stdout.write(usage(VERBS))
+        sys.stdout.write(fitted(usage(VERBS), sys.stdout))
         return 0
     if "--version" in argv:
         from evalkit import __version__

@@ -17,7 +17,7 @@ from evalkit.progress import Progress
 from evalkit.redaction import redacted
 from evalkit.rollout import Turn
 from evalkit.run import Run
-from evalkit.text import counted, duration, for_encoding, plain
+from evalkit.text import counted, duration, fitted, for_encoding, plain
 from evalkit.transcript import turn_lines
 from evalkit.view import CellInfo
 from evalkit.wording import cell_line, closing_block, run_line
@@ -187,7 +187,7 @@ class ConsoleView:
             if self._live is not None:
                 self._live.print(line)
             else:
-                self._stream.write(line + "\n")
+                self._stream.write(fitted(line, self._stream) + "\n")
                 self._stream.flush()
         except OSError:  # the reader has left, or the disk behind it is full
             self._go_silent()

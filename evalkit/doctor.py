@@ -14,6 +14,7 @@ from evalkit.descriptors import allow
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.ladder import Mechanism, Rejected, attempt, mechanisms
 from evalkit.sandbox.launch import LEVELS, NOBODY, WEAK
+from evalkit.text import fitted
 from evalkit.verbs import VerbParser
 
 GUARDED_PACKAGES = ("numpy", "torch")
@@ -110,5 +111,5 @@ def main(argv: list[str]) -> int:
     VerbParser("doctor", "Which isolation holds here, and what the rest would need.", "doctor", status).parse(argv)
     allow(1)
     diagnosis = signals.run(diagnose())
-    sys.stdout.write(text(diagnosis))
+    sys.stdout.write(fitted(text(diagnosis), sys.stdout))
     return 0 if diagnosis.in_force else 1

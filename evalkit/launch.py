@@ -38,6 +38,7 @@ from evalkit.model.choice import default_model
 from evalkit.overrides import escaped
 from evalkit.plugins import bundled, reject_duplicates
 from evalkit.redaction import learn_from, printed_safely, redacted, typed_secrets
+from evalkit.text import fitted
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell, Prepared
@@ -204,7 +205,7 @@ def _refuse_secrets(argv: Sequence[str]) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(redacted(text) + "\n")
+    sys.stderr.write(fitted(redacted(text), sys.stderr) + "\n")
     sys.stderr.flush()
 
 

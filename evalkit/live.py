@@ -16,8 +16,8 @@ from evalkit.progress import CellProgress, Progress
 from evalkit.redaction import redacted
 from evalkit.run import Outcome
 from evalkit.stats.intervals import wilson
-from evalkit.text import counted, dollars, duration, for_encoding, percent, plain
-from evalkit.wording import range_text
+from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
+from evalkit.wording import rate_text
 
 STYLES = {"✓": "green", "✗": "red", "!": "yellow", "+": "green", "x": "red"}
 """Colour of a line by its first character, in Unicode and in ASCII."""
@@ -126,16 +126,6 @@ def cell_table(progress: Progress, confidence: float, room: int, encoding: str) 
     return table
 
 
-def short_names(knobs: Sequence[str]) -> list[str]:
-    """Last parts of dotted names, as many as keep them apart: `max_tokens`, `tolerances.output`."""
-    parts = [name.split(".") for name in knobs]
-    for length in range(1, max(map(len, parts), default=1)):
-        short = [".".join(name[-length:]) for name in parts]
-        if len(set(short)) == len(short):
-            return short
-    return list(knobs)
-
-
 def _verdict(cell: CellProgress) -> tuple[str, str]:
     if cell.summary is None:
         return ("running" if cell.running else ""), ""
@@ -161,4 +151,4 @@ def _rate(cell: CellProgress, confidence: float) -> str:
     if passed + failed == 0:
         return "–"
     interval = wilson(passed, passed + failed, confidence)
-    return f"{percent(passed / (passed + failed))} ({range_text(interval)})"
+    return rate_text(passed / (passed + failed), interval)

@@ -28,7 +28,7 @@ from evalkit.stats.comparisons import compare_paired
 from evalkit.stats.verdict import Band
 from evalkit.store import same_question
 from evalkit.task import Task
-from evalkit.text import counted, percent, plain
+from evalkit.text import counted, fitted, percent, plain
 from evalkit.verbs import DIR, VerbParser, directory, exists
 from evalkit.wording import MARKS, run_result
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         regraded = _regrade_into(target, load(folder), overrides)
     for one in regraded:
         for line in describe(one):
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(fitted(line, sys.stdout) + "\n")
     sys.stdout.write(f"Output: {named}\n")
     return 0 if all(one.complete for one in regraded) else 1
 

@@ -24,11 +24,11 @@ from rich.text import Text
 
 from evalkit import deepjson
 from evalkit.errors import UserError
-from evalkit.report.markdown import observation, reuse_sentence, short, status, sweep_row
+from evalkit.report.markdown import observation, reuse_sentence, status, sweep_row
 from evalkit.results import CellRecord, Results, RunRecord, load
 from evalkit.rollout import Ending, Turn
 from evalkit.run import Outcome
-from evalkit.text import counted, dollars, duration, for_encoding, plain
+from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
 from evalkit.verbs import DIR, VerbParser, directory
 from evalkit.wording import closing_block
 
@@ -80,8 +80,8 @@ def launch(cell: CellRecord) -> RenderableType:
 def sweep(results: Results) -> RenderableType:
     """A line for every cell."""
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in results.knobs:
-        table.add_column(plain(short(name), one_line=True), no_wrap=True)
+    for name in short_names(results.knobs):
+        table.add_column(plain(name, one_line=True), no_wrap=True)
     for name in ("runs", "pass rate", "interval", "verdict", "tokens", "errors"):
         table.add_column(name, overflow="fold")
     for cell in results.cells:

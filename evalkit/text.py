@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import TextIO
 
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, screen modes
@@ -68,6 +72,30 @@ def for_encoding(text: str, encoding: str | None) -> str:
     return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
 
 
+def fitted(text: str, stream: TextIO) -> str:
+    """`text` with the lines that a terminal is too narrow for broken between words; as it is for pipes and files.
+
+    What follows hangs below the last column of the line, where it has several. Paths and other long words stay whole.
+    """
+    if not stream.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, 20)
+    return "\n".join(_hanging(line, width) if len(line) > width else line for line in text.split("\n"))
+
+
+def _hanging(line: str, width: int) -> str:
+    columns = re.match(r"\s*(?:\S+ )*\S+ {2,}(?=\S)", line)
+    indent = columns.end() if columns and columns.end() <= width // 2 else len(line) - len(line.lstrip()) + 2
+    spaces = " " * indent
+    start, rest = line[:indent], line[indent:]
+    if not columns or columns.end() != indent:
+        start, rest = line[: len(line) - len(line.lstrip())], line.lstrip()
+    words = textwrap.wrap(
+        rest, width, initial_indent=start, subsequent_indent=spaces, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(words)
+
+
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """`1 run`, `2 runs`, `1,200 tokens`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
@@ -92,3 +120,16 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def short_names(knobs: Sequence[str]) -> list[str]:
+    """Knobs as tables and pictures call them: the last parts of their names, as many as keep them apart.
+
+    `max_tokens`; `limits.timeout_s` beside `model.timeout_s`.
+    """
+    parts = [name.split(".") for name in knobs]
+    for length in range(1, max(map(len, parts), default=1)):
+        short = [".".join(name[-length:]) for name in parts]
+        if len(set(short)) == len(short):
+            return short
+    return list(knobs)

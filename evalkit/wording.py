@@ -62,10 +62,9 @@ def level(confidence: float) -> str:
     return f"{100 * confidence:g}%"
 
 
-def rate_text(summary: Summary) -> str:
-    """`26.7% (10.9-52.0%)`, or a dash where nothing was observed."""
-    rate = summary.rate.value
-    return "–" if rate is None else f"{percent(rate)} ({range_text(summary.rate.interval)})"
+def rate_text(rate: float | None, interval: Interval) -> str:
+    """`26.7% (10.9-52.0%)`, or a dash where nothing was observed: a rate with its interval, wherever one is written."""
+    return "–" if rate is None else f"{percent(rate)} ({range_text(interval)})"
 
 
 def _counts(summary: Summary) -> Iterator[str]:
@@ -129,7 +128,7 @@ def _errors(summary: Summary) -> str | None:
     return (
         f"{counted(summary.errors, 'run')} ended by a fault that is not the model's ({runs}); "
         f"the rate covers {percent(cover)} of the runs; with errors counted as failures it is "
-        f"{percent(whole.value or 0.0)} ({range_text(whole.interval)})"
+        f"{rate_text(whole.value or 0.0, whole.interval)}"
     )
 
 
@@ -177,4 +176,5 @@ def cell_line(index: int, cells: int, knobs: str, summary: Summary) -> str:
     """One cell of a sweep: `✓ [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED (about 53 more runs)`."""
     mark = band_line(summary)[0]
     errors = f", {counted(summary.errors, 'error')}" if summary.errors else ""
-    return f"{mark} [{index + 1}/{cells}] {knobs}: {rate_text(summary)}, {summary.verdict}{errors}"
+    rate = rate_text(summary.rate.value, summary.rate.interval)
+    return f"{mark} [{index + 1}/{cells}] {knobs}: {rate}, {summary.verdict}{errors}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import yaml
 
 from evalkit.__main__ import main
 from evalkit._hydra import FOLDER_LENGTH, cell_name, folder_name
-from evalkit.config import Config, check
+from evalkit.analysis import summarize
+from evalkit.config import BandConfig, Config, check
 from evalkit.errors import UserError
 from evalkit.plugins import bundled
+from evalkit.stats import Band
+from evalkit.stats.sequential import UntilDecided
+from tests.runs import failed as run_failed
+from tests.runs import passed as run_passed
 
 CONF = bundled("conf")
 TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
@@ -198,3 +204,33 @@ def test_a_folder_name_is_safe_and_tells_different_texts_apart(text: str) -> Non
 def test_cells_sort_by_their_number() -> None:
     names = [cell_name(number, "x=1") for number in (0, 2, 10, 100)]
     assert names == sorted(names)
+
+
+def knobs(config: Any, prefix: str = "") -> Iterator[str]:
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if dataclasses.is_dataclass(value):
+            yield from knobs(value, f"{prefix}{entry.name}.")
+        else:
+            yield f"{prefix}{entry.name}"
+
+
+def test_the_documentation_lists_every_knob_and_no_other() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    table = text.partition("## Knobs")[2].partition("\n\n`limits=default`")[0]
+    rows = [row.split("|")[1] for row in table.split("\n") if "|" in row]
+    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+    assert named == {name for name in knobs(Config()) if name != "task"}
+
+
+@pytest.mark.parametrize("confidence", [0.01, 0.5, 0.95, 0.999999])
+def test_a_verdict_is_possible_at_every_confidence_that_is_allowed(confidence: float) -> None:
+    check(Config(band=BandConfig(confidence=confidence)))
+    for passed in (0, 1, 7, 30):
+        runs = [run_passed(n) if n <= passed else run_failed(n) for n in range(1, 31)]
+        summary = summarize(runs, band=Band(0.1, 0.4), confidence=confidence, categories={}, batches=3, seconds={})
+        assert 0 <= summary.rate.interval.low <= passed / 30 <= summary.rate.interval.high <= 1
+        assert str(summary.verdict)
+        watched = UntilDecided(Band(0.1, 0.4), confidence)
+        for run in runs:
+            watched.add(run.number, run.grade.passed if run.grade else None)

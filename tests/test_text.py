@@ -1,12 +1,25 @@
 """Text of models and providers on a terminal: nothing in it is obeyed. Number formats."""
 
+import codecs
+import io
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.text import counted, dollars, duration, for_encoding, percent, plain
+from evalkit.text import (
+    ASCII_MARKS,
+    counted,
+    dollars,
+    duration,
+    fitted,
+    for_encoding,
+    in_ascii,
+    percent,
+    plain,
+    short_names,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +90,61 @@ def test_marks_have_an_ascii_form():
 )
 def test_numbers_read_well(shown, expected):
     assert shown == expected
+
+
+class Terminal(io.StringIO):
+    """A stream that claims to be one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+LONG = [
+    "Model: simulated, because there is no API key: its agents are scripted and measure no language model at all.",
+    "  runs.count=10                how many rollouts, each of which is an independent try, whatever the model does",
+    "evalkit: /a/very/long/path/that/nobody/can/break/without/making/it/useless/for/whoever/copies/it/out.html is it",
+    "short",
+    "",
+]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_a_terminal_breaks_sentences_between_words_only(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = fitted("\n".join(LONG), Terminal())
+    assert shown.split() == " ".join(LONG).split()
+    assert all(len(line) <= columns or len(line.split()) == 1 for line in shown.split("\n"))
+    assert fitted("short\n", Terminal()) == "short\n"
+
+
+def test_what_follows_hangs_below_the_last_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    first, second, *_ = fitted(LONG[1], Terminal()).split("\n")
+    assert first.index("how many") == len(second) - len(second.lstrip())
+
+
+def test_pipes_and_files_get_lines_as_they_are() -> None:
+    assert fitted("\n".join(LONG), io.StringIO()) == "\n".join(LONG)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8", "cp437"])
+def test_a_stream_of_any_encoding_takes_any_text(encoding: str) -> None:
+    codecs.register_error(ASCII_MARKS, in_ascii)
+    written = "✓ 26.7% → done – … ≈3 日本".encode(encoding, ASCII_MARKS).decode(encoding)
+    assert written == "✓ 26.7% → done – … ≈3 日本" if encoding == "utf-8" else "26.7%" in written
+    if encoding == "ascii":
+        assert written == "+ 26.7% -> done - ... ~3 ??"
+
+
+@pytest.mark.parametrize(
+    ("knobs", "names"),
+    [
+        (["limits.max_tokens", "task.tolerances.output"], ["max_tokens", "output"]),
+        (["limits.timeout_s", "model.timeout_s"], ["limits.timeout_s", "model.timeout_s"]),
+        (["task"], ["task"]),
+        (["runs.count", "count"], ["runs.count", "count"]),
+        ([], []),
+    ],
+)
+def test_a_knob_is_shortened_as_far_as_others_allow(knobs: list[str], names: list[str]) -> None:
+    assert short_names(knobs) == names

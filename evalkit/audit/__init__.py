@@ -103,10 +103,10 @@ def _write(audit: Audit, folder: Path) -> Path:
 
 def _say(audit: Audit, folder: Path, seconds: float) -> None:
     from evalkit.audit.report import text
-    from evalkit.text import duration, for_encoding
+    from evalkit.text import duration, fitted, for_encoding
 
     said = f"{text(audit)}{folder / 'audit.md'}, tolerances.png, audit.json; took {duration(seconds)}\n\n"
-    sys.stdout.write(for_encoding(said, sys.stdout.encoding))
+    sys.stdout.write(for_encoding(fitted(said, sys.stdout), sys.stdout.encoding))
     sys.stdout.flush()
 
 

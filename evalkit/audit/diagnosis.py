@@ -26,7 +26,7 @@ from evalkit.run import Outcome
 from evalkit.sandbox.api import Sandbox
 from evalkit.store import write_atomically
 from evalkit.task import Task
-from evalkit.text import counted, plain
+from evalkit.text import counted, fitted, plain
 from evalkit.verbs import DIR, VerbParser
 
 if TYPE_CHECKING:
@@ -139,12 +139,12 @@ def _diagnose_cell(cell: CellRecord) -> None:
         if run.number in matches:
             match = matches[run.number]
             said = f"Run {run.number}: {run.label}, {match.words}  {match.about}"
-            sys.stdout.write(f"{plain(said, one_line=True)}\n")
+            sys.stdout.write(fitted(plain(said, one_line=True), sys.stdout) + "\n")
     found = reasons(cell.runs, matches)
     for reason, count in found.most_common():
         sys.stdout.write(f"{count:>5}  {plain(reason, one_line=True)}\n")
     for warning in warnings(found):
-        sys.stdout.write(f"Warning: {plain(warning, one_line=True)}\n")
+        sys.stdout.write(fitted(f"Warning: {plain(warning, one_line=True)}", sys.stdout) + "\n")
     sys.stdout.write(f"{cell.folder / FILE}\n")
 
 

@@ -11,7 +11,8 @@ from evalkit.audit.exam import FULL
 from evalkit.audit.findings import KINDS, Finding
 from evalkit.audit.tolerances import Row, need, window_words
 from evalkit.audit.verdict import Judged, Rate
-from evalkit.text import counted, plain
+from evalkit.text import counted, percent, plain
+from evalkit.wording import range_text
 
 if TYPE_CHECKING:
     from evalkit.audit.run import Audit
@@ -81,12 +82,11 @@ def _rates(audit: Audit) -> Iterator[str]:
 
 
 def rate_words(rate: Rate, what: str) -> str:
-    """`0 of 95 wrong solutions (0.0 %, 95 % interval 0.0–3.8 %)`."""
+    """`0 of 95 wrong solutions (0.0%, 95% interval 0.0-3.8%)`."""
     if not rate.of:
         return f"nothing to check: no {what}s"
-    share = f"{100 * rate.wrong / rate.of:.1f} %"
-    low, high = 100 * rate.interval.low, 100 * rate.interval.high
-    return f"{rate.wrong} of {counted(rate.of, what)} ({share}, 95 % interval {low:.1f}–{high:.1f} %)"
+    share, ends = percent(rate.wrong / rate.of), range_text(rate.interval)
+    return f"{rate.wrong} of {counted(rate.of, what)} ({share}, 95% interval {ends})"
 
 
 def _tolerances(audit: Audit) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _about(judged: Judged) -> str:
 
 
 def _share(held: float) -> str:
-    return "✓" if held == 1 else "✗" if held == 0 else f"{100 * held:.0f} %"
+    return "✓" if held == 1 else "✗" if held == 0 else percent(held, 0)
 
 
 def facts(audit: Audit) -> str:

@@ -10,10 +10,9 @@ from evalkit.diff.compare import CellDiff, GraderEffect, LaunchDiff, SweepDiff
 from evalkit.diff.knobs import Change
 from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
 from evalkit.diff.settings import Piece, Settings
-from evalkit.report.markdown import short
 from evalkit.run import Outcome
-from evalkit.text import counted, dollars, duration, percent, plain
-from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, level, range_text
+from evalkit.text import counted, dollars, duration, percent, plain, short_names
+from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, level, rate_text
 
 _NONE = "–"
 _ALPHA = "0.0001"
@@ -175,8 +174,7 @@ def _breakdown(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[
 
 
 def _rate(side: Figures) -> str:
-    rate = side.rate.value
-    return _NONE if rate is None else f"{percent(rate)} ({range_text(side.rate.interval)})"
+    return rate_text(side.rate.value, side.rate.interval)
 
 
 def _runs(side: Figures) -> str:
@@ -254,7 +252,7 @@ def _map(cells: Sequence[CellDiff]) -> Table:
         (value, *(at.get((value, column), "") for column in columns))
         for value in dict.fromkeys(cell.knobs[down] for cell in cells)
     )
-    return Table((f"{short(down)} \\ {short(across)}", *columns), lines)
+    return Table((" \\ ".join(short_names(names)), *columns), lines)
 
 
 def _mark(cell: CellDiff) -> str:
@@ -262,7 +260,7 @@ def _mark(cell: CellDiff) -> str:
 
 
 def _cells(cells: Sequence[CellDiff]) -> Table:
-    header = (*map(short, cells[0].knobs), "old", "new", "difference", "p", "flipped")
+    header = (*short_names(list(cells[0].knobs)), "old", "new", "difference", "p", "flipped")
     rows = tuple(
         (
             *cell.knobs.values(),

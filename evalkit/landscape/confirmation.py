@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.config import Config
 from evalkit.landscape.files import finite
-from evalkit.landscape.recommend import number, rate_text, share
+from evalkit.landscape.recommend import number
 from evalkit.landscape.survey import Landscape, PanelResult
 from evalkit.landscape.write import write
 from evalkit.saved import with_knob, write_config
 from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
+from evalkit.text import percent
+from evalkit.wording import rate_text
 
 if TYPE_CHECKING:
     from evalkit.engine import CellResult, Engine
@@ -110,9 +112,10 @@ def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparis
         if comparison.differs(confidence)
         else "nothing speaks against the prediction"
     )
+    afresh = rate_text(passed / runs if runs else None, wilson(passed, runs, confidence))
     return (
-        f"Confirmation at {setting}: predicted {share(predicted.passed / predicted.runs)}, sampled afresh "
-        f"{rate_text(passed, runs, wilson(passed, runs, confidence))}, difference {low:+.0f} to {high:+.0f} points "
+        f"Confirmation at {setting}: predicted {percent(predicted.passed / predicted.runs)}, sampled afresh "
+        f"{afresh}, difference {low:+.0f} to {high:+.0f} points "
         f"({comparison.method}, p = {comparison.p_value:.2g}): {outcome}."
     )
 

@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.landscape.recommend import number, rate_text, share
+from evalkit.landscape.recommend import number
 from evalkit.landscape.search import Place, Search
 from evalkit.model.api import Wait
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Decision
 from evalkit.store import write_atomically
-from evalkit.text import counted
+from evalkit.text import counted, percent
 from evalkit.view import CellInfo
+from evalkit.wording import level, range_text, rate_text
 
 VERSION = "1.0"
 
@@ -43,11 +44,11 @@ def step_line(search: Search, knobs: Sequence[Knob], place: Place, step: int) ->
     visit = search.visits[place]
     decision = visit.decision(search.band)
     interval = wilson(visit.passed, visit.runs, search.confidence)
-    rate = rate_text(visit.passed, visit.runs, interval)
+    rate = rate_text(visit.passed / visit.runs if visit.runs else None, interval)
     verdict = "" if decision is Decision.UNDECIDED else f", {decision.value}"
     return (
         f"[{step}] {in_words(setting(knobs, place))}: {visit.passed} of {visit.runs} pass, {rate}{verdict}; "
-        f"in the band with a chance of {share(search.chance(place))}"
+        f"in the band with a chance of {percent(search.chance(place))}"
     )
 
 
@@ -57,13 +58,12 @@ def conclusion(search: Search, knobs: Sequence[Knob]) -> str:
     place = search.best()
     visit, words = search.visits[place], in_words(setting(knobs, place))
     interval = search.interval(place)
-    level = f"{100 * search.confidence:g} %"
-    rate = f"{visit.passed} of {visit.runs} pass ({share(interval.low)} to {share(interval.high)}, holds at every look)"
+    rate = f"{visit.passed} of {visit.runs} pass ({range_text(interval)}, holds at every look)"
     if search.found is not None:
-        return f"Set {words}: {rate}; IN BAND at {level}, found with {spent}."
+        return f"Set {words}: {rate}; IN BAND at {level(search.confidence)}, found with {spent}."
     if visit.decision(search.band) is Decision.UNDECIDED and search.chance(place) >= 0.5:
         return (
-            f"Set {words}: {rate}; in the band ({search.band}) with a chance of {share(search.chance(place))}, not "
+            f"Set {words}: {rate}; in the band ({search.band}) with a chance of {percent(search.chance(place))}, not "
             f"certain after {spent}."
         )
     return f"No value was found in the band ({search.band}) with {spent}; {words} comes nearest: {rate}."

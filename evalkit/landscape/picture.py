@@ -13,6 +13,7 @@ from evalkit.landscape.recommend import number
 from evalkit.landscape.survey import Landscape, PanelResult, Spot
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Band
+from evalkit.text import short_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +85,8 @@ def _plots(landscape: Landscape) -> list[Plot]:
             continue
         across, up = (axis.knob for axis in result.panel.axes[:2])
         for part in slices(result, across, up, (160, 120)):
-            fixed = ", ".join(f"{short(knob)}={number(value)}" for knob, value in part.at.items())
+            names = short_names(list(part.at))
+            fixed = ", ".join(f"{name}={number(value)}" for name, value in zip(names, part.at.values(), strict=True))
             plots.append((", ".join(filter(None, (name, fixed))), result, part))
     return plots[:MOST_PLOTS]
 
@@ -97,11 +99,6 @@ def _draw(figure: Figure, axes: Axes, landscape: Landscape, result: PanelResult,
     else:
         spots = [spot for each in landscape.panels for spot in each.spots] if not result.panel.axes else result.spots
         _dots(axes, spots, landscape.band)
-
-
-def short(knob: str) -> str:
-    """The last part of a knob's name."""
-    return knob.rpartition(".")[2]
 
 
 def _curve(axes: Axes, result: PanelResult, band: Band, confidence: float) -> None:
@@ -205,7 +202,8 @@ def _dots(axes: Axes, spots: Sequence[Spot], band: Band) -> None:
 
 
 def _name(overrides: Mapping[str, Any]) -> str:
-    text = ", ".join(f"{short(knob)}={value}" for knob, value in overrides.items())
+    names = short_names(list(overrides))
+    text = ", ".join(f"{name}={value}" for name, value in zip(names, overrides.values(), strict=True))
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -20,6 +20,7 @@ from evalkit.results import CellRecord, RunRecord, load
 from evalkit.run import Run
 from evalkit.saved import launched_from, read_config
 from evalkit.stopping import planned
+from evalkit.text import fitted
 from evalkit.verbs import SWEEP, VerbParser
 
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     with launched_from(folder) as place:
         landscape = rebuild(place)
     for line in (*landscape.lines, f"Landscape: {folder / 'landscape.html'}"):
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(fitted(line, sys.stdout) + "\n")
     return 0
 
 

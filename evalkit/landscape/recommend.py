@@ -12,6 +12,8 @@ from evalkit.landscape.curves import Curve, Step
 from evalkit.stats.intervals import Interval, wilson
 from evalkit.stats.simultaneous import Crossing, crossing
 from evalkit.stats.verdict import Band
+from evalkit.text import percent
+from evalkit.wording import level, rate_text
 
 
 class Finding(StrEnum):
@@ -181,19 +183,6 @@ def inward(low: float, high: float) -> tuple[str, str]:
     return f"{low!r}", f"{high!r}"
 
 
-def share(rate: float) -> str:
-    """`31 %`; with a decimal below 10 %, where it matters."""
-    digits = 1 if 0 < rate < 0.0995 or 0.9905 <= rate < 1 else 0
-    return f"{100 * rate:.{digits}f} %"
-
-
-def rate_text(passed: int, runs: int, interval: Interval) -> str:
-    """`31 % (22–42 %)`."""
-    if not runs:
-        return "unknown"
-    return f"{share(passed / runs)} ({share(interval.low).removesuffix(' %')}–{share(interval.high)})"
-
-
 def _with_sentence(
     found: Recommendation, curve: Curve, band: Band, confidence: float, nearest: Step | None = None
 ) -> Recommendation:
@@ -204,7 +193,7 @@ def _with_sentence(
 
 def _words_for_range(found: Recommendation, curve: Curve, confidence: float) -> str:
     assert found.low is not None and found.value is not None and found.enters and found.leaves
-    rate = rate_text(found.passed, found.runs, found.interval)
+    rate = _rate(found)
     if found.low == curve.steps[0].value and found.high is None:
         return f"`{curve.knob}` is in the band whatever it is; at {number(found.value)} the rate is {rate}"
     low, high = inward(found.low, curve.end if found.high is None else found.high)
@@ -220,8 +209,12 @@ def _words_for_range(found: Recommendation, curve: Curve, confidence: float) -> 
         bounds.append(f"enters the band at {_span(found.enters, curve)}")
     if found.high is not None or found.leaves.low <= curve.end:
         bounds.append(f"leaves it at {_span(found.leaves, curve)}")
-    sure = f" ({100 * confidence:g} %: {', '.join(bounds)})" if bounds else ""
+    sure = f" ({level(confidence)}: {', '.join(bounds)})" if bounds else ""
     return f"set `{curve.knob}` {where}{sure}; at {number(found.value)} the rate is {rate}"
+
+
+def _rate(found: Recommendation) -> str:
+    return rate_text(found.passed / found.runs, found.interval) if found.runs else "unknown"
 
 
 def _span(interval: Interval, curve: Curve) -> str:
@@ -235,7 +228,7 @@ def _span(interval: Interval, curve: Curve) -> str:
 
 
 def _words_for_none(found: Recommendation, curve: Curve, band: Band, nearest: Step | None) -> str:
-    rate = rate_text(found.passed, found.runs, found.interval)
+    rate = _rate(found)
     if found.runs == 0 or nearest is None:
         return f"nothing can be said about `{curve.knob}`: no run was graded"
     if found.finding is Finding.FLAT:
@@ -253,6 +246,6 @@ def _words_for_none(found: Recommendation, curve: Curve, band: Band, nearest: St
         return f"no `{curve.knob}`, however loose, reaches the band ({band}): the rate stays at {rate}"
     before = curve.step(_before(nearest.value, curve.whole))
     return (
-        f"no value of `{curve.knob}` gives a rate in the band ({band}): it jumps from {share(before.rate)} to {rate} "
+        f"no value of `{curve.knob}` gives a rate in the band ({band}): it jumps from {percent(before.rate)} to {rate} "
         f"at {number(nearest.value, up=True)}"
     )

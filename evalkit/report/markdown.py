@@ -200,11 +200,6 @@ def reuse_sentence(results: Results) -> str:
     return sweep_sentence([(cell.rollout_set, cell.summary.total, cell.summary.reused) for cell in results.cells])
 
 
-def short(knob: str) -> str:
-    """`max_tokens` of `limits.max_tokens`: tables are narrow."""
-    return knob.partition(".")[2] or knob
-
-
 def sweep_row(results: Results, cell: CellRecord) -> list[str]:
     """Knobs, then runs, pass rate, interval, verdict, mean tokens and errors of a cell."""
     summary = cell.summary

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
-from evalkit.report.markdown import raised, reuse_sentence, short, sweep_row
+from evalkit.report.markdown import raised, reuse_sentence, sweep_row
 from evalkit.results import CellRecord, Results
-from evalkit.text import counted, plain
+from evalkit.text import counted, plain, short_names
 
 _SCRIPTS = ("dom.js", "highlight.js", "chart.js", "runs.js", "conversation.js", "page.js")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -43,7 +43,16 @@ def _raised(cell: CellRecord) -> str:
 def sweep_page(results: Results) -> str:
     """The page of a sweep: a table of its cells, each with a link to its own page. Needs no script."""
     first = results.cells[0]
-    header = [*map(short, results.knobs), "Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors", "Report"]
+    header = [
+        *short_names(results.knobs),
+        "Runs",
+        "Pass rate",
+        "Interval",
+        "Verdict",
+        "Mean tokens",
+        "Errors",
+        "Report",
+    ]
     rows = []
     for cell in results.cells:
         link = quote(cell.folder.relative_to(results.folder).as_posix()) + "/report.html"

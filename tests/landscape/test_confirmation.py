@@ -65,4 +65,4 @@ def test_either_outcome_is_said(fresh, words):
     comparison = compare(30, 100, *fresh)
     said = describe(Prediction({"limits.max_tokens": 2900.0}, 30, 100), *fresh, comparison, 0.95)
     assert words in said
-    assert said.startswith("Confirmation at limits.max_tokens=2,900: predicted 30 %, sampled afresh ")
+    assert said.startswith("Confirmation at limits.max_tokens=2,900: predicted 30.0%, sampled afresh ")

@@ -208,7 +208,7 @@ def _is_whole(word: str) -> bool:
 
 
 def _say(text: str) -> None:
-    from evalkit.text import for_encoding, plain
+    from evalkit.text import fitted, for_encoding, plain
 
-    sys.stdout.write(for_encoding(plain(text), sys.stdout.encoding) + "\n")
+    sys.stdout.write(for_encoding(fitted(plain(text), sys.stdout), sys.stdout.encoding) + "\n")
     sys.stdout.flush()

@@ -12,16 +12,20 @@ function wilson(passed, runs) {
   return [passed === 0 ? 0 : Math.max(0, centre - half), passed === runs ? 1 : Math.min(1, centre + half)];
 }
 
-const whole = (share) => `${Math.round(100 * share)} %`;
+const whole = (share) => percent(share, 0);
 const inBand = (rate) => rate != null && rate >= facts.band.low && rate <= facts.band.high;
 const value = (x) => x == null ? "no limit"
   : Number.isInteger(x) ? x.toLocaleString("en-US") : String(Number(x.toPrecision(3)));
-const shortName = (knob) => knob.slice(knob.lastIndexOf(".") + 1);
+// Knobs by the last parts of their names, as many as keep them apart.
+const KNOBS = [...new Set(facts.panels.flatMap((panel) => panel.cells.flatMap((cell) => Object.keys(cell.at))))];
+const lastParts = (knob, count) => knob.split(".").slice(-count).join(".");
+const PARTS = [1, 2, 3, 4, 5, 6].find((count) => new Set(KNOBS.map((knob) => lastParts(knob, count))).size === KNOBS.length);
+const shortName = (knob) => lastParts(knob, PARTS ?? 7);
 const said = (passed, runs) => {
   if (!runs) return "no run was graded";
   const [low, high] = wilson(passed, runs);
   const mark = inBand(passed / runs) ? " – in the band" : "";
-  return `${passed} of ${runs} pass: ${whole(passed / runs)} (${Math.round(100 * low)}–${whole(high)})${mark}`;
+  return `${passed} of ${runs} pass: ${percent(passed / runs)} (${(100 * low).toFixed(1)}-${percent(high)})${mark}`;
 };
 
 // Sentences mark knobs with backquotes.
@@ -186,12 +190,12 @@ function heatMap(panel, map, select) {
     el("label", { class: "probe" }, shortName(knobY), sliders[1]), output);
 }
 
-const colourScale = () => el("div", { class: "scale", "aria-hidden": "true" }, "pass rate 0 %",
+const colourScale = () => el("div", { class: "scale", "aria-hidden": "true" }, "pass rate 0%",
   ...[0, 0.25, 0.5, 0.75, 1].map((share) => {
     const box = el("i");
     box.style.background = `rgb(${shade(share).join(",")})`;
     return box;
-  }), "100 %; green line: border of the band");
+  }), "100%; green line: border of the band");
 
 // ---- cells: failure layers and numbers ----
 function layers(cell) {
