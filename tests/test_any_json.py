@@ -242,6 +242,7 @@ def test_what_a_model_calls_stays_in_the_rate(rig: Rig, input: Any, streamed: bo
 
 
 @settings(max_examples=20 * EXAMPLES)
+@example(write_events(message(call("look", json.loads("[" * 98 + "]" * 98)))).decode())
 @given(bodies() | streams())
 def test_what_passes_the_door_can_be_held_by_every_reader(body: str) -> None:
     kind = "text/event-stream" if body.startswith("event:") else "application/json"
@@ -318,6 +319,9 @@ def found(rig: Rig) -> Iterator[Config]:
 
 
 @many
+@example(Measurement({"a": {1, 2}}))
+@example(Measurement({"a": 10**5000}))
+@example(Measurement([1]))  # type: ignore[arg-type]
 @given(st.builds(Measurement, st.dictionaries(st.text(max_size=4), PYTHON, max_size=3)) | PYTHON)
 def test_no_measurement_of_a_task_ends_a_launch(rig: Rig, found: Config, value: Any) -> None:
     type(load_task(found.task)).found = value  # type: ignore[attr-defined]

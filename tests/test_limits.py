@@ -64,6 +64,13 @@ def test_a_full_context_is_told_from_a_used_up_budget(written, asked, ending):
     assert cut_ending(Turn(asked, message(text("x" * 400), stop="max_tokens", tokens=written)), asked) is ending
 
 
+def test_a_cut_answer_with_a_refused_submission_ended_there_whatever_else_binds():
+    """Its reply was never sent, so no later call was forbidden by the number of steps."""
+    refused = Turn(100, message(text("x"), stop="max_tokens", tokens=100), reply=turn(1).reply)
+    assert clip(rollout(refused, ending=Ending.TOKEN_LIMIT), Limits(max_steps=1)).ending is Ending.TOKEN_LIMIT
+    assert not rollout(refused, ending=Ending.TIME_LIMIT).asks_for_more
+
+
 def test_a_count_that_leaves_the_thinking_out_is_no_full_context():
     thinking = {"type": "thinking", "thinking": "x" * 12_000, "signature": ""}
     assert (
@@ -71,8 +78,8 @@ def test_a_count_that_leaves_the_thinking_out_is_no_full_context():
     )
 
 
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
-def test_clipping_a_full_context_is_what_sampling_afresh_gives(first, room, large, small):
+@given(st.integers(1, 20), st.integers(1, 100), st.integers(-5, 120), st.integers(0, 2000))
+def test_clipping_a_full_context_is_what_sampling_afresh_gives(first, room, small, large):
     """The context has room for `room` tokens after the first turn; the server cuts where room or budget ends."""
 
     def sampled(budget):
@@ -84,8 +91,8 @@ def test_clipping_a_full_context_is_what_sampling_afresh_gives(first, room, larg
         last = Turn(asked, message(text("abc"), stop="max_tokens", tokens=min(room, asked)))
         return rollout(turn(first), last, ending=cut_ending(last, asked))
 
-    small, large = sorted((small, large))
-    clipped, fresh = clip(sampled(large), Limits(max_tokens=small)), sampled(small)
+    small = max(1, first + small)
+    clipped, fresh = clip(sampled(small + large), Limits(max_tokens=small)), sampled(small)
     facts = [(r.ending, r.output_tokens, r.steps, without_submission(r, small, None)) for r in (clipped, fresh)]
     assert facts[0] == facts[1]
 

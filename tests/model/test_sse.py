@@ -85,6 +85,13 @@ def test_the_last_counts_are_the_final_ones() -> None:
     )
 
 
+def test_a_count_or_a_part_that_is_null_takes_nothing_away() -> None:
+    counts = {"type": "message_delta", "delta": None, "usage": {"input_tokens": None, "output_tokens": 40}}
+    stop = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": None}
+    said = read_events(stream(START, counts, stop, STOP))
+    assert (said["stop_reason"], said["usage"]) == ("end_turn", {"input_tokens": 3, "output_tokens": 40})
+
+
 def test_input_that_is_no_json_is_kept_as_it_was() -> None:
     pieces = block({"type": "input_json_delta", "partial_json": '{"a": "tor'}, type="tool_use", input={})
     assert read_events(stream(START, *pieces, STOP))["content"][0]["input"] == {"INVALID_JSON": '{"a": "tor'}
@@ -94,6 +101,21 @@ def test_input_that_is_no_json_is_kept_as_it_was() -> None:
     ("text", "reason"),
     [
         ("", "ended before"),
+        (stream(START, {"type": "message_start", "message": message([])}, STOP), "message_start out of order"),
+        (stream({"type": "message_start"}), "message_start without its message"),
+        (stream({"type": "message_start", "message": None}), "message_start without its message"),
+        (stream(START, {"type": "content_block_start", "index": 0, "content_block": None}, STOP), "content_block"),
+        (stream(START, {"type": "content_block_start", "content_block": {"type": "text"}}, STOP), "without its index"),
+        (stream(START, {"type": "content_block_start", "index": "0", "content_block": {}}, STOP), "without its index"),
+        (stream(START, *block(type="text", text=""), *block(type="text", text=""), STOP), "start out of order"),
+        (stream(START, block({"type": "text_delta", "text": "a"}, type="text")[1], STOP), "delta out of order"),
+        (stream(START, *block({"type": "text_delta", "text": None}, type="text", text=""), STOP), "without its text"),
+        (stream(START, *block({"type": "input_json_delta"}, type="tool_use"), STOP), "without its partial_json"),
+        (stream(START, {"type": "content_block_delta", "index": 0}, STOP), "out of order"),
+        (stream(START, {"type": "message_delta", "delta": 5}, STOP), "message_delta without its delta"),
+        (stream(START, {"type": "message_delta", "delta": {}, "usage": [1]}, STOP), "message_delta without its usage"),
+        (stream({"type": "message_start", "message": {"usage": 5}}, {"type": "message_delta"}, STOP), "usage that is"),
+        ("data: 5\n\n", "no object"),
         (stream(START), "ended before"),
         (stream(START, *block(type="text", text="")), "ended before"),
         (stream(START, {"type": "error", "error": {"type": "overloaded_error"}}), "overloaded_error"),
