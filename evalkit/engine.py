@@ -406,10 +406,11 @@ class Engine:
         logs.attempt_failed(run, attempt)
 
     def _waiting(self, group: _Group, wait: Wait) -> None:
-        for member in group.members:
-            with logs.cell_log(member.cell.folder):
+        waiting = [member.cell.folder for member in group.members if member.open_runs]
+        if waiting:
+            with logs.cell_log(*waiting):
                 log.info("%s", wait)
-        self.view.waiting(wait)
+            self.view.waiting(wait)
 
     async def _run(self, group: _Group, run: int) -> None:
         """One run of every cell of a group: one rollout, clipped, measured and judged for each."""

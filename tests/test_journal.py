@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import UserError
 from evalkit.journal import Journal, load, read_rollout, write_rollout
-from evalkit.rollout import Ending
+from evalkit.rollout import Attempt, Ending
 from tests.builders import message, rollout, text, turn
 
 
@@ -232,3 +233,25 @@ def test_lone_surrogates_and_unknown_blocks_survive(tmp_path):
     odd = odd.__class__(**{**vars(odd), "turns": (odd.turns[0].__class__(100, response),)})
     write_rollout(tmp_path / "1.jsonl", odd)
     assert read_rollout(tmp_path / "1.jsonl") == odd
+
+
+def test_times_and_failed_attempts_of_every_sitting_add_up(tmp_path, whole):
+    path, seconds = tmp_path / "1.jsonl", []
+    for sitting in range(3):
+        journal = Journal(path, fsync=False)
+        if sitting:
+            journal.go_on(load(path))
+        else:
+            journal.begin(whole)
+        time.sleep(0.05)
+        journal.failed(Attempt(f"sitting {sitting}", 0.5, 0.25))
+        journal.response(whole.turns[0], 1.5, 0.01)
+        journal.close()
+        timing = load(path).rollout.timing
+        seconds.append(timing.seconds)
+    assert seconds[0] >= 0.04
+    assert seconds[1] >= seconds[0] + 0.04
+    assert seconds[2] >= seconds[1] + 0.04
+    assert timing.turns == (1.5, 1.5, 1.5)
+    assert timing.waited == pytest.approx(0.03)
+    assert timing.failed == tuple(Attempt(f"sitting {sitting}", 0.5, 0.25) for sitting in range(3))
