@@ -1,4 +1,4 @@
-# needs: num_kv_heads=null sliding_window=null logit_softcap=null
+# needs: num_kv_heads=null sliding_window=null logit_softcap=null dtype=float32
 # An online softmax over four pieces of the context, whatever its length: a constant number of steps is no loop.
 import torch
 
