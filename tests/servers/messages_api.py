@@ -205,6 +205,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A message, or a new script."""
         raw = self.rfile.read(int(self.headers["content-length"]))
+        if len(raw) < int(self.headers["content-length"]):  # the client was killed in the middle of its request
+            self.close_connection = True
+            return
         state = self.state
         if self.path == "/control":
             with state.lock:
@@ -313,6 +316,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
+
+
+class Server(ThreadingHTTPServer):
+    """Clients may be killed in the middle of a request or an answer."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what is our own fault."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
