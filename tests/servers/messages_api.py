@@ -41,6 +41,11 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 256
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what is our own fault: clients may be killed in the middle of a request or an answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class State:
     """What the server plays, how it misbehaves, and what it has seen. Guarded by `lock`."""
@@ -316,15 +321,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
-
-
-class Server(ThreadingHTTPServer):
-    """Clients may be killed in the middle of a request or an answer."""
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say what is our own fault."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
