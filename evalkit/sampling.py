@@ -176,6 +176,9 @@ class Source:
     async def _sample(self, start: Rollout, claim: Claim) -> Rollout:
         with self.keeping():
             loaded = self._usable(start)
+            if loaded is None:
+                self.known.exchange(start)
+                loaded = self._usable(start)
             if loaded and loaded.damage:
                 log.warning("Run %d: its record is damaged (%s), what can be trusted is kept", start.run, loaded.damage)
                 self.note(f"Run {start.run}: its record is damaged ({loaded.damage}); what can be trusted is kept.")

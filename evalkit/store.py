@@ -12,6 +12,7 @@ import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,19 @@ class RolloutSet:
             return None
         return loaded if loaded.rollout.run == run else None
 
+    def exchange(self, start: Rollout) -> None:
+        """Lay a record that answers another question aside, and bring back one that answers this, if there is one.
+
+        For the holder of the claim. Whoever turns a knob to and fro, or edits a task, buys each question once.
+        """
+        path, known = self.path(start.run), self.load(start.run)
+        aside = self.folder / "other-questions"
+        if known and known.rollout.turns:
+            aside.mkdir(exist_ok=True)
+            path.replace(aside / _question_name(known.rollout))
+        with suppress(FileNotFoundError):
+            (aside / _question_name(start)).replace(path)
+
     @cached_property
     def claims(self) -> Claims:
         """Who may sample which run."""
@@ -87,6 +101,11 @@ class RolloutSet:
         else:
             journal.go_on(known)
         return journal
+
+
+def _question_name(rollout: Rollout) -> str:
+    shown = [rollout.prompt, rollout.system, _plain(rollout.tools), dict(rollout.files), rollout.set_up]
+    return f"{rollout.run:04d}-{digest(shown)[:12]}.jsonl"
 
 
 def _ends(path: Path) -> bool:

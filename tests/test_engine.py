@@ -183,6 +183,9 @@ async def test_a_run_that_would_be_asked_something_else_is_sampled_anew_and_the_
     again = await launch_own(own, "b", "runs.count=4", view=view)
     assert again.source.known.name == (await launch_own(own, "c", "runs.count=4")).source.known.name
     assert sorted(again.source.reused) == [1, 2, 4]
+    monkeypatch.setattr(sys.modules[f"evalkit_tasks.{name}"], "TEXT", "one")
+    back = await launch_own(own, "d", "runs.count=4")
+    assert back.source.purse.output_tokens == 0  # what was bought for the first question is still there
     shown = again.runs[2].rollout
     digest = {"a.txt": hashlib.sha256(b"two").hexdigest()}
     assert "two" in str((shown.prompt, shown.system, shown.tools)) or shown.files == digest

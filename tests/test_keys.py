@@ -78,6 +78,8 @@ def test_the_model_and_what_is_asked_of_it_change_the_key(override, monkeypatch)
         "verbose=true",
         "reuse=exact",
         "sandbox.pool=0",
+        "sandbox.allow_weak=true",
+        "sandbox.level=weak",
     ],
 )
 def test_what_a_model_cannot_see_does_not(override):
@@ -158,6 +160,17 @@ def test_measurements_depend_on_versions(monkeypatch):
     before = measured()
     monkeypatch.setitem(versions(), "python", "3.99")
     assert measured() != before
+
+
+def test_measurements_depend_on_a_file_that_a_knob_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = config_for("task=arithmetic", f"task.name={write_task(tmp_path)}", "task.expression=elsewhere/data.json")
+    (tmp_path / "elsewhere").mkdir()
+    keys = set()
+    for content in "121":
+        (tmp_path / "elsewhere" / "data.json").write_text(content)
+        keys.add(measurement_key(config, load_task(config.task)))
+    assert len(keys) == 2
 
 
 def test_a_task_whose_class_lies_elsewhere_is_graded_by_the_files_of_its_own_folder_too(tmp_path, monkeypatch):

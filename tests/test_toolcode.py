@@ -64,16 +64,12 @@ def own(root: Path, tool: str = TOOL, made: str = "Lookup(self.config.expression
     return write_task(root, *words, **files)
 
 
-def key(name: str, *overrides: str, run: int = 1) -> str:
+def keys(name: str, *overrides: str, run: int = 1) -> tuple[str, str]:
+    """What finds a set of rollouts, and what is compared for a run."""
     config = config_for("task=arithmetic", f"task.name={name}", "model=oracle", *overrides)
     task = load_task(config.task)
     model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
-    return rollout_key(config, task, model).digest + question(config, task, run).set_up
-
-
-def other(name: str) -> str:
-    """The key where a knob has another value that no model is shown."""
-    return key(name, "task.expression=7")
+    return rollout_key(config, task, model).digest, question(config, task, run).set_up
 
 
 PROMPT = ('f"Calculate {self.config.expression}."', '"Calculate."')
@@ -142,20 +138,22 @@ def made(level):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_knob_that_only_a_tool_reads_makes_new_rollouts(root, shape):
     name = own(root, *SHAPES[shape], *PROMPT)
-    assert key(name) == key(name)
-    assert other(name) != key(name)
+    assert keys(name) == keys(name)
+    other = keys(name, "task.expression=7")  # which no model is shown
+    assert keys(name)[0] != other[0]
+    assert keys(name)[1] != other[1] or shape == "number at the top"  # which all runs share
 
 
 @pytest.mark.parametrize("made", ["Lookup(self.config)", "Lookup(self)"])
 def test_a_tolerance_makes_none_even_if_the_tool_holds_the_whole_config(root, made):
     name = own(root, TOOL, made)
-    assert key(name, "task.tolerances.answer=9") == key(name)
+    assert keys(name, "task.tolerances.answer=9") == keys(name)
 
 
 def test_what_differs_between_two_specs_of_one_seed_is_no_set_up(root):
     odd = "types.SimpleNamespace(t=time.time(), r=random.random(), g=random.Random(), o=str(object()), k=5)"
     name = own(root, TOOL, f"Lookup({odd})", *PROMPT)
-    assert key(name) == key(name)
+    assert keys(name) == keys(name)
 
 
 GRADER = """
@@ -289,6 +287,24 @@ def test_data_that_a_tool_may_read_counts_and_data_that_only_the_grader_names_do
     assert behind(root, listing, expected__json="3") != behind(root, listing, expected__json="4")
 
 
+def test_data_and_installed_packages_behind_a_tool_are_in_the_key(root, monkeypatch):
+    name = own(root, "import yaml\n\n" + READING, table__json="{}")
+    before = keys(name)
+    (root / "tasks" / name / "expected.json").write_text("5")
+    assert keys(name) == before
+    (root / "tasks" / name / "table.json").write_text("[]")
+    assert keys(name) != before
+    (root / "tasks" / name / "table.json").write_text("{}")
+    assert keys(name) == before
+    monkeypatch.setattr("evalkit.keys.package_version", lambda name: "of another installation")
+    assert keys(name) == before  # yaml is imported, and the tool does not use it
+    used = own(root, "import yaml\n\n" + READING.replace("TABLE)", "yaml.dump(TABLE))"), table__json="{}")
+    other = keys(used)
+    monkeypatch.undo()
+    monkeypatch.chdir(root)
+    assert keys(used) != other
+
+
 def test_a_tool_that_cannot_find_its_folder_reads_no_data_unless_it_holds_the_folder(root):
     tool = TOOL[TOOL.index("LIMIT") :]
     before = behind(root, tool, unnamed__csv="1")
@@ -331,8 +347,8 @@ def test_files_and_set_up_of_every_run_are_compared(root):
 PROCESS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from tests.test_toolcode import key
-print([key(name) for name in sys.argv[2:]])
+from tests.test_toolcode import keys
+print([keys(name) for name in sys.argv[2:]])
 """
 
 
@@ -344,4 +360,4 @@ def test_another_process_has_the_same_keys(root):
         for seed in ("1", "2")
     ]
     one, other = (process.communicate(timeout=120)[0].decode() for process in running)
-    assert one == other == f"{[key(name) for name in names]}\n"
+    assert one == other == f"{[keys(name) for name in names]}\n"
