@@ -46,6 +46,10 @@ def end_orderly() -> Iterator[None]:
     before = {number: signal.signal(number, _on_signal) for number in ours}
     try:
         yield
+    except Exception as error:
+        if _received:  # it struck in the middle of something that then failed for want of its other half
+            raise Interrupted(_received[0]) from error
+        raise
     finally:
         if _received:
             _do_last_rites()

@@ -79,9 +79,10 @@ def test_the_installed_wheel_runs_from_an_empty_directory(wheel: Path, tmp_path:
             text=True,
         )
         assert (done.returncode, done.stderr) == (0, "")
-    where = "import evalkit, evalkit.plugins as p; print(evalkit.__file__, p.bundled('conf'), p.bundled('tasks'))"
+    where = "import evalkit, evalkit.plugins as p\n"
+    where += "print(evalkit.__file__, p.bundled('conf'), p.bundled('tasks'), sep='|', end='')"
     found = subprocess.run([sys.executable, "-P", "-c", where], cwd=empty, env=env, check=True, capture_output=True)
-    assert all(Path(path).is_relative_to(site) for path in found.stdout.decode().split())
+    assert all(Path(path).is_relative_to(site) for path in found.stdout.decode().split("|"))
     assert {path.name for path in empty.iterdir()} == {"outputs"}
     assert len(list((empty / "outputs" / "arithmetic").glob("*/*/runs.jsonl"))) == 2
 
@@ -107,7 +108,7 @@ def test_ci_installs_and_tests_as_readme_says() -> None:
     readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
     assert "-c constraints.txt -e '.[dev]'" in readme and "-c constraints.txt -e '.[dev]'" in ci
     command = "python -m pytest -n 2 --dist loadfile\n"
-    assert f".venv/bin/{command}" in readme and f"\n{command}" in ci
+    assert f".venv/bin/{command}" in readme and f" {command}" in ci
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 

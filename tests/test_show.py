@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def test_colours_are_for_terminals_and_no_color_is_respected(monkeypatch: pytest
 
 def test_what_is_taller_than_the_terminal_goes_to_the_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = tmp_path / "seen"
-    monkeypatch.setenv("PAGER", f"tee {seen}")
+    monkeypatch.setenv("PAGER", f"tee {shlex.quote(str(seen))}")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("COLUMNS", "100")

@@ -193,6 +193,7 @@ def test_what_runs_on_a_loop_is_cancelled_and_cleans_up_after_itself():
 
 
 def test_a_signal_between_two_loops_is_raised_and_the_handlers_are_given_back():
+    own = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` it would stay ignored
     before = [signal.getsignal(number) for number in signals.ENDING]
     done = []
     with pytest.raises(signals.Interrupted), signals.end_orderly():
@@ -203,3 +204,13 @@ def test_a_signal_between_two_loops_is_raised_and_the_handlers_are_given_back():
         time.sleep(1)
     assert done == [1]
     assert [signal.getsignal(number) for number in signals.ENDING] == before
+    signal.signal(signal.SIGHUP, own)
+
+
+def test_an_error_that_an_ending_signal_has_caused_is_its_end():
+    with pytest.raises(signals.Interrupted), signals.end_orderly():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        finally:
+            raise AttributeError("what a library says whose import was cut in two")

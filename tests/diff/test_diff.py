@@ -71,7 +71,7 @@ def test_identical_launches_are_the_same_and_exit_0(
 def test_plain_diff_finds_times_where_times_belong_and_what_was_reused(launches: dict[str, Path]) -> None:
     command = ["diff", "-r", "-q", str(launches["first"]), str(launches["again"])]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    differing = {line.split(" ")[1].rsplit("/", 1)[1] for line in lines}
+    differing = {line.removesuffix(" differ").rsplit("/", 1)[1] for line in lines}
     told = {"summary.json", "manifest.json", "report.md", "report.html"}
     assert differing - {"timing.json", "evalkit.log", "hydra.yaml", "overrides.yaml"} == told
 

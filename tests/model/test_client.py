@@ -56,6 +56,8 @@ def test_a_user_without_a_home_directory_is_connected(opened: Opener, monkeypatc
     for name in ("HOME", "ANTHROPIC_CONFIG_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 2)
+    with pytest.raises(UserError, match="needs a key: set ANTHROPIC_API_KEY"):
+        opened(base_url=None, kind="anthropic")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-none")
 
     assert not opened(base_url=None, kind="anthropic").simulated

