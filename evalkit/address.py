@@ -13,8 +13,8 @@ from evalkit.errors import UserError
 MAKER = "https://api.anthropic.com"
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
-_TAIL = re.compile(r"/v1(/messages)?$")
-"""What the SDK appends by itself; people copy it from examples for other clients."""
+_TAIL = re.compile(r"/v1(/messages(/count_tokens)?|/chat/completions|/completions|/responses|/models)?$")
+"""What the SDK appends by itself, or another client would; people copy it from examples."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import httpx2
 
 from evalkit import deepjson
 from evalkit.model import shape
-from evalkit.model.sse import BrokenAnswer, read_events
+from evalkit.model.sse import BrokenAnswer, Reported, read_events
 from evalkit.rollout import Json
 
 MESSAGE = "evalkit.message"
@@ -52,14 +52,24 @@ async def _body(http: httpx2.Response) -> bytes:
 
 def read_message(body: bytes, content_type: str) -> dict[str, Json]:
     """The Messages API response in a body, plain or streamed, as it came and within bounds. Raises `BrokenAnswer`."""
-    if "text/event-stream" in content_type:
+    if _holds_events(body, content_type):
         message: Json = deepjson.bounded(read_events(body.decode("utf-8-sig", "replace")))
     else:
         try:
             message = deepjson.loads(body)
         except ValueError:
             raise BrokenAnswer("its body is no JSON") from None
+    if isinstance(message, dict) and message.get("error") and not message.get("content"):
+        raise Reported(message["error"], "its body")
     if why := shape.fault(message):
         raise BrokenAnswer(why)
     checked: dict[str, Json] = message
     return checked
+
+
+def _holds_events(body: bytes, content_type: str) -> bool:
+    """Gateways name either form wrongly, or not at all: the body tells."""
+    start = body[:20].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((b"event:", b"data:", b":")):
+        return True
+    return "text/event-stream" in content_type and not start.startswith(b"{")

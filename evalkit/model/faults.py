@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,45 +12,10 @@ import httpx2
 
 from evalkit import deepjson
 from evalkit.errors import ProviderError, UserError
+from evalkit.model import refusals
 from evalkit.model.api import ContextLimitError
+from evalkit.model.sse import Reported
 from evalkit.redaction import redacted
-
-_TOO_LONG = re.compile(
-    r"prompt is too long|exceeds? (the )?(available |maximum |model'?s? )?context|maximum context length"
-    r"|exceed_context_size|context[ _](length|window|size)[ _]exceeded|input is too long|maximum model length"
-    r"|inputs` tokens \+ `max_new_tokens` must be",
-    re.IGNORECASE,
-)
-"""How the API, its gateways, vLLM, SGLang and llama.cpp say that a request does not fit."""
-_OUTPUT = re.compile(
-    r"max_tokens: [\d,]+ > (?P<most>[\d,]+)|maximum allowed number of output tokens"
-    r"|maximum tokens you requested exceeds the model limit of (?P<limit>[\d,]+)",
-    re.IGNORECASE,
-)
-"""How they say that no answer of this model can be so long."""
-_CREDIT = re.compile(
-    r"credit balance|purchase credits|insufficient[_ ](quota|funds|credit|balance)|exceeded your current quota"
-    r"|payment required|billing",
-    re.IGNORECASE,
-)
-_CONTEXT = (
-    r"(?:maximum )?context (?:length|size) (?:is|of) ([\d,]+)",
-    r"context size \(([\d,]+)",
-    r"model length of ([\d,]+)",
-    r"[\d,]+ \+ [\d,]+ > ([\d,]+)",
-    r"> ([\d,]+) maximum",
-    r"must be <= ([\d,]+)",
-)
-_PROMPT = (
-    r"\(([\d,]+) in the messages",
-    r"(?:has|of) ([\d,]+) input tokens",
-    r"prompt is too long: ([\d,]+)",
-    r"request \(([\d,]+) tokens",
-    r"prompt \(length ([\d,]+)",
-    r"([\d,]+) \+ [\d,]+ > ",
-    r"([\d,]+) tokens from the input",
-    r"given: ([\d,]+)",
-)
 
 
 @dataclass(frozen=True)
@@ -79,20 +43,20 @@ def translate(error: Exception, place: Place, *, first: bool, asked: int = 0) ->
     `asked`: `max_tokens` of the request.
     """
     what, where = said(error), place.address
-    if not isinstance(error, anthropic.APIStatusError):
-        return _lost(error, place, what)
-    status = error.status_code
-    if status == 402 or (status in (400, 403, 429) and _CREDIT.search(what)):
+    status = error.status_code if isinstance(error, anthropic.APIStatusError) else None
+    if status == 402 or wants_money(error):
         return UserError(f"{where} wants to be paid first ({what}): add credit, or use another key{place.kept}")
-    if status in (401, 403):
+    if status in (401, 403) or (status == 400 and "organization has been disabled" in what):
         return UserError(f"{where} refused the key ({what}): {_key_advice(place)}{place.kept}")
-    if 300 <= status < 400:
+    if isinstance(error, anthropic.APIStatusError) and 300 <= error.status_code < 400:
         target = redacted(error.response.headers.get("location", "nowhere"))
         return UserError(
             f"{where} redirects to {target}, where no key is taken: set model.base_url to where it answers"
         )
-    if status in (400, 413, 422):
+    if is_refused(error):
         return _refused(error, place, first=first, asked=asked)
+    if status is None:
+        return _lost(error, place, what)
     return ProviderError(f"{where} failed and kept failing: {what}")
 
 
@@ -120,55 +84,54 @@ def _lost(error: Exception, place: Place, what: str) -> Exception:
     return ProviderError(f"{place.address} failed and kept failing: {what}")
 
 
-def _refused(error: anthropic.APIStatusError, place: Place, *, first: bool, asked: int) -> Exception:
+def wants_money(error: Exception) -> bool:
+    """Whether the endpoint says that it wants to be paid first, whatever the status; in a stream, too."""
+    status = getattr(error, "status_code", 400 if reported(error) is not None else None)
+    return status in (400, 403, 429) and refusals.wants_money(told(error))
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether the request itself is refused: servers say so with 400, 413 or 422, with 500, or within a stream."""
+    status = getattr(error, "status_code", None)
+    if status in (400, 413, 422):
+        return True
+    return (status == 500 or reported(error) is not None) and refusals.too_long(told(error))
+
+
+def _refused(error: Exception, place: Place, *, first: bool, asked: int) -> Exception:
     """The request itself: too long, or with something in it that the endpoint does not take."""
-    what, where = said(error), place.address
+    what, where, text = said(error), place.address, told(error)
     knob = f"model.max_output_tokens (now {asked:,})" if asked else "model.max_output_tokens"
-    if found := _OUTPUT.search(what):
-        most = found["most"] or found["limit"]
+    most = refusals.output_limit(text)
+    if most is not None:
         return UserError(
             f"{where} writes no answer that long ({what}): lower {knob}"
-            + (f", at most model.max_output_tokens={_number(most)}" if most else "")
+            + (f", at most model.max_output_tokens={most}" if most else "")
         )
-    if error.status_code == 413 or _TOO_LONG.search(what):
-        prompt, context = sizes(error)
-        room = context - prompt if prompt and context and prompt < context else None
-        if not first:
-            return ContextLimitError(what, room)
-        if prompt and context and not room:
-            return UserError(
-                f"{where} has a context of {context:,} tokens, and the prompt alone takes {prompt:,} ({what}): give "
-                "the server a larger context (llama-server -c, vllm --max-model-len), or use another model"
-            )
-        fits = f": at most {room:,} fit beside the prompt of {prompt:,}, and later turns need room, too" if room else ""
-        return UserError(
-            f"{where} refused the first request as too large ({what}): lower {knob}{fits}; "
-            "or give the server a larger context"
-        )
+    if getattr(error, "status_code", None) == 413 or refusals.too_long(text):
+        return _too_long(error, place, knob, first=first)
     if first:
         return UserError(f"{where} refused the request ({what}): change model.params or the other model settings")
     return ProviderError(f"{where} failed and kept failing: {what}")
 
 
-def sizes(error: anthropic.APIStatusError) -> tuple[int | None, int | None]:
-    """Tokens of the prompt and of the context, as far as the endpoint tells them."""
-    inner, text = _inner(error), words(error)
-    fields = inner if isinstance(inner, Mapping) else {}
-    prompt, context = (_count(fields.get(name)) for name in ("n_prompt_tokens", "n_ctx"))
-    return prompt or _first_number(_PROMPT, text), context or _first_number(_CONTEXT, text)
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def _first_number(patterns: Sequence[str], text: str) -> int | None:
-    found = (re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
-    return next((_number(match[1]) for match in found if match and len(match[1]) < 15), None)
-
-
-def _number(digits: str) -> int:
-    return int(digits.replace(",", "") or 0)
+def _too_long(error: Exception, place: Place, knob: str, *, first: bool) -> Exception:
+    """Later, the end of a conversation; before the first answer, a setting."""
+    what, where = said(error), place.address
+    prompt, context = refusals.sizes(told(error))
+    room = context - prompt if prompt and context and prompt < context else None
+    if not first:
+        return ContextLimitError(what, room)
+    if prompt and context and not room:
+        return UserError(
+            f"{where} has a context of {context:,} tokens, and the prompt alone takes {prompt:,} ({what}): give "
+            "the server a larger context (llama-server -c, vllm --max-model-len), or use another model"
+        )
+    fits = f": at most {room:,} fit beside the prompt of {prompt:,}, and later turns need room, too" if room else ""
+    return UserError(
+        f"{where} refused the first request as too large ({what}): lower {knob}{fits}; "
+        "or give the server a larger context"
+    )
 
 
 def unknown_model(model: str, place: Place, listed: Sequence[str]) -> UserError:
@@ -179,7 +142,10 @@ def unknown_model(model: str, place: Place, listed: Sequence[str]) -> UserError:
     if model in listed:
         return UserError(f"{where} has {model} but no Messages API (404 at /v1/messages): use a server that speaks it")
     if not listed:
-        return UserError(f"{where} does not know the model {model}: set model.id to one that it serves{place.kept}")
+        return UserError(
+            f"{where} does not know the model {model}, or has no Messages API (404 at /v1/messages): set model.id to "
+            f"one that it serves, or correct model.base_url{place.kept}"
+        )
     near = difflib.get_close_matches(model, listed, n=1, cutoff=0.4)
     hint = f"did you mean model.id={near[0]}? " if near else ""
     return UserError(f"{where} does not know the model {model}: {hint}It lists {some(listed)}{place.kept}")
@@ -210,6 +176,20 @@ def words(error: anthropic.APIStatusError) -> str:
 def _inner(error: anthropic.APIStatusError) -> object:
     body = deepjson.bounded(error.body)
     return body.get("error", body) if isinstance(body, dict) else body
+
+
+def reported(error: Exception) -> object:
+    """The error that came within an answer of status 200, or None."""
+    return error.__cause__.error if isinstance(error.__cause__, Reported) else None
+
+
+def told(error: Exception) -> str:
+    """Everything that the endpoint says of an error, with its type, code and fields: to be searched, not shown."""
+    inner = _inner(error) if isinstance(error, anthropic.APIStatusError) else reported(error)
+    fields = inner if isinstance(inner, Mapping) else {"message": inner}
+    parts = [f"{name} {value}" for name, value in fields.items() if name != "message" and value is not None]
+    message = words(error) if isinstance(error, anthropic.APIStatusError) else fields.get("message")
+    return f"{message} {' '.join(parts)}"[:LONGEST]
 
 
 def said(error: Exception) -> str:

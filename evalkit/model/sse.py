@@ -14,14 +14,22 @@ class BrokenAnswer(Exception):
     """The events do not add up to a whole response: the connection was lost, or the provider reported an error."""
 
 
+class Reported(BrokenAnswer):
+    """The provider reported an error where an answer should be."""
+
+    def __init__(self, error: Json, where: str) -> None:
+        super().__init__(f"{where} reported {json.dumps(error)}")
+        self.error = error
+
+
 def read_events(text: str) -> dict[str, Json]:
     """The response that a stream describes, put together as it came. Raises `BrokenAnswer`."""
     message: dict[str, Json] | None = None
     blocks: dict[int, _Block] = {}
     for event in _events(text):
         kind = event.get("type")
-        if kind == "error":
-            raise BrokenAnswer(f"the stream reported {json.dumps(event.get('error'))}")
+        if kind == "error" or (kind is None and event.get("error")):
+            raise Reported(event.get("error"), "the stream")
         if kind == "message_start" and message is None:
             message = dict(_object(event, "message"))
         elif message is None or kind not in _PARTS:
@@ -43,18 +51,24 @@ _PARTS = ("message_start", "message_delta", "message_stop", "content_block_start
 
 
 def _events(text: str) -> Iterator[Mapping[str, Any]]:
-    """Payloads of the events, in order."""
-    for chunk in text.replace("\r\n", "\n").split("\n\n"):
-        lines = [line[5:].strip() for line in chunk.split("\n") if line.startswith("data:")]
-        if not lines:
+    """Payloads of the events, in order, with their types, which some servers give in the `event:` line alone."""
+    for chunk in text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n"):
+        lines = chunk.split("\n")
+        data = "\n".join(line[5:].strip() for line in lines if line.startswith("data:"))
+        kind = next((line[6:].strip() for line in lines if line.startswith("event:")), None)
+        if data in ("", "[DONE]") or kind == "ping":  # a comment, a sign of life, or the end in another dialect
             continue
         try:
-            event = deepjson.loads("\n".join(lines))
+            event = deepjson.loads(data)
         except ValueError:
+            if kind == "error":
+                raise Reported(data, "the stream") from None
             raise BrokenAnswer("the stream holds an event that is no JSON") from None
         if not isinstance(event, dict):
             raise BrokenAnswer("the stream holds an event that is no object")
-        yield event
+        if kind == "error" and "error" not in event:
+            raise Reported(event, "the stream")
+        yield event if kind is None or "type" in event else {"type": kind, **event}
 
 
 def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -35,8 +35,6 @@ LOADING_S = 5.0
 EXCUSED = 10
 """How often at most a call's time-outs are put down to this process, which was too busy to read."""
 _LOADING = re.compile(r"\bloading\b|starting up|warming up|not (yet )?ready", re.IGNORECASE)
-_SPENT = re.compile(r"insufficient[_ ](quota|funds|credit|balance)|exceeded your current quota", re.IGNORECASE)
-"""Refusals as 429 that no patience cures."""
 
 
 @dataclass
@@ -183,9 +181,13 @@ def repeatable(error: Exception) -> bool:
         said = error.response.headers.get("x-should-retry")
         if said in ("true", "false"):
             return said == "true"
+        if error.status_code in (429, 500) and (faults.wants_money(error) or faults.is_refused(error)):
+            return False
         if error.status_code == 429:
-            return _SPENT.search(faults.said(error)) is None
+            return True
         return error.status_code in (408, 409) or (error.status_code >= 500 and error.status_code not in (501, 505))
+    if faults.wants_money(error) or faults.is_refused(error):
+        return False
     return isinstance(error, anthropic.RetryableError | anthropic.APIConnectionError) and not faults.is_ours(error)
 
 
@@ -199,7 +201,8 @@ def asked_pause(error: Exception) -> float | None:
             seconds = float(headers[name]) / unit
         except (KeyError, ValueError):
             continue
-        return seconds if math.isfinite(seconds) and seconds > 0 else None
+        if math.isfinite(seconds) and seconds > 0:
+            return seconds
     return _until(headers)
 
 
