@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evalkit import redaction
 from evalkit.__main__ import main
-from evalkit.config import ModelConfig
+from evalkit.config import Config, ModelConfig, check
 from evalkit.errors import UserError
 from evalkit.journal import Journal, load
 from evalkit.log import cell_log
@@ -192,9 +192,11 @@ def test_other_knobs_may_be_called_anything(typed: str) -> None:
 @pytest.mark.parametrize("kind", ["anthropic", "simulated"])
 def test_settings_are_checked_whatever_the_model(config: dict[str, Any], said: str, kind: str) -> None:
     learn(SECRET, "K")
-    with pytest.raises(UserError, match=said) as raised:
-        check_settings(ModelConfig(kind=kind, id="m", **config))
-    assert SECRET not in str(raised.value)
+    model = ModelConfig(kind=kind, id="m", **config)
+    for refuse in (lambda: check_settings(model), lambda: check(Config(model=model))):
+        with pytest.raises(UserError, match=said) as raised:
+            refuse()
+        assert SECRET not in str(raised.value)
 
 
 def test_a_key_from_the_environment_is_refused_where_a_config_would_keep_it(
