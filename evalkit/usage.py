@@ -44,7 +44,8 @@ Examples
   eval "$(evalkit -sc install=bash)"                 tab completion (zsh and fish too)
 
 Your own conf/ and tasks/ in the current directory, in $EVALKIT_PATH or given with --config-dir are found.
-Exit status: 0 everything asked was done, 1 runs could not be completed, 2 bad input, 130 interrupted.
+Exit status: 0 everything asked was done, 1 runs could not be completed, 2 bad input, 130 interrupted
+(143 by SIGTERM, 129 by SIGHUP).
 """
 
 

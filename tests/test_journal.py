@@ -97,6 +97,12 @@ def test_a_complete_rollout_stays_complete_whatever_stands_after_its_end(tmp_pat
         loaded = load(path)
         assert (loaded.rollout, loaded.complete, loaded.trusted) == (whole, True, b"".join(lines))
         assert "after the end" in loaded.damage
+    path.write_bytes(b"".join(lines))
+    journal = Journal(path)
+    journal.go_on(load(path))
+    journal.end(whole)  # as a version that did not look would go on
+    loaded = load(path)
+    assert (loaded.rollout, loaded.complete, loaded.trusted) == (whole, True, b"".join(lines))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.claims import ClaimLostError
 from evalkit.errors import UserError
 from evalkit.journal import load, write_rollout
 from evalkit.limits import Limits
@@ -129,3 +130,21 @@ async def test_a_journal_of_the_store_is_a_complete_rollout_in_the_end(store):
     assert known.complete() == [1]
     assert load(known.path(1)).complete
     await asyncio.sleep(0)
+
+
+async def test_a_process_that_lost_its_claim_writes_nothing_more(store):
+    known = store.find("t", KEY, Limits(), 1, "exact")
+    whole = rollout(turn(10), turn(5, answer=3), run=1)
+    claim = known.claims.of(1)
+    assert claim.take()
+    async with claim:
+        journal = known.journal(whole, None, claim)
+        claim.path.write_text("another process")
+        before = known.path(1).read_bytes()
+        with pytest.raises(ClaimLostError):
+            journal.response(whole.turns[0], 0.1, 0.0)
+        with pytest.raises(ClaimLostError):
+            known.journal(whole, None, claim)
+        journal.close()
+    assert known.path(1).read_bytes() == before
+    assert claim.path.read_text() == "another process"
