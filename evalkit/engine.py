@@ -53,6 +53,8 @@ class Cell:
     overrides: Mapping[str, str] = field(default_factory=dict)
     """The swept knobs with this cell's values."""
     index: int = 0
+    reach: Limits | None = None
+    """Limits to sample under at least: cells of the same sweep in other processes need them."""
     since: float | None = None
     """Unix time of an earlier launch that goes on here: with `reuse=never`, what was sampled since is its own."""
 
@@ -342,12 +344,13 @@ class Engine:
     async def _open(self, group: tuple[Key, list[tuple[Cell, Task, Model]]], purse: Purse) -> _Group:
         """Choose the rollout set of a group: sampled, or to be sampled, at its largest limits."""
         key, cells = group
-        wanted = budgets.join(budgets.from_config(cell.config.limits) for cell, _, _ in cells)
         first, task, model = cells[0]
+        wanted = [budgets.from_config(cell.config.limits) for cell, _, _ in cells]
+        wanted += [cell.reach for cell, _, _ in cells if cell.reach and clippable(model)]
         count = max(planned(cell.config.runs) for cell, _, _ in cells)
         store = Store(Path(first.config.store))
         reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
-        known = store.find(first.config.task["name"], key, wanted, count, reuse, first.since)
+        known = store.find(first.config.task["name"], key, budgets.join(wanted), count, reuse, first.since)
         sandbox = await self.bench.sandbox(first.config, spec_of(task, first.config, 1))
         source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
         source.notes = tuple(await model.check())

@@ -42,6 +42,7 @@ from evalkit.text import fitted
 
 if TYPE_CHECKING:
     from evalkit.engine import Cell, Prepared
+    from evalkit.limits import Limits
     from evalkit.view import View
 
 
@@ -273,7 +274,7 @@ def cell(node: DictConfig, index: int = 0) -> Cell:
         for name, saved in (("config", node), ("hydra", HydraConfig.instance().cfg), ("overrides", own.overrides.task)):
             (folder / ".hydra").mkdir(exist_ok=True)
             OmegaConf.save(saved, folder / ".hydra" / f"{name}.yaml")
-    return Cell(config, folder, _swept(own), index)
+    return Cell(config, folder, _swept(own), index, reach=_reach(config, own))
 
 
 def keep_hydra_from(folder: Path, config: DictConfig) -> None:
@@ -285,6 +286,15 @@ def keep_hydra_from(folder: Path, config: DictConfig) -> None:
 
 def unresolved(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=False)
+
+
+def _reach(config: Config, own: Any) -> Limits | None:
+    """The limits that the other cells of a sweep need, where they run in other processes."""
+    if own.mode is not RunMode.MULTIRUN:
+        return None
+    from evalkit.sweeping import largest_limits
+
+    return largest_limits(Path(own.sweep.dir), config)
 
 
 def _swept(own: Any) -> dict[str, str]:

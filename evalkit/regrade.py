@@ -82,7 +82,10 @@ def _regrade_into(target: Path, results: Results, overrides: Sequence[str]) -> l
     ]
     regraded = signals.run(_regrade_all(pairs))
     if results.is_sweep:
-        shutil.copyfile(folder / "multirun.yaml", target / "multirun.yaml")
+        if (launched := folder / "multirun.yaml").is_file():
+            shutil.copyfile(launched, target / "multirun.yaml")
+        else:  # other sweepers write none, but name their own directory in every cell
+            (target / "multirun.yaml").write_text("# A sweep that was graded again.\n", encoding="utf-8")
         if len(regraded) > 1:
             rebuild(target)
     return regraded

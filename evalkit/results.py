@@ -20,6 +20,7 @@ from evalkit.output import FORMAT
 from evalkit.provenance import Reused
 from evalkit.rollout import Ending, Rollout
 from evalkit.run import Outcome
+from evalkit.saved import is_sweep
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band, Decision, Verdict
 from evalkit.stopping import Stopping
@@ -180,7 +181,7 @@ def load(folder: str | Path) -> Results:
     written by a newer version. Of a sweep, cells without results are named in `unfinished`.
     """
     folder = Path(folder)
-    if (folder / "multirun.yaml").is_file():
+    if is_sweep(folder):
         return _load_sweep(folder)
     if not any((folder / name).exists() for name in ("manifest.json", "summary.json", ".hydra")):
         raise UserError(_why_foreign(folder))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.config import check
 from evalkit.errors import UserError
 from evalkit.results import OtherFormatError, load
-from evalkit.saved import launched_from, read_config, read_yaml, with_knob
+from evalkit.saved import is_sweep, launched_from, read_config, read_yaml, with_knob
 from evalkit.verbs import DIR, VerbParser
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def find_cells(folder: Path) -> list[Cell]:
     """The cells of an output directory as they were launched. Raises `UserError` if it is none."""
     from evalkit.engine import Cell
 
-    if (folder / "multirun.yaml").is_file():
-        folders = sorted(path.parent for path in folder.rglob(".hydra"))
-    else:
-        folders = [folder]
+    folders = sorted(path.parent for path in folder.rglob(".hydra")) if is_sweep(folder) else [folder]
     if not folders:
         raise UserError(f"{folder} is a sweep without cells: launch it again")
     cells = []

@@ -33,6 +33,18 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store") from error
 
 
+def is_sweep(folder: Path) -> bool:
+    """Whether a directory is that of a sweep. Other sweepers than ours (optuna's, …) write no `multirun.yaml`."""
+    if (folder / "multirun.yaml").is_file():
+        return True
+    job = next(folder.glob("*/.hydra/hydra.yaml"), None)
+    if job is None or (folder / ".hydra").exists():
+        return False
+    recorded_by_job = recorded(job.parent.parent)
+    place = (recorded_by_job.get("sweep") or {}).get("dir")
+    return recorded_by_job.get("mode") == "MULTIRUN" and Path(str(place)).name == folder.resolve().name
+
+
 def read_node(folder: Path) -> DictConfig:
     """The composed config of an output directory, unresolved. Raises `UserError` if there is none."""
     from omegaconf import DictConfig, OmegaConf

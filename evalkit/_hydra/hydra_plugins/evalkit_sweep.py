@@ -24,6 +24,7 @@ from evalkit._hydra.words import check_cells
 from evalkit.config import Config
 from evalkit.errors import UserError
 from evalkit.overrides import literal
+from evalkit.sweeping import write_limits
 from evalkit.text import counted
 
 _SWEEPER = {"_target_": f"{__name__}.CheckedSweeper", "max_batch_size": None, "params": None}
@@ -50,6 +51,8 @@ class CheckedSweeper(BasicSweeper):
             self.launcher.composed, self.max_batch_size = cells, None
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
+        if not isinstance(self.launcher, OneLoopLauncher):
+            write_limits(folder, [launch.typed(node) for node in cells.values()])
         results: list[Sequence[JobReturn]] = []
         for batch in self.split_overrides_to_chunks([list(overrides) for overrides in cells], self.max_batch_size):
             results.append(self.launcher.launch(batch, initial_job_idx=sum(map(len, results))))
