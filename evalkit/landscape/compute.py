@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.grading import Grade, Measurement
-from evalkit.landscape.thresholds import Box, Trial, breakpoints, passing_boxes
+from evalkit.landscape.thresholds import Box, Reach, Trial, breakpoints, passing_boxes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,11 +62,15 @@ def count(trials: Sequence[Trial], axes: Sequence[Axis], judge: Judging) -> Coun
     errors = np.zeros(shape, np.int32)
     tolerances = [axis for axis in axes if not axis.is_limit]
     for trial in trials:
+        anywhere = tuple((0, len(axis.values)) for axis in tolerances)
+        for start, end in trial.gaps:
+            _add(errors, _place(start, axes, anywhere))
+            _add(errors, _place(end, axes, anywhere), -1)
         if trial.error:
-            _add(errors, _place(trial, axes, tuple((0, len(axis.values)) for axis in tolerances)))
+            _add(errors, _place(trial.reach, axes, anywhere))
         elif trial.measurement is not None:
             for box in _passing(trial.measurement, tolerances, judge):
-                _add(passed, _place(trial, axes, box))
+                _add(passed, _place(trial.reach, axes, box))
     for grid in (passed, errors):
         for axis in range(grid.ndim):
             np.cumsum(grid, axis=axis, out=grid)
@@ -92,21 +96,21 @@ def _passing(measurement: Measurement, tolerances: Sequence[Axis], judge: Judgin
     return passing_boxes(passes, cuts)
 
 
-def _place(trial: Trial, axes: Sequence[Axis], box: Box) -> Box:
-    """The box with the limits that the trial needs filled in."""
+def _place(needed: Reach, axes: Sequence[Axis], box: Box) -> Box:
+    """The box with the limits that are needed filled in."""
     ranges = iter(box)
     return tuple(
-        (bisect_left(axis.values, trial.reach.of(axis.knob)), len(axis.values)) if axis.is_limit else next(ranges)
+        (bisect_left(axis.values, needed.of(axis.knob)), len(axis.values)) if axis.is_limit else next(ranges)
         for axis in axes
     )
 
 
-def _add(grid: NDArray[np.int32], box: Box) -> None:
-    """Mark the corners of a box, so that running sums along every axis add 1 inside it and nothing outside."""
+def _add(grid: NDArray[np.int32], box: Box, weight: int = 1) -> None:
+    """Mark the corners of a box, so that running sums along every axis add `weight` inside it, nothing outside."""
     for corner in product(*(((low, 1), (high, -1)) for low, high in box)):
         place = tuple(index for index, _ in corner)
         if all(index < size for index, size in zip(place, grid.shape, strict=True)):
-            sign = 1
+            sign = weight
             for _, part in corner:
                 sign *= part
             grid[place] += sign

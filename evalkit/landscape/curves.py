@@ -90,7 +90,7 @@ class Nest:
                 start, end = max(1.0, start), math.floor(end)
                 needs = [(math.ceil(need) if need < math.inf else need, error) for need, error in needs]
         fine = sorted(need if need <= end else math.inf for need, error in needs if not error)
-        steps = _steps(start, end, fine, [need for need, error in needs if error])
+        steps = _steps(start, end, fine, [need for need, error in needs if error], self._gaps(knob, others))
         return Curve(knob, others, steps, tuple(fine), end, whole)
 
     def trials_within(self, at: Mapping[str, float]) -> list[Trial]:
@@ -99,6 +99,17 @@ class Nest:
 
     def _within(self, trial: Trial, at: Mapping[str, float]) -> bool:
         return all(trial.reach.of(name) <= value for name, value in at.items() if name in LIMITS)
+
+    def _gaps(self, knob: str, others: Mapping[str, float]) -> list[tuple[float, float]]:
+        """Where along the knob, from … to below …, a run is an error because its tokens were not counted."""
+        found = []
+        for start, end in (gap for trial in self.trials for gap in trial.gaps):
+            inside = all(start.of(name) <= value for name, value in others.items() if name in LIMITS)
+            past = all(end.of(name) <= value for name, value in others.items() if name in LIMITS)
+            if inside and (knob in LIMITS or not past):
+                first = start.of(knob) if knob in LIMITS else -math.inf
+                found.append((first, end.of(knob) if past else math.inf))
+        return found
 
     def _limit_needed(self, trial: Trial, knob: str, others: Mapping[str, float]) -> tuple[float, bool]:
         """The budget at which the trial passes (or turns into an error), and whether it is an error."""
@@ -137,13 +148,17 @@ class Nest:
         return critical(grade, breakpoints(hints), *domain), False
 
 
-def _steps(start: float, end: float, needed: Sequence[float], errors: Sequence[float]) -> tuple[Step, ...]:
-    """`errors`: from where on a run is an error and leaves the rate."""
+def _steps(
+    start: float, end: float, needed: Sequence[float], errors: Sequence[float], gaps: Sequence[tuple[float, float]]
+) -> tuple[Step, ...]:
+    """`errors`: from where on a run is an error and leaves the rate; `gaps`: from where to where."""
     total = len(needed) + len(errors)
-    errors = sorted(errors)
+    errors = sorted([*errors, *(first for first, _ in gaps)])
+    back = sorted(last for _, last in gaps)
     found = []
-    for value in sorted({start, *(max(start, need) for need in (*needed, *errors) if need <= end)}):
-        found.append(Step(value, bisect_right(needed, value), total - bisect_right(errors, value)))
+    for value in sorted({start, *(max(start, need) for need in (*needed, *errors, *back) if need <= end)}):
+        graded = total - bisect_right(errors, value) + bisect_right(back, value)
+        found.append(Step(value, bisect_right(needed, value), graded))
     return tuple(found)
 
 

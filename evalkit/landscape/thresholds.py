@@ -40,42 +40,59 @@ class Reach:
         return found
 
 
-def reach(rollout: Rollout) -> Reach:
-    """What `clip` needs to get past every turn, up to the submission if there is one, and to a call that failed."""
-    tokens, spent, widest, steps = 0, 0, 1, 0
+Gap = tuple[Reach, Reach]
+"""Limits from the first reach on, but short of the second, under which `clip` cannot tell: the run is an error."""
+
+
+def reach(rollout: Rollout) -> tuple[Reach, tuple[Gap, ...]]:
+    """What `clip` needs to get past every turn, up to the submission if there is one, and to a call that failed.
+
+    A turn whose tokens were not counted leaves a gap: it stays whole only where nothing could have cut it, and what
+    follows it is known only without a limit of tokens.
+    """
+    tokens, spent, widest, steps = 0.0, 0, 1, 0
+    gaps: list[Gap] = []
     for turn in rollout.turns:
         written = turn.output_tokens
         if written > turn.max_tokens:  # more than was allowed: `clip` cuts it under any limits
-            return Reach(math.inf, math.inf, math.inf)
+            return Reach(math.inf, math.inf, math.inf), tuple(gaps)
         tokens = max(tokens, spent + max(written, 1))  # a call needs at least one token left
         widest = max(widest, written)
         spent, steps = spent + written, steps + 1
+        if turn.uncounted:
+            asked_here = Reach(tokens, widest, steps)
+            tokens = max(tokens, spent + turn.max_tokens) if steps == rollout.steps else math.inf
+            widest = max(widest, turn.max_tokens)
+            gaps.append((asked_here, Reach(tokens, widest, steps)))
         if turn.submission:
-            return Reach(tokens, widest, steps)
+            return Reach(tokens, widest, steps), tuple(gaps)
     if rollout.ending is Ending.ERROR and rollout.asks_for_more:
-        return Reach(spent + 1, widest, steps + 1)
-    return Reach(tokens, widest, steps)
+        return Reach(max(tokens, spent + 1), widest, steps + 1), tuple(gaps)
+    return Reach(tokens, widest, steps), tuple(gaps)
 
 
 @dataclass(frozen=True)
 class Trial:
     """What the landscape depends on, of one run under the largest limits.
 
-    Below `reach` a run is a failure: its rollout was cut. From there on it is what it was under the largest limits:
-    judged by its measurement, an error that is left out of the rate, or a failure without a submission.
+    Below `reach` a run is a failure: its rollout was cut; in a gap it is an error, because nobody knows where. From
+    `reach` on it is what it was under the largest limits: judged by its measurement, an error that is left out of the
+    rate, or a failure without a submission.
     """
 
     run: int
     reach: Reach
     measurement: Measurement | None = None
     error: bool = False
+    gaps: tuple[Gap, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Trial:
         """A run that was graded under limits which dominate those of every cell in question."""
         submitted = run.rollout.submission is not None
         error = run.grade is None and (submitted or run.rollout.ending is Ending.ERROR)
-        return cls(run.number, reach(run.rollout), run.measurement if submitted and not error else None, error)
+        needed, gaps = reach(run.rollout)
+        return cls(run.number, needed, run.measurement if submitted and not error else None, error, gaps)
 
 
 class Judge:

@@ -117,7 +117,17 @@ def test_a_submission_exactly_at_the_limit_counts_and_an_error_exactly_at_the_to
 
 
 def test_a_response_longer_than_it_was_allowed_to_be_reaches_nowhere():
-    assert reach(rollout(turn(100, asked=90), turn(5, answer=1))).max_tokens == math.inf
+    needed, gaps = reach(rollout(turn(100, asked=90), turn(5, answer=1)))
+    assert needed.max_tokens == math.inf
+    assert not gaps
+
+
+def test_where_tokens_were_not_counted_a_run_leaves_the_rate_below_what_it_was_allowed():
+    run = Run(1, rollout(turn(100), turn(0, asked=50, answer="x")), Grade(True, ""), Measurement({"a": 0.0}))
+    axes = [Axis("limits.max_tokens", (99, 100, 101, 149, 150, math.inf))]
+    counts = count([Trial.of(run)], axes, lambda values, m: Grade(True, ""))
+    assert counts.graded.tolist() == [1, 1, 0, 0, 1, 1]
+    assert counts.passed.tolist() == [0, 0, 0, 0, 1, 1]
 
 
 def test_the_arithmetic_task_is_judged_under_any_tolerance():
