@@ -5,7 +5,9 @@ Every function raises `TaskError` for whatever the task's code does wrong, and `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+import inspect
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -21,6 +23,9 @@ from evalkit.task import Spec, Task
 from evalkit.tool import Tool, ToolContext, ToolResult
 
 T = TypeVar("T")
+
+HUNG_S = 300.0
+"""Seconds that a tool may take beyond its time limit: a sandbox on a busy machine says itself that it did not start."""
 
 
 def spec_for(task: Task, seed: int, *, disk_mb: int | None = None) -> Spec:
@@ -49,10 +54,14 @@ def agents_for(task: Task, spec: Spec, *, oracle: bool = False) -> Sequence[Scri
         return list(agents)
 
 
-async def measure(task: Task, answer: Json, spec: Spec, sandbox: Sandbox) -> Measurement:
-    """What the task's grader finds out about an answer."""
-    with blamed("the task's measure", task.measure):
-        return measured(await task.measure(answer, spec, sandbox))
+async def measure(
+    task: Task, answer: Json, spec: Spec, sandbox: Sandbox, *, timeout_s: float | None = None
+) -> Measurement:
+    """What the task's grader finds out about an answer, in so many seconds at the most."""
+    what = "the task's measure"
+    with blamed(what, task.measure):
+        fix = "raise runs.grading_timeout_s if it needs longer"
+        return measured(await _in_time(task.measure(answer, spec, sandbox), timeout_s, what, fix))
 
 
 def judge(task: Task, measurement: Measurement, *, listed: bool = True) -> Grade:
@@ -64,12 +73,32 @@ def judge(task: Task, measurement: Measurement, *, listed: bool = True) -> Grade
 async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, timeout_s: float) -> ToolResult:
     """What a tool makes of a call whose input fits. A `ToolError` is what it has to say to the model."""
     what = f"the task's tool {tool.name}"
+    late = timeout_s + HUNG_S, what, "let it end within context.timeout_s, which is limits.tool_timeout_s"
     with blamed(what, type(tool).__call__):
         try:
-            result: Any = await tool(input, ToolContext(session, timeout_s))
+            result: Any = await _in_time(_called(tool, input, ToolContext(session, timeout_s), what), *late)
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
         return _instance(ToolResult(result) if isinstance(result, str) else result, ToolResult, what)
+
+
+def _called(tool: Tool, input: Mapping[str, Json], context: ToolContext, what: str) -> Awaitable[Any]:
+    given: Any = tool(input, context)
+    if not inspect.isawaitable(given):
+        want = "async def __call__(self, input, context)"
+        raise TaskError(f"{what} returned {type(given).__name__} without being asynchronous: write `{want}`")
+    return given
+
+
+async def _in_time(doing: Awaitable[T], seconds: float | None, what: str, fix: str) -> T:
+    """What it gives. One that hangs would hold up the launch for ever."""
+    try:
+        async with asyncio.timeout(seconds) as clock:
+            return await doing
+    except TimeoutError:
+        if not clock.expired():  # the author's own
+            raise
+        raise TaskError(f"{what} had not returned after {seconds:g} s: {fix}") from None
 
 
 def _instance(value: Any, kind: type[T], what: str) -> T:

@@ -72,6 +72,7 @@ def task_error(what: str, error: BaseException) -> TaskError:
     own = _own_part(error.__traceback__)
     said = steady("".join(traceback.format_exception_only(type(error), error)))
     frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename)]
+    frames = [frame for frame in frames if not frame.filename.startswith("<")] or frames  # `<string>`: of a dataclass
     place = f" ({steady(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
     sentence = f"{what} raised {plain(said, one_line=True, limit=MESSAGE_LIMIT)}{place}"
     return TaskError(sentence, _traceback(error, own))

@@ -22,6 +22,7 @@ class RunsConfig:
     until: str = "count"
     max: int = 200
     max_errors: Optional[int] = 5
+    grading_timeout_s: Optional[float] = 600.0
 
 
 @dataclass
@@ -147,6 +148,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("runs.until", runs.until, *_one_of("count", "decided")),
         ("runs.max", runs.max, *_whole(1, 10**7)),
         ("runs.max_errors", runs.max_errors, *_whole(1, 10**7, ", or null to go on")),
+        ("runs.grading_timeout_s", runs.grading_timeout_s, *_above(YEARS_S, ", or null for no limit")),
         ("band.low", band.low, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
         ("band.high", band.high, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
         ("band.confidence", band.confidence, *_CONFIDENCE),

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
 from evalkit.disk import kept_in
 from evalkit.errors import SandboxError, StorageError, TaskError, UserError
+from evalkit.grading import Measurement
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
@@ -471,11 +472,13 @@ class Engine:
             return replace(run, error=rollout.detail, traceback=rollout.traceback)
         if rollout.submission is None:
             return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
-        answer = rollout.submission.answer
+        answer, limit = rollout.submission.answer, member.cell.config.runs.grading_timeout_s
+
+        def measure() -> Coroutine[Any, Any, Measurement]:
+            return authored.measure(task, answer, source.spec(rollout.run), source.sandbox, timeout_s=limit)
+
         try:
-            measurement = await group.measured(member).get(
-                rollout.run, answer, lambda: authored.measure(task, answer, source.spec(rollout.run), source.sandbox)
-            )
+            measurement = await group.measured(member).get(rollout.run, answer, measure)
             return replace(run, measurement=measurement, grade=authored.judge(task, measurement))
         except SandboxError as error:
             return replace(run, error=f"the grader's sandbox failed: {error}")

@@ -44,6 +44,11 @@ _SPEC_PARTS = {
 def load_task(node: Mapping[str, Any]) -> Task:
     """The task that a `task` node describes. Raises `UserError` for whatever is wrong with the node or the plugin."""
     name = node.get("name")
+    if name is None and isinstance(node.get("task"), Mapping):
+        raise UserError(
+            "The knobs are in task.task, where nobody looks: make `# @package _global_` the first line of the file "
+            "in conf/task/"
+        )
     if not isinstance(name, str) or not name:
         raise UserError("task.name is missing: name the folder of tasks/ that holds the plugin")
     plugin = load_plugin(name)

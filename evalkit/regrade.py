@@ -226,7 +226,8 @@ async def _judge(
         measurement = known
         if measurement is None:
             spec = authored.spec_for(task, run_seed(config.runs.seed, record.number))
-            measurement = await authored.measure(task, rollout.submission.answer, spec, sandbox)
+            answer, limit = rollout.submission.answer, config.runs.grading_timeout_s
+            measurement = await authored.measure(task, answer, spec, sandbox, timeout_s=limit)
         return replace(run, measurement=measurement, grade=authored.judge(task, measurement))
     except SandboxError as error:
         return replace(run, error=f"the grader's sandbox failed: {error}")

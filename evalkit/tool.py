@@ -34,7 +34,8 @@ class ToolResult:
 class Tool(Protocol):
     """Anything with these three attributes that can be called is a tool.
 
-    `input` was checked against `input_schema` before. Whatever a tool raises is answered to the model as an error.
+    `input` was checked against `input_schema` before. It returns a `ToolResult` or plain text. A `ToolError` is told to
+    the model; whatever else it raises is the task's fault and makes the run an `error`.
     """
 
     @property

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from evalkit import authored
 from evalkit.run import Outcome
 from tests.launching import launch
-from tests.own_tasks import IN_AGENTS, IN_JUDGE, IN_MEASURE, IN_SPEC, IN_TOOL, Write, own_task
+from tests.own_tasks import IN_AGENTS, IN_JUDGE, IN_MEASURE, IN_SPEC, IN_TOOL, PLUGIN, Write, own_task
 from tests.test_engine import facts
 
 __all__ = ["own_task"]
@@ -149,6 +150,55 @@ SPECS = {
     "bad = Spec(run); bad.files = {'../x': b''}; return bad": "gives the file '../x', which lies outside the workspace",
     "bad = Spec(run); bad.system = 3; return bad": "gives system as int: use a text, the system prompt",
 }
+
+
+async def test_what_hangs_ends_that_run_and_no_other(
+    own_task: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool in run 2 and a grader in run 3; whoever is slow but returns counts."""
+    monkeypatch.setattr(authored, "HUNG_S", 0.1)
+    name = own_task(
+        *(IN_TOOL, "if run == 2: await asyncio.sleep(1e6)"),
+        *(IN_MEASURE, "if run == 3: await asyncio.sleep(1e6)\nif run == 4: raise TimeoutError('mine')"),
+    )
+    limits = "limits.tool_timeout_s=0.1", "runs.grading_timeout_s=0.3"
+    assert await outcomes(name, tmp_path / "out", *limits, "runs.count=5") == [P, E, E, E, P]
+    _, tool, grader, own, _ = messages(tmp_path / "out")
+    assert tool.startswith("the task's tool look had not returned after 0.2 s: let it end within context.timeout_s")
+    assert grader == (
+        "the task's measure had not returned after 0.3 s: raise runs.grading_timeout_s if it needs longer"
+    )
+    assert own.startswith("the task's measure raised TimeoutError: mine")
+
+
+async def test_a_grade_that_contradicts_itself_is_blamed_on_the_line_that_makes_it(
+    own_task: Write, tmp_path: Path
+) -> None:
+    name = own_task(IN_JUDGE, "return Grade(False, 'no category')")
+    assert await outcomes(name, tmp_path / "out", "runs.count=1") == [E]
+    line = next(
+        n for n, text in enumerate(Path(f"tasks/{name}/__init__.py").read_text().split("\n"), 1) if "no cat" in text
+    )
+    (said,) = messages(tmp_path / "out")
+    assert said.endswith(f"names its category, a passed one has none (tasks/{name}/__init__.py:{line})")
+
+
+@pytest.mark.parametrize("given", ["ToolResult('a door')", "'a door'", "{'a': 'door'}", "None"])
+async def test_a_tool_that_is_a_plain_def_is_told_to_be_asynchronous(
+    given: str, own_task: Write, tmp_path: Path
+) -> None:
+    source = PLUGIN.replace("async def __call__", "def __call__")
+    name = own_task(IN_TOOL, f"return {given}", source=source)
+    assert await outcomes(name, tmp_path / "out", "runs.count=1") == [E]
+    (said,) = messages(tmp_path / "out")
+    assert said.startswith("the task's tool look returned ")
+    assert said.endswith("without being asynchronous: write `async def __call__(self, input, context)`")
+
+
+async def test_a_plain_def_may_return_what_is_awaited(own_task: Write, tmp_path: Path) -> None:
+    later = "async def later(): return 'a door'\nreturn later()"
+    name = own_task(IN_TOOL, later, source=PLUGIN.replace("async def __call__", "def __call__"))
+    assert await outcomes(name, tmp_path / "out", "runs.count=1") == [P]
 
 
 async def test_a_problem_that_is_wrong_in_a_later_run_ends_that_run(own_task: Write, tmp_path: Path) -> None:

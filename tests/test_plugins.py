@@ -224,6 +224,20 @@ def test_a_knob_with_a_default_may_be_left_out(write: Any) -> None:
     assert config.extra == "x"
 
 
+@pytest.mark.parametrize("choice", ["", "defaults: [override /limits: default]\n"])
+def test_a_task_file_without_its_package_line_is_told_to_have_one(
+    choice: str, write: Any, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = write()
+    (here / "conf" / "task").mkdir(parents=True)
+    (here / "conf" / "task" / f"{name}.yaml").write_text(
+        f"{choice}task: {{name: {name}, size: 1, tolerances: {{error: 0.1}}}}\n"
+    )
+    assert main([f"task={name}"]) == 2
+    assert "`# @package _global_`" in capsys.readouterr().err
+    assert not (here / "outputs").exists()
+
+
 def test_a_faulty_plugin_ends_a_launch_before_anything_is_written(
     write: Any, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,8 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
         return f"Say which {group}: write {group}=<name>, where <name> is one of {', '.join(options)}"
     if unknown := re.match(r"Could not override '(.+)'\.", text):
         return _unknown_key(unknown[1], argv)
+    if scoped := re.match(r"In '(\S+)': Could not override '(\w+)@\w+\.\2'", text):
+        return f"conf/{scoped[1]}.yaml cannot choose {scoped[2]} yet: make `# @package _global_` its first line"
     if delete := re.match(r"Could not delete from config\. '(.+)' does not exist", text):
         return _unknown_key(delete[1], argv)
     if exists := re.match(r"Could not append to config\. An item is already at '(.+)'", text):
