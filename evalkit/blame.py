@@ -72,8 +72,8 @@ def task_error(what: str, error: BaseException) -> TaskError:
     own = _own_part(error.__traceback__)
     said = steady("".join(traceback.format_exception_only(type(error), error)))
     frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename)]
-    frames = [frame for frame in frames if not frame.filename.startswith("<")] or frames  # `<string>`: of a dataclass
-    place = f" ({steady(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    own_frames = [frame for frame in frames if _in_a_task(frame.filename)] or frames  # not those of a library it calls
+    place = f" ({steady(own_frames[-1].filename)}:{own_frames[-1].lineno})" if own_frames else ""
     sentence = f"{what} raised {plain(said, one_line=True, limit=MESSAGE_LIMIT)}{place}"
     return TaskError(sentence, _traceback(error, own))
 
@@ -96,6 +96,10 @@ def _own_part(found: TracebackType | None) -> TracebackType | None:
 
 def _ours(filename: str) -> bool:
     return filename.startswith(_HERE) and not filename.startswith(str(bundled("tasks")))
+
+
+def _in_a_task(filename: str) -> bool:
+    return any(Path(filename).is_relative_to(folder) for folder in folders("tasks"))
 
 
 def _traceback(error: BaseException, own: TracebackType | None) -> str:

@@ -115,6 +115,8 @@ def check_specs(task: Task, seed: int, *, disk_mb: int | None = None, audit: boo
 
 def check_spec(task: Task, spec: Spec, *, disk_mb: int | None = None) -> None:
     """Raise `UserError` for the first part of a spec that is missing or wrong."""
+    if spec is None:
+        raise UserError(f"{quote(type(task), 'spec')} returns None: let it return the problem of that seed")
     for part, (kind, want) in _SPEC_PARTS.items():
         if inspect.getattr_static(spec, part, _ABSENT) is _ABSENT:  # a property that fails is there
             raise UserError(f"{quote(type(spec))} lacks {part}: add a property or attribute, {want}")

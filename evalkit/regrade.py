@@ -290,6 +290,7 @@ def describe(regraded: Regraded) -> list[str]:
         lines.append(f"{was} → {MARKS[new.outcome]} {run_result(new)}")
     if not regraded.changed:
         lines.append(f"Nothing changed: {counted(len(after), 'run')} judged as before.")
+        return lines
     verdicts = {run.number: run.passed for run in before.runs}
     both = [(verdicts[run.number], run.outcome is Outcome.PASSED) for run in after if run.grade]
     pairs = [(bool(one), other) for one, other in both if one is not None]

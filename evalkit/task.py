@@ -57,7 +57,9 @@ class Task(Protocol):
         """The problem of one run. Same config and seed, same spec; must not depend on `judged_by` knobs."""
         ...
 
-    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+    # `spec` is Any below: what a task's own `spec` returned, of which it may ask more than `Spec` has.
+
+    async def measure(self, answer: Any, spec: Any, sandbox: Sandbox) -> Measurement:
         """What is true of `answer` (any JSON). Never raises for what an answer holds: that is a `Fault`."""
         ...
 
@@ -68,11 +70,11 @@ class Task(Protocol):
         """
         ...
 
-    def oracle(self, spec: Spec) -> ScriptedAgent:
+    def oracle(self, spec: Any) -> ScriptedAgent:
         """Plays the reference solution through the real tools."""
         ...
 
-    def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
+    def agents(self, spec: Any) -> Sequence[ScriptedAgent]:
         """The simulated agents of this task, for `model=simulated`."""
         ...
 

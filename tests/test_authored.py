@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,13 @@ async def test_a_grade_that_contradicts_itself_is_blamed_on_the_line_that_makes_
     )
     (said,) = messages(tmp_path / "out")
     assert said.endswith(f"names its category, a passed one has none (tasks/{name}/__init__.py:{line})")
+
+
+async def test_what_a_library_raises_is_blamed_on_the_authors_line(own_task: Write, tmp_path: Path) -> None:
+    name = own_task(IN_MEASURE, "from pathlib import Path\nPath('nowhere').read_text()")
+    assert await outcomes(name, tmp_path / "out", "runs.count=1") == [E]
+    (said,) = messages(tmp_path / "out")
+    assert re.search(rf"FileNotFoundError: .* \(tasks/{name}/__init__\.py:\d+\)$", said)
 
 
 @pytest.mark.parametrize("given", ["ToolResult('a door')", "'a door'", "{'a': 'door'}", "None"])

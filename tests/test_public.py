@@ -6,8 +6,12 @@ import ast
 import inspect
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import evalkit
+from evalkit.registry import _check_parts, check_specs
+from tests import typed_task
 
 NAMES = [
     "Call",
@@ -65,6 +69,14 @@ def test_type_checkers_see_what_python_finds() -> None:
     assert static == evalkit._MODULE
     for name in NAMES:
         assert getattr(evalkit, name) is getattr(sys.modules[static[name]], name)
+
+
+def test_a_typed_task_is_held_against_the_protocols_and_is_one() -> None:
+    """`python -m mypy` checks the file; that it really is a task is checked here."""
+    settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert "tests/typed_task.py" in settings["tool"]["mypy"]["files"] and settings["tool"]["mypy"]["strict"]
+    _check_parts("typed", typed_task.Mine)
+    check_specs(typed_task.Mine(typed_task.Knobs(1)), 0)
 
 
 def test_importing_evalkit_imports_nothing_else() -> None:

@@ -143,6 +143,8 @@ def _diagnose_cell(cell: CellRecord) -> None:
     found = reasons(cell.runs, matches)
     for reason, count in found.most_common():
         sys.stdout.write(f"{count:>5}  {plain(reason, one_line=True)}\n")
+    if not found:
+        sys.stdout.write("No run failed: there is nothing to name.\n")
     for warning in warnings(found):
         sys.stdout.write(fitted(f"Warning: {plain(warning, one_line=True)}", sys.stdout) + "\n")
     sys.stdout.write(f"{cell.folder / FILE}\n")

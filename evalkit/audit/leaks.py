@@ -9,14 +9,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit import authored
 from evalkit.audit.exam import Exam, Problem
 from evalkit.audit.findings import Finding
 from evalkit.audit.generic import function_in
 from evalkit.audit.values import numbers
+from evalkit.errors import TaskError
 from evalkit.keys import run_seed
 from evalkit.parts import files_of, hidden_of, shown_schema_of, system_of
+from evalkit.sandbox.api import Session
 from evalkit.task import Spec
-from evalkit.tool import Tool, ToolContext, definition
+from evalkit.tool import Tool, definition
 
 DIGITS = 4
 """Numbers with fewer significant digits are met by chance."""
@@ -134,15 +137,15 @@ async def _texts(exam: Exam, problem: Problem) -> AsyncIterator[tuple[str, str]]
         yield "workspace", output.stdout + (output.error or "")
         for tool in spec.tools:
             for number, given in enumerate(_inputs(tool), 1):
-                reply = await _reply(tool, given, ToolContext(session, context_seconds))
+                reply = await _reply(tool, given, session, context_seconds)
                 yield f"reply of {tool.name} ({number})", reply
 
 
-async def _reply(tool: Tool, given: Mapping[str, Any], context: ToolContext) -> str:
+async def _reply(tool: Tool, given: Mapping[str, Any], session: Session, timeout_s: float) -> str:
     try:
-        return (await tool(given, context)).content
-    except Exception as error:  # what a tool raises is answered to the model
-        return f"{type(error).__name__}: {error}"
+        return (await authored.call_tool(tool, given, session, timeout_s)).content
+    except TaskError as error:  # some inputs do not fit the tool
+        return str(error)
 
 
 def _inputs(tool: Tool) -> Sequence[dict[str, Any]]:
