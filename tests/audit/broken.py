@@ -28,6 +28,22 @@ class Telling(SubmitAnswer):
 '''
 """A `submit_answer` that tells the answer in its reply."""
 
+HINT = '''
+
+@dataclass(frozen=True)
+class Hint:
+    """Returns plain text, as a tool may."""
+
+    secret: str
+    name: str = "hint"
+    description: str = "A hint."
+    input_schema: ClassVar[Mapping[str, Any]] = {"type": "object", "properties": {}}
+
+    async def __call__(self, input, context):
+        return f"It is {self.secret}."
+
+'''
+
 
 @dataclass(frozen=True)
 class Break:
@@ -74,6 +90,15 @@ ARITHMETIC = [
                 '        claims = isinstance(answer, dict) and answer.get("passed")\n'
                 "        number = spec.expected if claims else as_number(answer)\n",
             )
+        ],
+    ),
+    Break(
+        "arithmetic",
+        "answer_in_a_reply_of_plain_text",
+        ["leak reply of hint (1)"],
+        [
+            ("__init__.py", "\n@dataclass(frozen=True)\nclass Spec:", HINT + "\n@dataclass(frozen=True)\nclass Spec:"),
+            ("__init__.py", "PythonExpression(), Sub", "PythonExpression(), Hint(str(self.expected)), Sub"),
         ],
     ),
     Break(
