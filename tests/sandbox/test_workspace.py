@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -123,17 +124,36 @@ def test_a_folder_of_too_many_names_stays_behind(
     assert survey.left == [("full/", "more than 10 names in one folder")]
 
 
-def test_deep_folders_and_long_paths_stay_behind(directory: int, tmp_path: Path, worker: Worker) -> None:
-    here = Path.cwd()
-    for name in ("d", "ü" * 120):
-        os.chdir(tmp_path)
-        for _ in range(1100):
+def nest(folder: Path, name: str, levels: int) -> None:
+    """Folders of that name in one another, deeper than a path can say."""
+    with contextlib.chdir(folder):
+        for _ in range(levels):
             Path(name).mkdir()
             os.chdir(name)
-    os.chdir(here)
+
+
+def flatten(folder: Path, name: str) -> None:
+    """Remove what `nest` made: pytest, who clears up later, is as recursive as Python lets it be."""
+    with contextlib.chdir(folder):
+        levels = 0
+        while Path(name).is_dir():
+            os.chdir(name)
+            levels += 1
+        for _ in range(levels):
+            os.chdir("..")
+            Path(name).rmdir()
+    assert not (folder / name).exists()
+
+
+def test_deep_folders_and_long_paths_stay_behind(directory: int, tmp_path: Path, worker: Worker) -> None:
+    names = "d", "ü" * 120
+    for name in names:
+        nest(tmp_path, name, 1100)
 
     left = carry(directory, worker)
 
+    for name in names:
+        flatten(tmp_path, name)
     assert left == [
         ("/".join("d" * 17), "more than 16 folders deep"),
         ("/".join(["ü" * 120] * 5), "a path of more than 1,000 bytes"),
