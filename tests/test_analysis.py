@@ -159,6 +159,18 @@ def test_a_task_whose_tools_fail_is_called_broken():
     )
 
 
+def test_a_call_in_a_response_that_the_budget_cut_never_happened():
+    run = with_tool_errors(1, calls=2, errors=2)
+    later = replace(run.rollout.turns[0], tool_errors=0, cut_tokens=10)
+    run = replace(run, rollout=replace(run.rollout, turns=(*run.rollout.turns, later)))
+    assert "1 of 2 failed runs had every tool call answered with an error" in analyse([run, failed(2)]).warnings[0]
+
+
+def test_pass_at_k_goes_as_far_as_half_of_the_runs():
+    assert list(analyse([passed(n) for n in range(1, 11)]).pass_at_k) == [1, 2, 4]
+    assert list(analyse([passed(1)]).pass_hat_k) == [1]
+
+
 def test_tool_errors_that_a_model_recovers_from_are_no_warning():
     runs = [with_tool_errors(1, calls=3, errors=2), failed(2), passed(3)]
     assert analyse(runs).warnings == ()

@@ -169,6 +169,14 @@ def test_joined_limits_dominate_each(one, other):
     assert joined.dominates(other)
 
 
+@pytest.mark.parametrize("name", ["max_tokens", "max_tokens_per_turn", "max_steps"])
+def test_a_budget_dominates_smaller_ones_and_none_dominates_all(name):
+    few, many, none = Limits(**{name: 5}), Limits(**{name: 6}), Limits()
+    assert [one.dominates(few) for one in (few, many, none)] == [True, True, True]
+    assert [one.dominates(many) for one in (few, many, none)] == [False, True, True]
+    assert [one.dominates(none) for one in (few, many, none)] == [False, False, True]
+
+
 def test_wall_clocks_are_never_clipped():
     for one, other in itertools.permutations([Limits(timeout_s=60), Limits(timeout_s=600), Limits()], 2):
         assert not one.dominates(other)

@@ -59,7 +59,7 @@ def test_the_new_directory_is_complete_and_can_be_judged_again(launched, tmp_pat
     assert record.manifest["regraded"] == {"from": "launch", "overrides": ["task.tolerances.answer=10000"]}
     assert record.summary.total == 25
     assert read_config(tmp_path / "out").task["tolerances"]["answer"] == 10000
-    assert main([str(tmp_path / "out"), "task.tolerances.answer=0.5", "--out", str(tmp_path / "back")]) == 0
+    assert main([str(tmp_path / "out"), "task.tolerances.answer=1.0e-9", "--out", str(tmp_path / "back")]) == 0
     assert (tmp_path / "back" / "runs.jsonl").read_bytes() == (launched / "runs.jsonl").read_bytes()
 
 
@@ -146,15 +146,42 @@ def test_a_changed_grader_measures_again_and_a_failing_one_is_an_exit_status(tmp
     assert done.returncode == 0, done.stderr
     grader = plugin / "__init__.py"
     right = grader.read_text()
-    grader.write_text(right.replace("abs(number - spec.expected)", "abs(number - spec.expected) + 1"))
+    grader.write_text(right.replace("float(error)", "float(error) + 1"))
     done = evalkit("regrade", "launch")
     assert (done.returncode, done.stderr) == (0, "")
     assert "now fail" in done.stdout
     assert json.loads((tmp_path / "launch-regraded" / "summary.json").read_text())["passed"] == 0
-    grader.write_text(right.replace("abs(number - spec.expected)", "1 / 0"))
+    grader.write_text(right.replace("float(error)", "1 / 0"))
     done = evalkit("regrade", "launch", "--out", "broken")
     assert done.returncode == 1
     assert "the task's measure raised ZeroDivisionError" in done.stdout
+
+
+def test_a_knob_that_only_a_tool_feels_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blind = ('f"Calculate {self.config.expression}."', '"Calculate."')
+    tool = "(Probe(self.config.expression), SubmitAnswer(self.answer_schema))"
+    name = write_task(
+        tmp_path, "# tools", PROBE, "(PythonExpression(), SubmitAnswer(self.answer_schema))", tool, *blind
+    )
+    words = ("task=arithmetic", f"task.name={name}", "model=oracle", "runs.count=2")
+    asyncio.run(launch(tmp_path / "launch", *words, store=tmp_path / "store"))
+    write_config(tmp_path / "launch", config_for(*words, store=tmp_path / "store"), {})
+    with pytest.raises(UserError, match=r"task\.expression changes what the model is asked or what its tools do"):
+        main(["launch", "task.expression=7"])
+    assert main(["launch", "task.tolerances.answer=7", "--out", "looser"]) == 0
+
+
+PROBE = """
+class Probe:
+    name, description, input_schema = "probe", "Probes.", {"type": "object"}
+
+    def __init__(self, level):
+        self.level = level
+
+    async def __call__(self, input, context):
+        return self.level
+"""
 
 
 def test_corrected_data_and_another_version_of_what_grades_measure_again(tmp_path, monkeypatch, capsys):

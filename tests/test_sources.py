@@ -2,10 +2,12 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from evalkit import trees
 from evalkit.sources import module_sources, sources
 from evalkit.trees import code_file_digest, file_digest
 from tests.owntask import write_task
@@ -184,10 +186,21 @@ def test_a_pipe_is_not_waited_for(root):
     assert "no file" in sources(folder).files[f"{folder.name}/pipe"]
 
 
-def test_a_change_that_keeps_size_and_time_is_seen(tmp_path):
+def test_a_file_that_changed_just_now_is_read_again_however_it_looks(tmp_path, monkeypatch):
+    path = put(tmp_path / "expected.json", "1")
+    first = file_digest(path)
+    assert first not in trees._known.values()
+    monkeypatch.setattr(trees, "_SETTLED_NS", -1)
+    assert file_digest(path) == first
+    assert first in trees._known.values()
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(trees, "_SETTLED_NS", -1)  # nothing is read twice that looks the same
     path = put(tmp_path / "expected.json", "1")
     stamp = path.stat()
     first = file_digest(path)
+    time.sleep(0.02)
     put(path, "2")
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert file_digest(path) != first

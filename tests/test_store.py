@@ -49,8 +49,9 @@ def test_of_several_sets_the_fullest_is_taken(store):
     fill(small, 1)
     fill(large, 1, 2, 3)
     assert store.find("t", KEY, Limits(max_tokens=1000), 3, "dominating") == large
-    fill(small, 2, 3)
     os.utime(small.folder / "set.json", (time.time() + 5, time.time() + 5))
+    assert store.find("t", KEY, Limits(max_tokens=1000), 3, "dominating") == large  # older, and fuller
+    fill(small, 2, 3)
     assert store.find("t", KEY, Limits(max_tokens=1000), 3, "dominating") == small
 
 
