@@ -83,13 +83,15 @@ def _http_client(config: ModelConfig, own: address.Address | None) -> httpx2.Asy
     server on this machine.
     """
     where = own or address.from_environment(os.environ)
-    host = f"[{where.host}]" if ":" in where.host else where.host
-    direct: dict[str, Any] = {f"all://{host}": None} if where.on_this_machine else {}
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
+    if where.on_this_machine:  # a client with a transport of its own looks for no proxy
+        transport = httpx2.AsyncHTTPTransport(limits=limits)
+        return httpx2.AsyncClient(timeout=_timeout(config), follow_redirects=False, transport=transport)
     try:
-        return anthropic.DefaultAsyncHttpxClient(
-            timeout=_timeout(config), follow_redirects=False, mounts=direct, limits=limits
-        )
+        return anthropic.DefaultAsyncHttpxClient(timeout=_timeout(config), follow_redirects=False, limits=limits)
+    except httpx2.InvalidURL as error:
+        what = faults.sentence(str(error))
+        raise UserError(f"A proxy variable or NO_PROXY is malformed ({what}): correct or unset it") from None
     except (ImportError, ValueError) as error:  # SOCKS without its library, or no address at all
         name, what = _proxy(where) or "the environment", faults.sentence(str(error))
         raise UserError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import math
 import random
 import re
 import time
@@ -28,6 +27,8 @@ FIRST_S, LONGEST_RETRY_S, LONGEST_PAUSE_S = 0.5, 8.0, 60.0
 """Pauses double from the first to the longest: of one call after faults, of all calls after refusals."""
 LONGEST_ASKED_S = 3600.0
 """An endpoint that asks for more patience (`retry-after` of hours) is asked again after so long."""
+_NONSENSE_S = 366 * 86_400.0
+"""Nobody asks for so much patience."""
 SHARED_S = 5.0
 """From so many seconds on, what one call is asked to wait concerns all."""
 LOADING_S = 5.0
@@ -201,7 +202,7 @@ def asked_pause(error: Exception) -> float | None:
             seconds = float(headers[name]) / unit
         except (KeyError, ValueError):
             continue
-        if math.isfinite(seconds) and seconds > 0:
+        if 0 < seconds < _NONSENSE_S:
             return seconds
     return _until(headers)
 
@@ -216,7 +217,7 @@ def _until(headers: Mapping[str, str]) -> float | None:
         now = email.utils.parsedate_to_datetime(headers["date"]).timestamp()
     except (KeyError, ValueError, OverflowError, TypeError):
         now = time.time()
-    return then - now if then > now else None
+    return then - now if 0 < then - now < _NONSENSE_S else None
 
 
 class _Pulse:

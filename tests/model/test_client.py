@@ -406,6 +406,19 @@ async def test_a_redirect_takes_no_key_along(
     assert messages_api.counts["asked"] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HTTPS_PROXY", "no address [::"), ("NO_PROXY", "::1/128,fe80::/10")],
+)
+async def test_odd_proxy_variables_do_not_concern_a_server_on_this_machine(
+    name: str, value: str, opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    await opened(base_url=messages_api.url).respond(ask())
+    with pytest.raises(UserError, match=r"PROXY .*(correct or unset)"):
+        opened(base_url="http://elsewhere.invalid")
+
+
 async def test_a_proxy_of_the_environment_does_not_stand_before_this_machine(
     opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,9 +66,13 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"retry_after_ms": "300"}, 0.3),
         ({"retry_after_ms": "inf", "retry_after": "7"}, 7.0),
         ({"retry_after_ms": "-1", "retry_after": "7"}, 7.0),
-        *(({"retry_after": odd}, None) for odd in ("0", "-5", "soon", "", "inf", "-inf", "nan", "1e400", "9" * 400)),
+        *(
+            ({"retry_after": odd}, None)
+            for odd in ("0", "-5", "soon", "", "inf", "-inf", "nan", "1e400", "1e308", "9" * 99)
+        ),
         ({"retry_after": formatdate(1_800_000_090, usegmt=True), "date": formatdate(1_800_000_000, usegmt=True)}, 90.0),
         ({"retry_after": formatdate(1_700_000_000, usegmt=True)}, None),
+        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
         ({"retry_after": "Mon, 32 Foo 99999 99:99:99 GMT"}, None),
     ],
 )
