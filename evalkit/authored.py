@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from evalkit.errors import TaskError, ToolError, UserError
 from evalkit.graded import judged, measured
 from evalkit.grading import Grade, Measurement
 from evalkit.registry import check_agents, check_spec
-from evalkit.rollout import Json
+from evalkit.rollout import Json, Submission
 from evalkit.sandbox.api import Sandbox, Session
 from evalkit.scripted import ScriptedAgent
 from evalkit.task import Spec, Task
@@ -79,7 +80,20 @@ async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, tim
             result: Any = await _in_time(_called(tool, input, ToolContext(session, timeout_s), what), *late)
         except ToolError as error:
             result = ToolResult(str(error), is_error=True)
-        return _instance(ToolResult(result) if isinstance(result, str) else result, ToolResult, what)
+        return _checked(_instance(ToolResult(result) if isinstance(result, str) else result, ToolResult, what), what)
+
+
+def _checked(result: ToolResult, what: str) -> ToolResult:
+    """What can be recorded and sent: text, which may be missing, and an answer that is JSON."""
+    content: Any = "" if result.content is None else result.content
+    if not isinstance(content, str):
+        raise TaskError(f"{what} returned a ToolResult whose content is {type(content).__name__} where str is wanted")
+    if result.submission is not None:
+        try:
+            json.dumps(_instance(result.submission, Submission, what).answer)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TaskError(f"{what} submitted what is no JSON: {steady(str(error))}") from error
+    return ToolResult(content, bool(result.is_error), result.submission)
 
 
 def _called(tool: Tool, input: Mapping[str, Json], context: ToolContext, what: str) -> Awaitable[Any]:

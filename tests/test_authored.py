@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evalkit import authored
+from evalkit.authored import call_tool
+from evalkit.errors import TaskError
+from evalkit.rollout import Submission
 from evalkit.run import Outcome
+from evalkit.tool import ToolResult
 from tests.launching import launch
 from tests.own_tasks import IN_AGENTS, IN_JUDGE, IN_MEASURE, IN_SPEC, IN_TOOL, PLUGIN, Write, own_task
 from tests.test_engine import facts
@@ -218,3 +223,31 @@ async def test_a_problem_that_is_wrong_in_a_later_run_ends_that_run(own_task: Wr
     for message, said in list(zip(messages(out)[1:], SPECS.values(), strict=False))[1:]:
         assert said in message
         assert str(tmp_path) not in message
+
+
+RESULTS = {
+    "ToolResult(b'x')": "content is bytes where str is wanted",
+    "ToolResult(5)": "content is int where str is wanted",
+    "ToolResult({'a': 1})": "content is dict where str is wanted",
+    "ToolResult('', submission=3)": "returned int where Submission is wanted",
+    "ToolResult('', submission=Submission({1}))": "submitted what is no JSON: Object of type set",
+    "ToolResult(None, is_error=True)": "",
+    "ToolResult('fine', is_error='yes')": "",
+}
+
+
+@pytest.mark.parametrize("text", RESULTS)
+async def test_what_a_tool_gives_back_can_be_recorded_and_sent(text: str) -> None:
+    class Look:
+        name, description, input_schema = "look", "Looks.", {"type": "object"}
+
+        async def __call__(self, input: Any, context: Any) -> Any:
+            return eval(text, {"ToolResult": ToolResult, "Submission": Submission})
+
+    session: Any = None
+    if RESULTS[text]:
+        with pytest.raises(TaskError, match=RESULTS[text]):
+            await call_tool(Look(), {}, session, 1.0)
+    else:
+        result = await call_tool(Look(), {}, session, 1.0)
+        assert type(result.content) is str and result.is_error is True
