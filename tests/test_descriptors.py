@@ -44,16 +44,18 @@ def test_fewer_run_at_once_where_the_hard_limit_is_low():
     assert allowed(1024, 1024, 1).split()[0] == "1"
 
 
-def test_too_few_for_a_sandbox_is_one_sentence_with_the_fix():
-    assert "ulimit -n" in allowed(256, 256, 1)
+def test_too_few_for_a_sandbox_is_one_sentence_with_the_fix(tmp_path):
+    assert "ulimit -n" in allowed(40, 40, 1)
     done = subprocess.run(
-        ["bash", "-c", f"ulimit -n 256; exec {sys.executable} -m evalkit doctor"],
-        cwd=ROOT,
+        ["bash", "-c", f"ulimit -n 40; exec {sys.executable} -m evalkit task=arithmetic model=simulated"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
-    assert "256 open files" in done.stderr and "namespaces" not in done.stderr
+    assert "40 open files" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_launch_that_asks_for_more_than_there_is_room_for_runs_fewer_at_once_and_says_so(tmp_path):

@@ -169,7 +169,7 @@ def _hostile() -> list[Run]:
         {"type": "thinking", "thinking": words, "signature": "AAAA"},
         {"type": ATTACKS[1], "text": words},
         call(ATTACKS[2], words),
-        call("python_expression", {"expression": "'''" + words, words: [words, float("nan")]}),
+        call("python_expression", {"expression": "'''" + words, words: [words, "NaN"]}),
     )
     turn = Turn(
         1000, message(*odd, id=words), reply=({"type": "tool_result", "content": [text(words)], "is_error": True},)
