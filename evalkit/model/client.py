@@ -75,7 +75,7 @@ def _find_home() -> None:
     try:
         Path.home()
     except RuntimeError:
-        os.environ.setdefault("ANTHROPIC_CONFIG_DIR", "/nonexistent")
+        os.environ["HOME"] = "/nonexistent"
 
 
 def _http_client(config: ModelConfig, own: address.Address | None) -> httpx2.AsyncClient:

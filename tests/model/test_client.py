@@ -52,8 +52,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_user_without_a_home_directory_is_connected(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `docker run --user 12345` has it: no HOME, and no entry in the list of users."""
-    monkeypatch.setenv("ANTHROPIC_CONFIG_DIR", "restored afterwards")
-    for name in ("HOME", "ANTHROPIC_CONFIG_DIR"):
+    monkeypatch.setenv("HOME", "restored afterwards")
+    for name in ("HOME", "ANTHROPIC_CONFIG_DIR", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 2)
     with pytest.raises(UserError, match="needs a key: set ANTHROPIC_API_KEY"):
