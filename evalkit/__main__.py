@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from evalkit import signals
-from evalkit.errors import ProviderError, SandboxError, StorageError, UserError
+from evalkit.errors import ProviderError, SandboxError, StorageError, TaskError, UserError
 from evalkit.flags import arranged
 from evalkit.redaction import print_traceback, redacted
 from evalkit.text import ASCII_MARKS, fitted, in_ascii, plain
@@ -70,11 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        for status, kind in ((2, UserError), (1, StorageError), (1, ProviderError), (1, SandboxError)):
+        for status, kind in ((2, UserError), (1, TaskError), (1, StorageError), (1, ProviderError), (1, SandboxError)):
             if fault := next((one for one in _leaves(error) if isinstance(one, kind)), None):
                 if os.environ.get("HYDRA_FULL_ERROR") == "1":
                     raise
                 sys.stderr.write(fitted(sentence(fault), sys.stderr))
+                if isinstance(fault, TaskError):
+                    sys.stderr.write(f"{plain(redacted(fault.traceback))}\n")
                 return status
         for one in _leaves(error):
             if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):

@@ -19,7 +19,7 @@ from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
 from evalkit.disk import kept_in
 from evalkit.errors import SandboxError, StorageError, TaskError, UserError
-from evalkit.grading import Measurement
+from evalkit.grading import Grade, Measurement
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
 from evalkit.limits import Limits, clip
 from evalkit.measurements import Measurements
@@ -180,7 +180,13 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult
 
     confirming: list[CellResult] = []
     folder = results[0].cell.folder.parent
-    landscape = write_landscape(folder, results)
+    try:
+        landscape = write_landscape(folder, results)
+    except TaskError as error:  # the cells are on disk, each with its own verdicts
+        engine.view.result(f"The landscape could not be drawn: {error}")
+        with logs.cell_log(results[0].cell.folder):
+            logs.traceback(f"The landscape could not be drawn: {error}", error.traceback)
+        return []
     for line in landscape.lines:
         engine.view.result(line)
     if any(result.cell.config.confirm for result in results):
@@ -423,9 +429,8 @@ class Engine:
             rollout = await self._sample(group, run, wanting)
             if rollout is not None:
                 self._count_errors(group, rollout)
-            for member in wanting:
-                if rollout is not None:
-                    self._take(member, await self._grade(group, member, clip(rollout, member.limits)))
+                for member, graded in zip(wanting, await self._graded(group, wanting, rollout), strict=True):
+                    self._take(member, graded)
             group.source.forget(run)
             for member in wanting:
                 self._ended(group, member, 1)
@@ -463,8 +468,18 @@ class Engine:
                 with logs.cell_log(member.cell.folder):
                     log.error("%s", group.stopped)
 
-    async def _grade(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
-        """Measure what was submitted, unless that was done before, and judge it by the cell's own thresholds."""
+    async def _graded(self, group: _Group, wanting: Sequence[CellResult], rollout: Rollout) -> list[Run]:
+        """One rollout as a run of every cell: measured, unless that was done before, and judged by its thresholds."""
+        runs = [await self._measured(group, member, clip(rollout, member.limits)) for member in wanting]
+        places = [place for place, run in enumerate(runs) if run.measurement is not None]
+        pairs = [(wanting[place].task, runs[place].measurement or Measurement()) for place in places]
+        limit_s = min((authored.limit_of(member.cell.config) for member in wanting), default=0.0)
+        for place, verdict in zip(places, await authored.judge_all(pairs, limit_s=limit_s), strict=True):
+            runs[place] = _judged(runs[place], verdict)
+        return runs
+
+    async def _measured(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
+        """A run with its measurement; whole already where there is nothing to judge."""
         task, source = member.task, member.source
         cost = source.model.cost_usd([turn.charged for turn in rollout.turns])
         run = Run(rollout.run, rollout, None, cost_usd=cost)
@@ -472,18 +487,16 @@ class Engine:
             return replace(run, error=rollout.detail, traceback=rollout.traceback)
         if rollout.submission is None:
             return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
-        answer, limit = rollout.submission.answer, member.cell.config.runs.grading_timeout_s
+        answer, limit = rollout.submission.answer, authored.limit_of(member.cell.config)
 
         def measure() -> Coroutine[Any, Any, Measurement]:
-            return authored.measure(task, answer, source.spec(rollout.run), source.sandbox, timeout_s=limit)
+            return authored.measure(task, answer, source.spec(rollout.run), source.sandbox, limit_s=limit)
 
         try:
             measurement = await group.measured(member).get(rollout.run, answer, measure)
-            return replace(run, measurement=measurement, grade=authored.judge(task, measurement))
-        except SandboxError as error:
-            return replace(run, error=f"the grader's sandbox failed: {error}")
-        except TaskError as error:
-            return replace(run, error=str(error), traceback=error.traceback)
+            return replace(run, measurement=measurement)
+        except (SandboxError, TaskError) as error:
+            return _judged(run, error)
 
     def _take(self, member: CellResult, run: Run) -> None:
         member.runs.append(run)
@@ -542,6 +555,15 @@ class Engine:
 
 FRESH_S = 0.2
 """For so long files of tasks are not looked at again when a cell is finished."""
+
+
+def _judged(run: Run, verdict: Grade | TaskError | SandboxError) -> Run:
+    """The run with its verdict, or with what came instead of one."""
+    if isinstance(verdict, Grade):
+        return replace(run, grade=verdict)
+    if isinstance(verdict, SandboxError):
+        return replace(run, measurement=None, error=f"the grader's sandbox failed: {verdict}")
+    return replace(run, measurement=None, error=str(verdict), traceback=verdict.traceback)
 
 
 async def _sampled(source: Source, run: int) -> Rollout | None:

@@ -1,4 +1,4 @@
-"""What `measure` and `judge` of a task gave, checked and in plain JSON types: what everybody after them counts on."""
+"""What `measure`, `judge` and the tools of a task gave, checked and in plain JSON: what all after them count on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from evalkit.deepjson import DIGITS, SIZE
 from evalkit.errors import TaskError
 from evalkit.grading import Check, Fault, Grade, Measurement, preview
 from evalkit.nearest import suggestion
+from evalkit.rollout import Submission
 from evalkit.text import counted
+from evalkit.tool import ToolResult
 
 T = TypeVar("T")
+
+CONTENT_LIMIT = 1_000_000
+"""Characters of a tool's result that the model gets."""
 
 DEPTH = 200
 """Levels of nesting of a measurement: twice those of what a model can write."""
@@ -80,6 +85,20 @@ def _fix(value: Any) -> str:
     if hasattr(value, "tolist"):
         return "use .tolist()"
     return "use dict, list, str, int, float, bool and None"
+
+
+def told(given: Any, what: str) -> ToolResult:
+    """A tool's result, of which text alone is the short form. Raises `TaskError`."""
+    result = _as(ToolResult, ToolResult(given) if isinstance(given, str) else given, what, "returned")
+    content = str.__str__(_as(str, result.content, what, "gave content as"))
+    _as(bool, result.is_error, what, "gave is_error as")
+    if result.submission is not None:
+        answer = _as(Submission, result.submission, what, "gave submission as").answer
+        result = replace(result, submission=Submission(_plain(answer, "the answer", what, DEPTH)))
+    if len(content) > CONTENT_LIMIT:
+        cut = counted(len(content) - CONTENT_LIMIT, "character")
+        content = f"{content[:CONTENT_LIMIT]}… ({cut} left out)"
+    return replace(result, content=content)
 
 
 def judged(given: Any, categories: Mapping[str, str] | None, what: str = "the task's judge") -> Grade:

@@ -164,15 +164,15 @@ def run_done(run: Run) -> None:
     level = logging.ERROR if run.outcome is Outcome.ERROR else logging.INFO
     logger.log(level, "%s", run_result(run), extra={"run_result": True})
     if run.traceback:
-        _traceback(number, run.traceback)
+        traceback(f"Run {number}: the task's own code raised", run.traceback)
     if rollout.leaked:
         logger.warning("Run %d: a canary of the grader's process was found in the conversation", number)
 
 
-def _traceback(number: int, text: str) -> None:
+def traceback(message: str, text: str) -> None:
     """A traceback that is text already. The file of the cell keeps its lines; a terminal shows the run line alone."""
     about = {"name": logger.name, "levelno": logging.ERROR, "levelname": "ERROR", "run_result": True}
-    record = logging.makeLogRecord(about | {"msg": "Run %d: the task's own code raised", "args": (number,)})
+    record = logging.makeLogRecord(about | {"msg": "%s", "args": (message,)})
     record.exc_text = text
     logger.handle(record)
 

@@ -168,21 +168,26 @@ def check_agents(task: Task, method: str, agents: Any) -> None:
         raise UserError(f"{quote(type(task), method)} gives {said}: see {method} in evalkit.task")
 
 
+def _config_of(plugin: type[Task]) -> Any:
+    """The dataclass of its knobs; `_check_parts` has seen that it is one."""
+    return plugin.Config
+
+
 def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
     """The node as an instance of the plugin's `Config`; raises `UserError` where the two disagree."""
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     values = dict(node)
-    if "name" not in {field.name for field in dataclasses.fields(plugin.Config)}:
+    if "name" not in {field.name for field in dataclasses.fields(_config_of(plugin))}:
         values.pop("name", None)
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(plugin.Config), values)
+        merged = OmegaConf.merge(OmegaConf.structured(_config_of(plugin)), values)
     except OmegaConfBaseException as error:
         raise UserError(_disagreement(plugin, node, error)) from error
     assert isinstance(merged, DictConfig)
     if missing := sorted(OmegaConf.missing_keys(merged)):
-        owner, knob = _owner(plugin.Config, missing[0])
+        owner, knob = _owner(_config_of(plugin), missing[0])
         raise UserError(
             f"The config of task {node.get('name')} lacks task.{missing[0]}, which {quote(owner, knob)} asks for: "
             f"add it to conf/task/, or give the field a default"
@@ -192,7 +197,7 @@ def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
 
 def defaults(name: str) -> dict[str, str]:
     """Dotted names of the knobs to which a plugin's `Config` gives a default → the line that does."""
-    return dict(_defaults(load_plugin(name).Config, ""))
+    return dict(_defaults(_config_of(load_plugin(name)), ""))
 
 
 def _defaults(config: type, prefix: str) -> Iterator[tuple[str, str]]:
@@ -210,11 +215,11 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
 
     if "annotation" in str(error):
         return (
-            f"{quote(plugin.Config)} has a type that a config cannot hold ({first_line(error)}): "
+            f"{quote(_config_of(plugin))} has a type that a config cannot hold ({first_line(error)}): "
             "use bool, int, float, str, enums, list, dict, dataclasses and Optional of these"
         )
     key = str(getattr(error, "full_key", None) or "?")
-    owner, knob = _owner(plugin.Config, key)
+    owner, knob = _owner(_config_of(plugin), key)
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         fields = [field.name for field in dataclasses.fields(owner)]
         return (
@@ -223,7 +228,7 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
         )
     if isinstance(error, ValidationError):
         return f"task.{key} does not fit {quote(owner, knob)}: {first_line(error)}"
-    return f"The config of task {node.get('name')} does not fit {quote(plugin.Config)}: {first_line(error)}"
+    return f"The config of task {node.get('name')} does not fit {quote(_config_of(plugin))}: {first_line(error)}"
 
 
 def _owner(config: type, key: str) -> tuple[type, str]:

@@ -223,12 +223,12 @@ async def _judge(
     if rollout.submission is None:
         return replace(run, grade=without_submission(rollout, config.limits.max_tokens, config.limits.max_steps))
     try:
-        measurement = known
+        measurement, limit_s = known, authored.limit_of(config)
         if measurement is None:
-            spec = authored.spec_for(task, run_seed(config.runs.seed, record.number))
-            answer, limit = rollout.submission.answer, config.runs.grading_timeout_s
-            measurement = await authored.measure(task, answer, spec, sandbox, timeout_s=limit)
-        return replace(run, measurement=measurement, grade=authored.judge(task, measurement))
+            seed = run_seed(config.runs.seed, record.number)
+            spec = await authored.apart("the task's spec", lambda: authored.spec_for(task, seed), limit_s)
+            measurement = await authored.measure(task, rollout.submission.answer, spec, sandbox, limit_s=limit_s)
+        return replace(run, measurement=measurement, grade=await authored.judge(task, measurement, limit_s=limit_s))
     except SandboxError as error:
         return replace(run, error=f"the grader's sandbox failed: {error}")
     except TaskError as error:  # an unfinished grader is what this verb is for: show its fault, judge the other runs

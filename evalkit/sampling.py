@@ -99,6 +99,15 @@ class Source:
             )
         return self._specs[run]
 
+    async def _begin(self, run: int) -> Rollout:
+        """What the model of a run is shown, worked out within the limit of such things. Raises `TaskError`."""
+
+        def ask() -> Rollout:
+            with blamed("the task's spec"):
+                return question(self.config, self.task, run, self.spec(run))
+
+        return await authored.apart("the task's spec", ask, authored.limit_of(self.config))
+
     def forget(self, run: int) -> None:
         """A run is over: its problem need not be kept."""
         if run > 1:
@@ -129,8 +138,7 @@ class Source:
 
         Raises `TaskError` where the task cannot say what the run is asked, `StorageError` where it cannot be kept.
         """
-        with blamed("the task's spec"):
-            start = question(self.config, self.task, run, self.spec(run))
+        start = await self._begin(run)
         claim = self.known.claims.of(run)
         while True:
             with self.keeping():

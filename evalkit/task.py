@@ -7,7 +7,7 @@ satisfy the protocols; nothing has to be inherited.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from evalkit.grading import Grade, Measurement
 from evalkit.sandbox.api import Sandbox
@@ -34,20 +34,33 @@ class Spec(Protocol):
         ...
 
     # Optional: `system: str` (system prompt, default "") and `files: Mapping[str, bytes]` (put into the
-    # workspace before the rollout starts). What `audit` reads beside them (`rules`, `hidden`, …): docs/audit.md.
+    # workspace before the rollout starts). All optional parts, those of `audit` too: evalkit/parts.py, docs/audit.md.
 
 
 class Task(Protocol):
     """Prompt, tools and grader, configured by `conf/task/<name>.yaml`."""
 
-    Config: ClassVar[type]
-    """A dataclass: name and type of every knob. Values live in the YAML only."""
-    title: ClassVar[str]
-    """One line for reports."""
-    categories: ClassVar[Mapping[str, str]]
-    """Failure category → its title in reports, in the order in which reports list ties."""
-    judged_by: ClassVar[Sequence[str]]
-    """Knobs that only `judge` reads (`tolerances`, …): turning them needs no new rollout and no new measurement."""
+    # Class attributes, all four; as properties here, so that a plain `title = "…"` fits them for type checkers.
+
+    @property
+    def Config(self) -> type:
+        """A dataclass: name and type of every knob. Values live in the YAML only."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """One line for reports."""
+        ...
+
+    @property
+    def categories(self) -> Mapping[str, str]:
+        """Failure category → its title in reports, in the order in which reports list ties."""
+        ...
+
+    @property
+    def judged_by(self) -> Sequence[str]:
+        """Knobs that only `judge` reads (`tolerances`, …): turning them needs no new rollout and no new measurement."""
+        ...
 
     def __init__(self, config: Any) -> None:
         """`config` is an instance of `Config`. A knob out of range raises `UserError`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,11 +31,17 @@ class ToolResult:
     """Set by `submit_answer`: ends the rollout."""
 
 
+Told = ToolResult | str
+"""What a tool call gives; text alone is `ToolResult(text)`."""
+
+
 class Tool(Protocol):
     """Anything with these three attributes that can be called is a tool.
 
-    `input` was checked against `input_schema` before. It returns a `ToolResult` or plain text. A `ToolError` is told to
-    the model; whatever else it raises is the task's fault and makes the run an `error`.
+    `input` was checked against `input_schema` before. What the model is to be told as an error is
+    `ToolResult(text, is_error=True)`, or `raise ToolError(text)`; whatever else a tool raises is a fault of the task
+    and ends the run as `error`. It runs on the thread of the task's code, so it may compute or block without holding
+    anything up, and need not be asynchronous.
     """
 
     @property
@@ -44,7 +50,7 @@ class Tool(Protocol):
     def description(self) -> str: ...
     @property
     def input_schema(self) -> Mapping[str, Any]: ...
-    async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult | str: ...
+    def __call__(self, input: Mapping[str, Any], context: ToolContext) -> Awaitable[Told] | Told: ...
 
 
 def definition(tool: Tool) -> dict[str, Any]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from evalkit import authored
-from evalkit.authored import call_tool
+from evalkit.engine import Cell, execute
 from evalkit.errors import TaskError
+from evalkit.graded import told as tool_result
 from evalkit.rollout import Submission
 from evalkit.run import Outcome
 from evalkit.tool import ToolResult
-from tests.launching import launch
+from tests.launching import Watcher, config_for, launch
 from tests.own_tasks import IN_AGENTS, IN_JUDGE, IN_MEASURE, IN_SPEC, IN_TOOL, PLUGIN, Write, own_task
 from tests.test_engine import facts
 
@@ -49,7 +48,12 @@ async def outcomes(name: str, folder: Path, *overrides: str) -> list[Outcome]:
     """What the runs of one launch come to; four unless told otherwise."""
     store = folder.parent / "store"
     result = await launch(folder, f"task={name}", "model=simulated", "runs.count=4", *overrides, store=store)
-    return [run.outcome for run in result.runs]
+    return [run.outcome for run in sorted(result.runs, key=lambda run: run.number)]
+
+
+def told(folder: Path) -> dict[str, bytes]:
+    """What a launch found out; what says where its rollouts came from apart."""
+    return {name: data for name, data in facts(folder).items() if name.endswith(".jsonl")}
 
 
 def messages(folder: Path) -> list[str]:
@@ -146,7 +150,7 @@ async def test_whatever_is_returned_ends_that_run_in_one_sentence(
     for message, (text, said) in zip(messages(out)[1:], given.items(), strict=False):
         assert f"the task's {'measure' if place == IN_MEASURE else 'judge'} {said}" in message, text
     assert await outcomes(name, tmp_path / "again", f"runs.count={count}") == [P, *[E] * len(given), P]
-    assert facts(tmp_path / "again") == facts(out)
+    assert told(tmp_path / "again") == told(out)
 
 
 SPECS = {
@@ -158,23 +162,10 @@ SPECS = {
 }
 
 
-async def test_what_hangs_ends_that_run_and_no_other(
-    own_task: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A tool in run 2 and a grader in run 3; whoever is slow but returns counts."""
-    monkeypatch.setattr(authored, "HUNG_S", 0.1)
-    name = own_task(
-        *(IN_TOOL, "if run == 2: await asyncio.sleep(1e6)"),
-        *(IN_MEASURE, "if run == 3: await asyncio.sleep(1e6)\nif run == 4: raise TimeoutError('mine')"),
-    )
-    limits = "limits.tool_timeout_s=0.1", "runs.grading_timeout_s=0.3"
-    assert await outcomes(name, tmp_path / "out", *limits, "runs.count=5") == [P, E, E, E, P]
-    _, tool, grader, own, _ = messages(tmp_path / "out")
-    assert tool.startswith("the task's tool look had not returned after 0.2 s: let it end within context.timeout_s")
-    assert grader == (
-        "the task's measure had not returned after 0.3 s: raise runs.grading_timeout_s if it needs longer"
-    )
-    assert own.startswith("the task's measure raised TimeoutError: mine")
+async def test_what_a_timeout_of_its_own_raises_is_a_fault_like_any_other(own_task: Write, tmp_path: Path) -> None:
+    name = own_task(IN_MEASURE, "raise TimeoutError('mine')")
+    assert await outcomes(name, tmp_path / "out", "runs.count=1") == [E]
+    assert messages(tmp_path / "out")[0].startswith("the task's measure raised TimeoutError: mine")
 
 
 async def test_a_grade_that_contradicts_itself_is_blamed_on_the_line_that_makes_it(
@@ -196,18 +187,6 @@ async def test_what_a_library_raises_is_blamed_on_the_authors_line(own_task: Wri
     assert re.search(rf"FileNotFoundError: .* \(tasks/{name}/__init__\.py:\d+\)$", said)
 
 
-@pytest.mark.parametrize("given", ["ToolResult('a door')", "'a door'", "{'a': 'door'}", "None"])
-async def test_a_tool_that_is_a_plain_def_is_told_to_be_asynchronous(
-    given: str, own_task: Write, tmp_path: Path
-) -> None:
-    source = PLUGIN.replace("async def __call__", "def __call__")
-    name = own_task(IN_TOOL, f"return {given}", source=source)
-    assert await outcomes(name, tmp_path / "out", "runs.count=1") == [E]
-    (said,) = messages(tmp_path / "out")
-    assert said.startswith("the task's tool look returned ")
-    assert said.endswith("without being asynchronous: write `async def __call__(self, input, context)`")
-
-
 async def test_a_plain_def_may_return_what_is_awaited(own_task: Write, tmp_path: Path) -> None:
     later = "async def later(): return 'a door'\nreturn later()"
     name = own_task(IN_TOOL, later, source=PLUGIN.replace("async def __call__", "def __call__"))
@@ -226,28 +205,106 @@ async def test_a_problem_that_is_wrong_in_a_later_run_ends_that_run(own_task: Wr
 
 
 RESULTS = {
-    "ToolResult(b'x')": "content is bytes where str is wanted",
-    "ToolResult(5)": "content is int where str is wanted",
-    "ToolResult({'a': 1})": "content is dict where str is wanted",
-    "ToolResult('', submission=3)": "returned int where Submission is wanted",
-    "ToolResult('', submission=Submission({1}))": "submitted what is no JSON: Object of type set",
-    "ToolResult(None, is_error=True)": "",
-    "ToolResult('fine', is_error='yes')": "",
+    "ToolResult(b'x')": "content",
+    "ToolResult(5)": "content",
+    "ToolResult({'a': 1})": "content",
+    "ToolResult('', submission=3)": "submission",
+    "ToolResult('', submission=Submission({1}))": "JSON",
 }
 
 
 @pytest.mark.parametrize("text", RESULTS)
-async def test_what_a_tool_gives_back_can_be_recorded_and_sent(text: str) -> None:
-    class Look:
-        name, description, input_schema = "look", "Looks.", {"type": "object"}
+def test_what_a_tool_gives_back_can_be_recorded_and_sent(text: str) -> None:
+    given = eval(text, {"ToolResult": ToolResult, "Submission": Submission})
+    with pytest.raises(TaskError, match=RESULTS[text]):
+        tool_result(given, "the task's tool look")
 
-        async def __call__(self, input: Any, context: Any) -> Any:
-            return eval(text, {"ToolResult": ToolResult, "Submission": Submission})
 
-    session: Any = None
-    if RESULTS[text]:
-        with pytest.raises(TaskError, match=RESULTS[text]):
-            await call_tool(Look(), {}, session, 1.0)
-    else:
-        result = await call_tool(Look(), {}, session, 1.0)
-        assert type(result.content) is str and result.is_error is True
+HANGS = {
+    "asyncio": (IN_MEASURE, "await asyncio.sleep(3600)"),
+    "sleep": (IN_MEASURE, "time.sleep(3)"),
+    "loop": (IN_MEASURE, "while True: pass"),
+    "judge": (IN_JUDGE, "while True: pass"),
+    "spec": (IN_SPEC, "while True: pass"),
+}
+
+
+@pytest.mark.parametrize("how", HANGS)
+async def test_what_hangs_in_one_run_ends_that_run(how: str, own_task: Write, tmp_path: Path) -> None:
+    place, statement = HANGS[how]
+    name = own_task(place, f"if run == 2: {statement}" if ":" not in statement else f"if run == 2:\n    {statement}")
+    out = tmp_path / "out"
+    assert await outcomes(name, out, "runs.grading_timeout_s=0.5", "runs.concurrency=4") == [P, E, P, P]
+    what = "judge" if how == "judge" else "spec" if how == "spec" else "measure"
+    said = f"the task's {what} had not returned after 0.5 s: raise runs.grading_timeout_s if it needs longer"
+    assert messages(out)[1] == said
+    assert statement in json.loads((out / "runs.jsonl").read_text().splitlines()[1])["traceback"]
+
+
+async def test_a_tool_that_hangs_ends_that_run(own_task: Write, tmp_path: Path) -> None:
+    name = own_task(IN_TOOL, "if run == 2: time.sleep(3)\nif run == 3: await asyncio.sleep(3600)")
+    out = tmp_path / "out"
+    assert await outcomes(name, out, "limits.tool_timeout_s=0.2") == [P, E, E, P]
+    fix = "let it end within context.timeout_s, which is limits.tool_timeout_s"
+    assert messages(out)[1:3] == [f"the task's tool look had not returned after 0.2 s: {fix}"] * 2
+    lines = [json.loads(line) for line in (out / "runs.jsonl").read_text().splitlines()]
+    assert [bool(line["output_tokens"]) for line in lines] == [True] * 4
+    assert "time.sleep(3)" in lines[1]["traceback"] and "await asyncio.sleep(3600)" in lines[2]["traceback"]
+
+
+async def test_a_tool_without_async_may_block_and_the_launch_goes_on(own_task: Write, tmp_path: Path) -> None:
+    name = own_task(IN_TOOL, "time.sleep(0.05)")
+    source = tmp_path / "tasks" / name / "__init__.py"
+    source.write_text(source.read_text().replace("async def __call__", "def __call__"))
+    assert await outcomes(name, tmp_path / "out", "runs.concurrency=4") == [P] * 4
+
+
+async def test_a_time_limit_in_a_tool_call_keeps_what_was_bought_and_gives_the_same_bytes_again(
+    own_task: Write, tmp_path: Path
+) -> None:
+    name = own_task(IN_TOOL, "if run == 2: await asyncio.sleep(3600)")
+    more = ("limits.timeout_s=1.0", "limits.tool_timeout_s=30")
+    assert await outcomes(name, tmp_path / "a", *more) == [P, Outcome.FAILED, P, P]
+    assert await outcomes(name, tmp_path / "b", *more) == [P, Outcome.FAILED, P, P]
+    assert told(tmp_path / "a") == told(tmp_path / "b")
+    lines = [json.loads(line) for line in (tmp_path / "a" / "runs.jsonl").read_text().splitlines()]
+    assert (lines[1]["ending"], lines[1]["steps"]) == ("time_limit", 1)
+    assert lines[1]["output_tokens"] > 20
+
+
+async def test_what_grading_may_take_is_no_part_of_a_rollout(own_task: Write, tmp_path: Path) -> None:
+    name = own_task()
+    await outcomes(name, tmp_path / "a")
+    store = tmp_path / "store"
+    words = (f"task={name}", "model=simulated", "runs.count=4", "runs.grading_timeout_s=5")
+    again = await launch(tmp_path / "b", *words, store=store)
+    assert sorted(again.source.reused) == [1, 2, 3, 4]
+
+
+async def test_a_judge_that_fails_at_other_tolerances_costs_the_landscape_alone(
+    own_task: Write, tmp_path: Path
+) -> None:
+    name = own_task(IN_JUDGE, "if self.config.tolerances.error > 1: raise ValueError('odd')", "    size: int", "")
+    source = tmp_path / "tasks" / name / "__init__.py"
+    text = source.read_text().replace("    size: int\n", "    size: int\n    tolerances: Tolerances\n")
+    text = text.replace(
+        "@dataclass\nclass Config:", "@dataclass\nclass Tolerances:\n    error: float\n\n\n@dataclass\nclass Config:"
+    )
+    source.write_text(text.replace("judged_by = ()", 'judged_by = ("tolerances",)'))
+    (tmp_path / "conf" / "task" / f"{name}.yaml").write_text(
+        f"# @package _global_\ntask: {{name: {name}, size: 1, tolerances: {{error: 0.5}}}}\n"
+    )
+    cells = []
+    for index, error in enumerate((0.2, 0.5)):
+        words = (f"task={name}", "model=simulated", "runs.count=3", f"task.tolerances.error={error}")
+        folder = tmp_path / "sweep" / str(index)
+        folder.mkdir(parents=True)
+        cells.append(
+            Cell(config_for(*words, store=tmp_path / "s"), folder, {"task.tolerances.error": str(error)}, index)
+        )
+    view = Watcher()
+    results = await execute(cells, view)
+    assert [len(result.runs) for result in results] == [3, 3]
+    said = [words[0] for name, *words in view.events if name == "result"]
+    assert any("The landscape could not be drawn: the task's judge raised ValueError: odd" in text for text in said)
+    assert "ValueError: odd" in (cells[0].folder / "evalkit.log").read_text()

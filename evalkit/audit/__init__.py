@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import signals
-from evalkit.errors import UserError
+from evalkit.errors import TaskError, UserError
 from evalkit.verbs import VerbParser
 
 if TYPE_CHECKING:
@@ -39,9 +39,14 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Na
     try:
         for name, config in configs:
             began = time.monotonic()
-            found = await audit(
-                config, name, bench, seeds=options.seeds, thorough=options.thorough, quick=options.quick
-            )
+            try:
+                found = await audit(
+                    config, name, bench, seeds=options.seeds, thorough=options.thorough, quick=options.quick
+                )
+            except TaskError as error:  # in what the audit cannot do without; the other tasks have their turn
+                sys.stderr.write(f"{name}: {error}\n{error.traceback}\n")
+                status = 1
+                continue
             folder = _write(found, Path(options.out) / name)
             _say(found, folder, time.monotonic() - began)
             status = max(status, _status(found, known=options.known))

@@ -20,7 +20,7 @@ from evalkit.audit.dictionary import Dictionary, Match
 from evalkit.audit.evidence import solutions, task_folder
 from evalkit.config import Config
 from evalkit.errors import UserError
-from evalkit.keys import run_seed
+from evalkit.keys import spec_of
 from evalkit.registry import load_task
 from evalkit.run import Outcome
 from evalkit.sandbox.api import Sandbox
@@ -49,7 +49,7 @@ async def diagnose(
     Raises `TooMany` if that takes more than `problems` different ones.
     """
     dictionary, found = Dictionary(task, config, sandbox), {}
-    wrong = [(run, task.spec(run_seed(config.runs.seed, run.number))) for run in cell.runs if _wrong_values(run)]
+    wrong = [(run, spec_of(task, config, run.number)) for run in cell.runs if _wrong_values(run)]
     answers = {run.number: run.rollout.submission.answer for run, _ in wrong if run.rollout.submission}
     if problems is not None and problems < len({dictionary.problem(answers[r.number], s).prompt for r, s in wrong}):
         raise TooMany

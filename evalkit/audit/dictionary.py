@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit import authored
 from evalkit.audit.evidence import Solution, fitting, solutions, task_folder
 from evalkit.audit.generic import function_in
 from evalkit.audit.mutants import mutants
 from evalkit.audit.play import play
 from evalkit.audit.values import Numbers, distance, numbers
+from evalkit.blame import blamed
 from evalkit.config import Config
 from evalkit.keys import TaskFiles, grader_digest
 from evalkit.parts import reference_source_of, values_of
@@ -99,7 +101,8 @@ class Dictionary:
 
     async def _all(self, mistakes: Sequence[Solution], spec: Spec) -> Any:
         timeout = self.config.limits.tool_timeout_s
-        agents = [("right", self.task.oracle(spec))] + [(m.id, m.play(self.task, spec)) for m in mistakes]
+        with blamed("the task's oracle, or its solution"):
+            agents = [("right", self.task.oracle(spec))] + [(m.id, m.play(self.task, spec)) for m in mistakes]
         async with self.sandbox.session() as session:
             for id_, agent in agents:
                 played = await play(agent, spec, session, tool_timeout_s=timeout)
@@ -109,7 +112,7 @@ class Dictionary:
 
     def problem(self, answer: Any, spec: Spec) -> Spec:
         """The problem on which an answer is compared: one for all functions, for they compute the same in every run."""
-        return self.task.spec(0) if self._computes(answer) else spec
+        return authored.spec_for(self.task, 0) if self._computes(answer) else spec
 
     def _computes(self, answer: Any) -> bool:
         return values_of(self.task) is not None and bool(function_in(answer))
@@ -118,7 +121,8 @@ class Dictionary:
         """The numbers in an answer, or what the function that it is computes."""
         if not self._computes(answer):
             return numbers(answer, flags=False)
-        computed = await self.task.values(answer, self.problem(answer, spec), self.sandbox)  # type: ignore[attr-defined]
+        limit_s = authored.limit_of(self.config)
+        computed = await authored.values(self.task, answer, self.problem(answer, spec), self.sandbox, limit_s=limit_s)
         return _thinned(numbers(computed))
 
     def _about(self, mistake: str) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, TypeVar
 
+from evalkit import authored
 from evalkit.audit import values
-from evalkit.audit.evidence import KINDS, Solution, task_folder
+from evalkit.audit.evidence import KINDS, Solution
+from evalkit.audit.findings import Finding
 from evalkit.audit.play import Played, play
+from evalkit.blame import blamed
 from evalkit.config import Config
-from evalkit.errors import SandboxError
+from evalkit.errors import SandboxError, TaskError
 from evalkit.grading import Grade, Measurement
 from evalkit.keys import run_seed
 from evalkit.parts import accuracy_of, files_of, measure_many_of
@@ -94,14 +95,19 @@ class Result:
     """It did not play every problem: it was slow, or failed on the first ones before its values were looked at."""
 
 
-def problems(task: Task, config: Config, count: int) -> list[Problem]:
-    """The problems of runs 1 … `count`, equal ones once."""
+def problems(task: Task, config: Config, count: int) -> tuple[list[Problem], list[Finding]]:
+    """The problems of runs 1 … `count`, equal ones once; and a finding for each run that would get none."""
     found: list[Problem] = []
+    faults: list[Finding] = []
     for run in range(1, count + 1):
-        spec = task.spec(run_seed(config.runs.seed, run))
+        try:
+            spec = authored.spec_for(task, run_seed(config.runs.seed, run), disk_mb=config.sandbox.disk_mb)
+        except TaskError as error:
+            faults.append(Finding("grader-exception", f"spec of run {run}", str(error)))
+            continue
         if not any(_same(spec, other.spec) for other in found):
             found.append(Problem(run, spec))
-    return found
+    return found, faults
 
 
 def _same(one: Spec, other: Spec) -> bool:
@@ -131,7 +137,11 @@ class Exam:
         seconds = 0.0
         async with self.sandbox.session() as session:
             for problem in self.problems:
-                played = await self._play(solution, problem, session)
+                try:
+                    played = await self._play(solution, problem, session)
+                except TaskError as error:
+                    attempts.append(Attempt(problem.run, error=str(error)))
+                    continue
                 replies = replies or played.replies
                 if len(attempts) < full or not self._many:
                     attempts.append(await self._grade(problem, played))
@@ -151,7 +161,8 @@ class Exam:
         return measure_many_of(self.task) is not None and not self.thorough
 
     async def _play(self, solution: Solution, problem: Problem, session: Session) -> Played:
-        agent = solution.play(self.task, problem.spec)
+        with blamed("the task's oracle" if solution.name == "oracle" else "the task's solution"):
+            agent = solution.play(self.task, problem.spec)
         timeout = self.config.limits.tool_timeout_s
         files = files_of(problem.spec)
         if files:
@@ -160,7 +171,8 @@ class Exam:
         else:
             played = await play(agent, problem.spec, session, tool_timeout_s=timeout)
         if played.rollout.ending is Ending.ERROR:
-            raise SandboxError(played.rollout.detail)
+            detail, traceback = played.rollout.detail, played.rollout.traceback
+            raise TaskError(detail, traceback) if traceback else SandboxError(detail)
         return played
 
     async def _grade(self, problem: Problem, played: Played) -> Attempt:
@@ -171,12 +183,17 @@ class Exam:
     async def grade(self, problem: Problem, answer: Any) -> Attempt:
         """Measure and judge an answer as a run's is."""
         try:
-            measurement = await self.task.measure(answer, problem.spec, self.sandbox)
-            return Attempt(problem.run, answer, measurement, self.task.judge(measurement))
-        except SandboxError:
-            raise
-        except Exception as error:  # the grader's own fault is what an audit is for
-            return Attempt(problem.run, answer, error=_where(error, task_folder(self.task)))
+            measurement = await authored.measure(
+                self.task, answer, problem.spec, self.sandbox, limit_s=authored.limit_of(self.config)
+            )
+            return Attempt(problem.run, answer, measurement, await self._judge(measurement))
+        except TaskError as error:  # the grader's own fault is what an audit is for
+            return Attempt(problem.run, answer, error=str(error))
+
+    async def _judge(self, measurement: Measurement) -> Grade:
+        """The verdict; a category that the task does not list is a finding of its own."""
+        limit_s = authored.limit_of(self.config)
+        return await authored.judge(self.task, measurement, listed=False, limit_s=limit_s)
 
     async def _grade_waiting(self, waiting: Sequence[tuple[Problem, Played]]) -> list[Attempt]:
         """One source on many problems, measured together if the task knows how."""
@@ -186,19 +203,16 @@ class Exam:
         return await self._grade_together([problem for problem, _ in waiting], answers[0])
 
     async def _grade_together(self, problems: Sequence[Problem], answer: Any) -> list[Attempt]:
-        measure_many: Any = self.task.measure_many  # type: ignore[attr-defined]
+        limit_s = authored.limit_of(self.config)
+        specs = [problem.spec for problem in problems]
         try:
-            many: Sequence[Measurement] = await measure_many(
-                answer, [problem.spec for problem in problems], self.sandbox
-            )
+            many = await authored.measure_many(self.task, answer, specs, self.sandbox, limit_s=limit_s)
             return [
-                Attempt(problem.run, answer, measurement, self.task.judge(measurement))
+                Attempt(problem.run, answer, measurement, await self._judge(measurement))
                 for problem, measurement in zip(problems, many, strict=True)
             ]
-        except SandboxError:
-            raise
-        except Exception as error:
-            return [Attempt(problems[0].run, answer, error=_where(error, task_folder(self.task)))]
+        except TaskError as error:
+            return [Attempt(problems[0].run, answer, error=str(error))]
 
     async def sit_all(self, solutions: Sequence[Solution]) -> list[Result]:
         """All solutions, several at a time; results in their order."""
@@ -216,11 +230,3 @@ async def in_parallel(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(job)) for job in jobs]
     return [task.result() for task in tasks]
-
-
-def _where(error: Exception, folder: Path) -> str:
-    """`KeyError: 'x' (measure.py:31)`: what was raised, and the innermost line of the task's own code."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(folder)]
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    said = str(error).strip().split("\n")[0][:200]
-    return f"{type(error).__name__}: {said}{place}"

@@ -16,7 +16,7 @@ KINDS: Mapping[str, str] = {
     "false-reject": "something right fails",
     "wrong-category": "a mistake gets another failure category than its label says",
     "unknown-category": "a grade names a category that the task does not list",
-    "grader-exception": "the grader raises",
+    "grader-exception": "the task's own code raises",
     "changing-verdict": "the same submission gets different verdicts",
     "order-dependent": "a verdict depends on what was graded before",
     "not-monotone": "a looser tolerance turns a pass into a failure",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit import authored
+from evalkit.agent import mismatch
 from evalkit.audit.exam import Exam, Problem
 from evalkit.audit.findings import Finding
 from evalkit.audit.generic import function_in
@@ -110,19 +111,20 @@ async def check(exam: Exam, right: Mapping[int, Any]) -> Leaks:
     """
     problem = exam.problems[0]
     hidden = Hidden.of(problem.spec, right[problem.run])
-    found, places = [], []
+    found: list[Finding] = []
+    places: list[str] = []
     for other in exam.problems[1:]:
         if seen := Hidden.of(other.spec, right.get(other.run)).seen_in(other.spec.prompt):
             found.append(Finding("leak", "prompt", f"that of run {other.run} shows {seen!r}"))
-    async for place, text in _texts(exam, problem):
+    async for place, text in _texts(exam, problem, found):
         places.append(place)
         if seen := hidden.seen_in(text):
             found.append(Finding("leak", place, f"shows {seen!r}, which only the grader should know"))
     return Leaks(len(hidden.numbers) + len(hidden.texts), tuple(places), tuple(found))
 
 
-async def _texts(exam: Exam, problem: Problem) -> AsyncIterator[tuple[str, str]]:
-    """Everything a model can read without solving anything, by place."""
+async def _texts(exam: Exam, problem: Problem, faults: list[Finding]) -> AsyncIterator[tuple[str, str]]:
+    """Everything a model can read without solving anything, by place. Tools that raise are added to `faults`."""
     spec = problem.spec
     yield "prompt", spec.prompt
     yield "system prompt", system_of(spec)
@@ -137,15 +139,18 @@ async def _texts(exam: Exam, problem: Problem) -> AsyncIterator[tuple[str, str]]
         yield "workspace", output.stdout + (output.error or "")
         for tool in spec.tools:
             for number, given in enumerate(_inputs(tool), 1):
-                reply = await _reply(tool, given, session, context_seconds)
-                yield f"reply of {tool.name} ({number})", reply
+                place = f"reply of {tool.name} ({number})"
+                try:
+                    yield place, await _reply(tool, given, session, context_seconds)
+                except TaskError as error:
+                    faults.append(Finding("grader-exception", place, str(error)))
 
 
 async def _reply(tool: Tool, given: Mapping[str, Any], session: Session, timeout_s: float) -> str:
-    try:
-        return (await authored.call_tool(tool, given, session, timeout_s)).content
-    except TaskError as error:  # some inputs do not fit the tool
-        return str(error)
+    """What the model would read."""
+    if wrong := mismatch(given, tool.input_schema):
+        return wrong
+    return (await authored.call_tool(tool, given, session, timeout_s)).content
 
 
 def _inputs(tool: Tool) -> Sequence[dict[str, Any]]:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit import authored
 from evalkit.audit.exam import Exam
 from evalkit.audit.findings import Finding
 from evalkit.audit.verdict import Verdict
+from evalkit.blame import blamed
 from evalkit.config import Config
-from evalkit.errors import UserError
+from evalkit.errors import TaskError, UserError
 from evalkit.keys import run_seed
 from evalkit.parts import files_of, rules_of, system_of
 from evalkit.plugins import folders
@@ -127,9 +129,9 @@ async def _silent_knobs(exam: Exam) -> tuple[tuple[str, ...], list[Finding]]:
         node = _with(exam.config.task, knob, value)
         try:
             other = load_task(node)
-            spec = other.spec(seed)
+            spec = authored.spec_for(other, seed)
             shown = [spec.prompt, system_of(spec), spec.answer_schema, files_of(spec)]
-        except UserError:
+        except (UserError, TaskError):  # a value that the task does not take
             continue
         turned.append(knob)
         own = problem.spec
@@ -148,7 +150,9 @@ async def _right_answer(exam: Exam, task: Any, spec: Spec) -> Any:
 
     async with exam.sandbox.session(files=files_of(spec)) as session:
         timeout = exam.config.limits.tool_timeout_s
-        return (await play(task.oracle(spec), spec, session, tool_timeout_s=timeout)).answer
+        with blamed("the task's oracle"):
+            agent = task.oracle(spec)
+        return (await play(agent, spec, session, tool_timeout_s=timeout)).answer
 
 
 def _turns(config: Config, judged_by: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -64,7 +64,7 @@ async def audit(
     """
     task = load_task(config.task)
     check_specs(task, run_seed(config.runs.seed, 1), disk_mb=config.sandbox.disk_mb, audit=True)
-    asked = problems(task, config, seeds)
+    asked, faults = problems(task, config, seeds)
     own = fitting(solutions(task_folder(task)), config.task)
     sandbox = await bench.sandbox(config, asked[0].spec, also=_used(own))
     await sandbox.ready()
@@ -80,6 +80,7 @@ async def audit(
     leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
     hints = await advice(exam, map_, decided)
     found = [
+        *faults,
         *verdict.findings(decided, task),
         *stable.findings,
         *map_.findings,

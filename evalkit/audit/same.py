@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
+from evalkit import authored
 from evalkit.audit.exam import Exam, Result, in_parallel
 from evalkit.audit.generic import function_in
 from evalkit.audit.values import distance, numbers
@@ -18,20 +20,22 @@ async def same_functions(exam: Exam, results: Sequence[Result], reference: Resul
     Only for tasks whose answer is a function, and that have `values(answer, spec, sandbox)`: what a submission
     computes on inputs that have nothing to do with the hidden ones. Weak hidden inputs can not hide there.
     """
-    compute = values_of(exam.task)
     answer = reference.attempts[0].answer
-    if compute is None or not function_in(answer):
+    if values_of(exam.task) is None or not function_in(answer):
         return frozenset()
     problem = exam.problems[0]
-    right = numbers(await compute(answer, problem.spec, exam.sandbox))
+    limit_s = authored.limit_of(exam.config)
+
+    async def compute(answer: Any) -> Any:
+        return await authored.values(exam.task, answer, problem.spec, exam.sandbox, limit_s=limit_s)
+
+    right = numbers(await compute(answer))
     doubtful = [
         result
         for result in results
         if result.solution.kind in EXCUSABLE and any(attempt.passed for attempt in result.attempts)
     ]
-    found = await in_parallel(
-        [partial(compute, result.attempts[0].answer, problem.spec, exam.sandbox) for result in doubtful]
-    )
+    found = await in_parallel([partial(compute, result.attempts[0].answer) for result in doubtful])
     return frozenset(
         result.solution.id
         for result, values in zip(doubtful, found, strict=True)

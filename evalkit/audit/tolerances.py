@@ -16,6 +16,7 @@ from typing import Any
 from evalkit.audit.exam import Attempt, Problem
 from evalkit.audit.findings import Finding
 from evalkit.audit.verdict import Judged, Verdict
+from evalkit.errors import TaskError
 from evalkit.landscape.thresholds import Judge, breakpoints, critical
 from evalkit.parts import accuracy_of
 from evalkit.task import Task
@@ -101,10 +102,15 @@ def _numbers(value: Any, name: str) -> Iterator[str]:
 def survey(task: Task, node: Mapping[str, Any], verdict: Verdict, problems: Sequence[Problem]) -> ToleranceMap:
     """Map every tolerance."""
     names = knobs(task, node)
-    rows, found = [], []
+    rows: list[Row] = []
+    found: list[Finding] = []
     for index, name in enumerate(names):
-        axis = _Axis(node, names, index)
-        rows.append(axis.row(name, verdict, problems[0]))
+        try:
+            axis = _Axis(node, names, index)
+            rows.append(axis.row(name, verdict, problems[0]))
+        except TaskError as error:
+            found.append(Finding("grader-exception", name, str(error)))
+            continue
         found += axis.findings
     for row in rows:
         if row.promised is not None and row.configured < row.promised and row.marks:

@@ -11,7 +11,9 @@ from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
+from evalkit.blame import blamed, from_outside, task_error
 from evalkit.errors import UserError
+from evalkit.graded import judged
 from evalkit.grading import Grade, Measurement
 from evalkit.registry import build_config, load_plugin
 from evalkit.rollout import Ending, Rollout
@@ -107,8 +109,14 @@ class Judge:
         self._task = lru_cache(maxsize=4096)(self.task)
 
     def __call__(self, values: Sequence[float], measurement: Measurement) -> Grade:
-        """The grade under these values of the knobs, in their order. Raises `UserError` where the task refuses one."""
-        return self._task(tuple(values)).judge(measurement)
+        """The grade under these values of the knobs, in their order.
+
+        Raises `UserError` where the task refuses one, `TaskError` where its code fails.
+        """
+        task = self._task(tuple(values))
+        with blamed("the task's judge", task.judge):
+            grade: Any = task.judge(measurement)
+            return grade if isinstance(grade, Grade) else judged(grade, None)
 
     def task(self, values: tuple[float, ...]) -> Task:
         """The task under these values. Raises `UserError` where it refuses one."""
@@ -121,7 +129,14 @@ class Judge:
                 holder[last] = value
             else:
                 setattr(holder, last, value)
-        return self._plugin(config)
+        try:
+            return self._plugin(config)
+        except UserError:
+            raise
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            raise task_error("the task's constructor", error) from error
 
     def values(self) -> tuple[Any, ...]:
         """What the config says for every knob."""

@@ -286,7 +286,7 @@ class AnthropicModel:
     async def respond(self, request: Request) -> Response:
         """Ask, with retries. Raises ProviderError, UserError, ContextLimitError."""
         if self._player is not None:  # what a task's own code raises must not look like a fault of the connection
-            self._player.prepare(request.run)
+            await self._player.prepare(request.run)
         try:
             return await self._respond(request, request.max_tokens)
         except ContextLimitError as error:

@@ -43,7 +43,7 @@ class Player(Protocol):
         """True if no language model ever said what is played."""
         ...
 
-    def prepare(self, run: int) -> None:
+    async def prepare(self, run: int) -> None:
         """Called before each request of `run`, outside of the client. Raises `TaskError`."""
         ...
 
@@ -85,6 +85,10 @@ def _cut_block(block: Mapping[str, Json], characters: int) -> Mapping[str, Json]
     return {**block, key: block.get(key, "")[:characters]}
 
 
+_KEPT = 1024
+"""Runs whose agents are kept."""
+
+
 class Scripted:
     """Plays scripted agents: each run draws one by weight, each of its turns a token count."""
 
@@ -94,7 +98,8 @@ class Scripted:
 
     def __init__(self, model: str, agents: Callable[[int], Sequence[ScriptedAgent]], seed: int) -> None:
         self._model, self._seed = model, seed
-        self._agents = lru_cache(maxsize=1024)(agents)  # every turn of a run asks again
+        self._agents = lru_cache(maxsize=_KEPT)(agents)  # every turn of a run asks again
+        self._made: set[int] = set()
 
     @classmethod
     def of(cls, kind: str, model: str, task: Task, specs: Callable[[int], Spec], seed: int) -> Scripted:
@@ -111,9 +116,13 @@ class Scripted:
         """Digest of the first run's agents: other runs get the same script with other numbers in it."""
         return draws.digest(self._agents(1))[:16]
 
-    def prepare(self, run: int) -> None:
+    async def prepare(self, run: int) -> None:
         """Have the task make its agents. Raises `TaskError`."""
-        self._agents(run)
+        if run not in self._made:
+            await authored.apart("the task's agents", lambda: self._agents(run))
+            if len(self._made) > _KEPT // 2:
+                self._made.clear()
+            self._made.add(run)
 
     def answer(self, run: int, body: Body) -> Message:
         """The next turn of the agent that `run` drew."""
@@ -225,7 +234,7 @@ class Replay:
         turns = [turn for rollout in self._rollouts.values() for turn in rollout.turns]
         return all(str(turn.response.get("id", "")).startswith("msg_sim") for turn in turns)
 
-    def prepare(self, run: int) -> None:
+    async def prepare(self, run: int) -> None:
         """Everything was read at the beginning."""
 
     def answer(self, run: int, body: Body) -> Message:
