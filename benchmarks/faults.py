@@ -47,6 +47,12 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
 )
 
 
+def _hear_signals() -> None:
+    """A shell that starts this in the background has SIGINT ignored, and launches would respect that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Scene:
     """A server, a folder, and launches of one task against it."""
 
@@ -66,7 +72,9 @@ class Scene:
         command = [sys.executable, "-m", *module, *self.words, f"store={store}", f"hydra.run.dir={out}"]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "CI": "1"}
         with (self.folder / "output.txt").open("a") as output:
-            return subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=output)
+            return subprocess.Popen(
+                command, cwd=self.folder, env=env, stdout=output, stderr=output, preexec_fn=_hear_signals
+            )
 
     def finish(self, process: subprocess.Popen[bytes]) -> None:
         """Let a launch end by itself, which it must do well."""
