@@ -180,6 +180,7 @@ class Room:
                 with contextlib.suppress(BaseException):  # SystemExit of a task that the author's code started
                     self.loop.run_forever()
         with contextlib.suppress(BaseException):
+            self.loop.set_exception_handler(lambda loop, context: None)  # nobody waits for what is left behind
             rest = asyncio.all_tasks(self.loop)
             for task in rest:
                 task.cancel()
