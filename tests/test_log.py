@@ -93,8 +93,13 @@ def test_everything_logs_where_the_router_hears_it():
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        silenced = {  # a library that is told to be quiet logs nothing of ours
+            id(node.func.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setLevel"
+        }
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
+            if not isinstance(node, ast.Call) or id(node) in silenced:
                 continue
             words = ast.unparse(node.func)
             owner, _, name = words.rpartition(".")
