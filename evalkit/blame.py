@@ -71,7 +71,7 @@ def task_error(what: str, error: BaseException) -> TaskError:
     """`the task's judge raised KeyError: 'x' (tasks/probe/__init__.py:31)`, with its traceback."""
     own = _own_part(error.__traceback__)
     said = steady("".join(traceback.format_exception_only(type(error), error)))
-    frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename)]
+    frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename) and frame.filename[0] != "<"]
     own_frames = [frame for frame in frames if _in_a_task(frame.filename)] or frames  # not those of a library it calls
     place = f" ({steady(own_frames[-1].filename)}:{own_frames[-1].lineno})" if own_frames else ""
     sentence = f"{what} raised {plain(said, one_line=True, limit=MESSAGE_LIMIT)}{place}"

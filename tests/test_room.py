@@ -128,6 +128,7 @@ async def test_work_that_does_not_give_the_thread_back_is_left_behind_with_it(ha
         await run(lambda call: exec(hangs, {"time": time}), limit_s=SHORT)
     assert time.monotonic() - began < 5
     assert "exec(hangs" in caught.value.where
+    assert here.left  # at once: nobody may ask for the room again
     assert Room.now() is not here
     assert await value(lambda call: "on") == "on"
     here._thread.join(10)
