@@ -162,7 +162,7 @@ def test_a_config_is_what_hydra_composes():
     assert isinstance(config_for("task=arithmetic", "model=noop"), Config)
 
 
-@pytest.mark.parametrize("change", ["prompt", "system", "files", "tools"])
+@pytest.mark.parametrize("change", ["prompt", "system", "files", "tools", "set-up of a tool"])
 async def test_a_run_that_would_be_asked_something_else_is_sampled_anew_and_the_others_not(
     tmp_path, monkeypatch, change
 ):
@@ -173,8 +173,14 @@ async def test_a_run_that_would_be_asked_something_else_is_sampled_anew_and_the_
         "system": ("# more", "system = property(lambda self: TEXT * (self.number == 3))"),
         "files": ("# more", "files = property(lambda self: {'a.txt': (TEXT * (self.number == 3)).encode()})"),
         "tools": ("(PythonExpression(),", "(PythonExpression(note=TEXT * (self.number == 3)),"),
+        "set-up of a tool": ("(PythonExpression(),", "(Probe(TEXT * (self.number == 3)), PythonExpression(),"),
     }[change]
-    source = ("self.config, self.seed = config, seed", NUMBERED, "# tools", "TEXT = (HERE / 'text').read_text()")
+    source = (
+        "self.config, self.seed = config, seed",
+        NUMBERED,
+        "# tools",
+        f"TEXT = (HERE / 'text').read_text()\n{PROBE}",
+    )
     name = write_task(tmp_path, *source, "    answer_schema", "    # more\n    answer_schema", *part, text="one")
     own = tmp_path / "tasks" / name
     await launch_own(own, "a", "runs.count=4")
@@ -188,7 +194,20 @@ async def test_a_run_that_would_be_asked_something_else_is_sampled_anew_and_the_
     assert back.source.purse.output_tokens == 0  # what was bought for the first question is still there
     shown = again.runs[2].rollout
     digest = {"a.txt": hashlib.sha256(b"two").hexdigest()}
-    assert "two" in str((shown.prompt, shown.system, shown.tools)) or shown.files == digest
+    if change != "set-up of a tool":
+        assert "two" in str((shown.prompt, shown.system, shown.tools)) or shown.files == digest
+
+
+PROBE = """
+class Probe:
+    name, description, input_schema = "probe", "Probes.", {"type": "object"}
+
+    def __init__(self, hidden):
+        self.hidden = hidden
+
+    async def __call__(self, input, context):
+        return self.hidden
+"""
 
 
 NUMBERED = """self.config, self.seed = config, seed

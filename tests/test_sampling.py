@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.journal import Journal, load
+from evalkit.model.client import AnthropicModel
 from evalkit.run import Outcome
 from tests.launching import Watcher, launch
 
@@ -139,3 +140,23 @@ async def test_times_of_a_run_that_goes_on_are_those_of_the_whole_run(tmp_path):
     assert timing["waited"] >= 7
     again = load(path).rollout.timing
     assert round(again.seconds, 3) == timing["seconds"]  # and so for every launch that reads it later
+
+
+async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_finished(tmp_path, monkeypatch):
+    """At one cent a model call, three cents are spent by two runs of two calls."""
+    monkeypatch.setattr(AnthropicModel, "cost_usd", lambda self, usages: 0.01 * len(usages))
+    common = ("task=arithmetic", "model=simulated", "runs.count=6")
+    free = await launch(tmp_path / "free", *common, store=tmp_path / "other")
+    calls = [run.rollout.steps for run in free.runs]
+    assert calls[:2] == [2, 2]
+    watcher = Watcher()
+    bounded = ("limits.max_cost_usd=0.03", "runs.concurrency=1")
+    cut = await launch(tmp_path / "cut", *common, *bounded, store=tmp_path / "rollouts", view=watcher)
+    assert [run.number for run in cut.runs] == [1, 2]
+    assert cut.source.purse.spent_usd == pytest.approx(0.04)
+    assert not cut.done
+    assert any(note.startswith("Stopped buying at $0.04: limits.max_cost_usd=0.03") for note in watcher.notes)
+    exact = ("limits.max_cost_usd=0.04", "runs.concurrency=1")
+    again = await launch(tmp_path / "again", *common, *exact, store=tmp_path / "rollouts")
+    assert [run.number for run in again.runs] == [1, 2, 3, 4]  # what the store has costs nothing
+    assert again.source.purse.spent_usd == pytest.approx(0.01 * sum(calls[2:4]))
