@@ -253,6 +253,7 @@ class Engine:
         self._said: set[str] = set()
         self._uncounted = False
         self._files = TaskFiles()
+        self._later: TaskFiles | None = None
         self._began = str(time.time_ns())
         self.unwritten = ""
         """Why results of a finished cell are not on disk: one sentence with the fix."""
@@ -264,7 +265,7 @@ class Engine:
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
-        purse, self._files = self._purse, TaskFiles()
+        purse, self._files, self._later = self._purse, TaskFiles(), None
         purse.limit_usd = min(
             (c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None
         )
@@ -536,9 +537,9 @@ class Engine:
 
     def _check_grader(self, member: CellResult) -> None:
         """Say so if what grades was edited meanwhile: no digest stands for verdicts of two graders."""
-        if time.monotonic() - self._files.taken > FRESH_S:
-            self._files = TaskFiles()
-        now = grader_digest(member.cell.config, member.task, self._files)
+        if self._later is None or time.monotonic() - self._later.taken > FRESH_S:
+            self._later = TaskFiles()
+        now = grader_digest(member.cell.config, member.task, self._later)
         if now == member.grader:
             return
         member.grader = digest([member.grader, now])

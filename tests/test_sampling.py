@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from evalkit.journal import Journal, load
+from evalkit.journal import Journal, load, write_rollout
 from evalkit.model.client import AnthropicModel
+from evalkit.rollout import Ending
 from evalkit.run import Outcome
 from tests.launching import Watcher, launch
 
@@ -160,3 +162,14 @@ async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_fini
     again = await launch(tmp_path / "again", *common, *exact, store=tmp_path / "rollouts")
     assert [run.number for run in again.runs] == [1, 2, 3, 4]  # what the store has costs nothing
     assert again.source.purse.spent_usd == pytest.approx(0.01 * sum(calls[2:4]))
+
+
+async def test_a_record_in_which_nothing_was_answered_is_no_result(tmp_path):
+    """As older versions kept it where a prompt did not fit the server's context."""
+    common = ("task=arithmetic", "model=simulated", "runs.count=1")
+    first = await launch(tmp_path / "a", *common, store=tmp_path / "rollouts")
+    (path,) = journals(tmp_path)
+    write_rollout(path, replace(first.runs[0].rollout, turns=(), ending=Ending.CONTEXT_LIMIT))
+    again = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
+    assert runs_of(tmp_path / "b") == runs_of(tmp_path / "a")
+    assert again.source.purse.output_tokens > 0

@@ -12,7 +12,7 @@ from evalkit.claims import ClaimLostError
 from evalkit.errors import UserError
 from evalkit.journal import load, write_rollout
 from evalkit.limits import Limits
-from evalkit.store import Key, Store, _limits, _slug
+from evalkit.store import Key, Store, _limits, _slug, digest
 from tests.builders import rollout, turn
 
 KEY = Key({"prompt": "?"})
@@ -26,6 +26,11 @@ def store(tmp_path):
 def fill(known, *runs):
     for run in runs:
         write_rollout(known.path(run), rollout(turn(10, answer=1), run=run))
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
+    assert digest(["a", "b"]) != digest(["b", "a"])
 
 
 def test_the_same_limits_find_the_same_set(store):

@@ -227,6 +227,20 @@ def test_the_grader_in_the_same_file_can_change_without(root, old, new):
     assert behind(root, TOOL.replace(old, new), GRADER.replace(old, new)) == behind(root)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "globals()['hel' + 'per'](",
+        "eval('hel' + 'per')(",
+        "vars(sys.modules[__name__])['hel' + 'per'](",
+        "getattr(sys.modules[__name__], 'helper')(",
+    ],
+)
+def test_a_tool_that_can_reach_everything_in_its_module_is_made_of_all_of_it(root, call):
+    tool = "import sys\n" + TOOL.replace("helper(str(self.level))", f"{call}str(self.level))")
+    assert behind(root, tool.replace("text.upper()", "text.lower()")) != behind(root, tool)
+
+
 def test_modules_count_as_far_as_the_tool_uses_them(root):
     tool = TOOL.replace("LIMIT = 3", "from .data import SCALE\n\nLIMIT = SCALE").replace("self.level)", "LIMIT)")
     used = behind(root, tool)

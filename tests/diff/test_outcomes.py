@@ -50,11 +50,15 @@ def test_independent_runs_are_tested_as_such() -> None:
     assert found.flips == () and found.shared == 0
 
 
+def test_shared_runs_that_no_side_judged_together_are_no_two_samples() -> None:
+    found = compare_outcomes(records(None, True), records(True, None), [1, 2], 0.95)
+    assert (found.comparison.method, found.comparison.p_value, found.runs_needed) == ("McNemar", 1.0, None)
+
+
 def test_an_error_on_either_side_is_no_pair() -> None:
     old, new = records(None, True, False), records(True, None, False)
     found = compare_outcomes(old, new, [1, 2, 3], 0.95)
     assert found.comparison.p_value == 1 and found.runs_needed is None
-    assert found.comparison.method == "McNemar"  # two looks at one sample, though no pair of verdicts
     assert [(flip.run, flip.old, flip.new) for flip in found.flips] == [
         (1, Outcome.ERROR, Outcome.PASSED),
         (2, Outcome.PASSED, Outcome.ERROR),
