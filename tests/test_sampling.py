@@ -15,6 +15,7 @@ from evalkit.model.client import AnthropicModel
 from evalkit.rollout import Ending
 from evalkit.run import Outcome
 from tests.launching import Watcher, launch
+from tests.model.test_client import AGENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -173,3 +174,16 @@ async def test_a_record_in_which_nothing_was_answered_is_no_result(tmp_path):
     again = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
     assert runs_of(tmp_path / "b") == runs_of(tmp_path / "a")
     assert again.source.purse.output_tokens > 0
+
+
+async def test_an_error_leaves_its_record_open_and_the_next_launch_goes_on_from_it(tmp_path, messages_api):
+    fault = {"kind": "status", "status": 500}
+    messages_api.set_up(agents=AGENTS, plan=[None, fault])
+    words = ("task=arithmetic", "model=local", f"model.base_url={messages_api.url}", "model.max_retries=0")
+    first = await launch(tmp_path / "a", *words, "runs.count=1", store=tmp_path / "rollouts")
+    assert [run.outcome for run in first.runs] == [Outcome.ERROR]
+    asked = messages_api.counts["asked"]
+    again = await launch(tmp_path / "b", *words, "runs.count=1", store=tmp_path / "rollouts")
+    assert messages_api.counts["asked"] == asked + 1
+    assert [run.rollout.steps for run in again.runs] == [2]
+    assert again.runs[0].outcome is not Outcome.ERROR

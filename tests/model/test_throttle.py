@@ -233,3 +233,14 @@ async def test_a_time_out_of_an_idle_process_is_a_failure() -> None:
 
     with pytest.raises(anthropic.APITimeoutError):
         await Throttle("here").call(attempt, effort(retries=1))
+
+
+async def test_after_an_answer_the_next_refusal_is_a_first_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 1.0)
+    waits: list[Wait] = []
+    throttle = Throttle("here", [waits.append])
+    for _ in range(2):
+        await throttle.call(script(refusal(429), refusal(429)), effort())
+    first, second, again, last = (wait.seconds for wait in waits)
+    assert (first, second) == (again, last)
+    assert second == 2 * first
