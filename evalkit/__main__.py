@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from evalkit import signals
 from evalkit.errors import ProviderError, SandboxError, StorageError, TaskError, UserError
@@ -82,6 +82,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
                 return _say_what_the_disk_refuses(one)
         raise
+
+
+def program() -> NoReturn:
+    """The whole process. Once a signal has ended `main`, everything is closed and a second one has nothing to end."""
+    with signals.to_the_end():
+        status = main()
+        if status > 128:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(status)
+    sys.exit(status)
 
 
 def _say_what_the_disk_refuses(error: OSError) -> int:
@@ -188,4 +200,4 @@ def _unknown_word(word: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

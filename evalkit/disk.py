@@ -6,8 +6,10 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+from evalkit import signals
 from evalkit.errors import StorageError
 from evalkit.redaction import without_known
 
@@ -34,19 +36,23 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[int]:
     Whoever has the old file open goes on writing to a file without a name. The caller closes the descriptor.
     """
     scratch = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
-    file = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    forget = signals.add_last_rite(partial(scratch.unlink, missing_ok=True))  # before it is there: a signal may be next
     try:
-        yield file
-        if sync:
-            os.fsync(file)
-        scratch.replace(path)
-    except BaseException as error:
-        os.close(file)
-        with suppress(OSError):
-            scratch.unlink()
-        if isinstance(error, OSError):
-            error.filename = str(path)
-        raise
+        file = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            yield file
+            if sync:
+                os.fsync(file)
+            scratch.replace(path)
+        except BaseException as error:
+            os.close(file)
+            with suppress(OSError):
+                scratch.unlink()
+            if isinstance(error, OSError):
+                error.filename = str(path)
+            raise
+    finally:
+        forget()
     if sync:
         sync_folder(path.parent)
 

@@ -31,6 +31,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 _received: list[int] = []
+_to_the_end = False
 _main: asyncio.Task[Any] | None = None
 _rites: dict[object, Callable[[], None]] = {}
 
@@ -53,8 +54,21 @@ def end_orderly() -> Iterator[None]:
     finally:
         if _received:
             _do_last_rites()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not (_received and _to_the_end):
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            _received.clear()  # a later call in this process was not meant
+
+
+@contextmanager
+def to_the_end() -> Iterator[None]:
+    """Inside, a process that an ending signal is ending minds a second one until it is gone."""
+    global _to_the_end
+    _to_the_end = True
+    try:
+        yield
+    finally:
+        _to_the_end = False
 
 
 def run(main: Coroutine[Any, Any, T], runner: asyncio.Runner | None = None) -> T:

@@ -214,3 +214,31 @@ def test_an_error_that_an_ending_signal_has_caused_is_its_end():
             time.sleep(1)
         finally:
             raise AttributeError("what a library says whose import was cut in two")
+
+
+def test_a_signal_that_ended_one_call_is_forgotten_by_the_next():
+    async def work() -> int:
+        return 7
+
+    with pytest.raises(signals.Interrupted), signals.end_orderly():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    assert signals.run(work()) == 7
+
+
+def test_a_process_that_must_end_at_once_takes_half_written_files_with_it(tmp_path):
+    code = f"""
+import os, signal
+from pathlib import Path
+from evalkit import signals
+from evalkit.disk import replacing
+with signals.end_orderly():
+    with replacing(Path({str(tmp_path / "whole.json")!r})) as file:
+        os.write(file, b"half")
+        assert len(list(Path({str(tmp_path)!r}).iterdir())) == 1
+        signals._received.append(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, "interrupted twice" in done.stderr) == (130, True)
+    assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +15,8 @@ from pathlib import Path
 from evalkit import signals
 from evalkit.sandbox.launch import NAMESPACES, NOBODY, WORKSPACE
 
+LAST_RITE_S = 1.0
+"""How long a process that must end at once tries to take its folder with it."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -31,9 +35,11 @@ class Homes:
         if level == NAMESPACES:
             return WORKSPACE
         if self._base is None:
-            self._base = Path(tempfile.mkdtemp(prefix="evalkit-"))
-            self._forget = signals.add_last_rite(partial(_delete, self._base))
-            self._base.chmod(0o711)
+            base = Path(tempfile.gettempdir(), f"evalkit-{secrets.token_hex(8)}")
+            self._forget = signals.add_last_rite(partial(_delete_for_good, base))  # a signal may come before the folder
+            base.mkdir(0o700)
+            base.chmod(0o711)
+            self._base = base
         home = self._base / str(next(self._numbers))
         home.mkdir(0o700)
         if os.geteuid() == 0:
@@ -51,6 +57,15 @@ class Homes:
         if self._base is not None:
             _delete(self._base)
         self._forget()
+
+
+def _delete_for_good(folder: Path) -> None:
+    """Delete a tree that others delete from, or write into, at the same time: they end soon, or are ended."""
+    deadline = time.monotonic() + LAST_RITE_S
+    _delete(folder)
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+        _delete(folder)
 
 
 def _delete(folder: Path) -> None:
