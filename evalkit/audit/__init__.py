@@ -116,4 +116,7 @@ def _say(audit: Audit, folder: Path, seconds: float) -> None:
 
 
 def _status(audit: Audit, *, known: bool) -> int:
-    return int(bool(audit.new or audit.gone)) if known else int(bool(audit.findings))
+    if not known:
+        return int(bool(audit.findings))
+    stale = audit.tried.everything and audit.untried  # a name that nothing carries any more
+    return int(bool(audit.new or audit.gone or stale))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from evalkit.audit.exam import FULL
 from evalkit.audit.findings import KINDS, Finding
 from evalkit.audit.tolerances import Row, need, window_words
-from evalkit.audit.verdict import Judged, Rate
+from evalkit.audit.verdict import Count, Judged
 from evalkit.text import counted, percent, plain
-from evalkit.wording import range_text
 
 if TYPE_CHECKING:
     from evalkit.audit.run import Audit
@@ -33,13 +33,24 @@ def text(audit: Audit) -> str:
 
 def conclusion(audit: Audit) -> str:
     """The last line."""
-    if audit.findings:
-        new, gone = audit.new, audit.gone
-        known = "" if not audit.known else f", {len(new)} of them new" if new else ", all of them known"
-        lost = f"; {len(gone)} known ones are gone: {', '.join(sorted(gone))}" if gone else ""
-        return f"{DIRTY}: {counted(len(audit.findings), 'finding')}{known}{lost}"
-    lost = f" (known and gone: {', '.join(sorted(audit.gone))})" if audit.gone else ""
-    return f"{CLEAN}: no findings{lost}"
+    if not audit.findings:
+        return f"{CLEAN}: no findings{_missed(audit)}"
+    new = audit.new
+    known = "" if not audit.known else f", {len(new)} of them new" if new else ", all of them known"
+    return f"{DIRTY}: {counted(len(audit.findings), 'finding')}{known}{_missed(audit)}"
+
+
+def _missed(audit: Audit) -> str:
+    """Known findings that were not found: gone where they were looked for, and only there."""
+    said = ""
+    if audit.gone:
+        said += f"; {len(audit.gone)} known and gone: {', '.join(sorted(audit.gone))}"
+    if audit.untried and audit.tried.everything:
+        said += f"; {len(audit.untried)} known that name nothing here: {', '.join(sorted(audit.untried))}"
+    elif audit.untried:
+        why = "with --quick" if audit.tried.whole else "on all problems"
+        said += f"; {len(audit.untried)} known and not tried {why}"
+    return said
 
 
 def _scope(audit: Audit) -> Iterator[str]:
@@ -50,6 +61,9 @@ def _scope(audit: Audit) -> Iterator[str]:
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     yield f"Solutions: {listed}; {len(verdict.equivalent)} more make no difference here"
     yield f"Problems: {_problems(audit)}; isolation {audit.isolation}"
+    left_out = sum(map(len, audit.tried.same.values()))
+    if left_out:
+        yield f"Left out: {left_out} mutants and generic answers that give the same values as one that is counted"
     partly = sum(judged.result.partly for judged in (*verdict.right, *verdict.wrong))
     if partly:
         yield f"{counted(partly, 'solution')} failed before a value was compared and met {FULL} problems at most"
@@ -65,11 +79,11 @@ def _problems(audit: Audit) -> str:
 
 
 def _rates(audit: Audit) -> Iterator[str]:
-    yield f"False accepts: {rate_words(audit.verdict.false_accepts, 'wrong solution')}"
-    yield f"False rejects: {rate_words(audit.verdict.false_rejects, 'right solution')}"
+    yield f"False accepts: {_of(audit.verdict.false_accepts, 'wrong solution')}"
+    yield f"False rejects: {_of(audit.verdict.false_rejects, 'right solution')}"
     if audit.stability:
         repeated = counted(len(audit.stability.repeated), "solution")
-        yield f"Repeated: {repeated} graded 20 times, {audit.stability.reordered} once more in reverse order"
+        yield f"Repeated: {repeated} graded 20 times, {len(audit.stability.reordered)} once more in reverse order"
     if audit.promises:
         exercised = sum(bool(by) for by in audit.promises.rules.values())
         yield (
@@ -81,12 +95,9 @@ def _rates(audit: Audit) -> Iterator[str]:
         yield f"Leaks: {counted(audit.leaks.hidden, 'hidden value')} looked for in {len(audit.leaks.places)} places"
 
 
-def rate_words(rate: Rate, what: str) -> str:
-    """`0 of 95 wrong solutions (0.0%, 95% interval 0.0-3.8%)`."""
-    if not rate.of:
-        return f"nothing to check: no {what}s"
-    share, ends = percent(rate.wrong / rate.of), range_text(rate.interval)
-    return f"{rate.wrong} of {counted(rate.of, what)} ({share}, 95% interval {ends})"
+def _of(count: Count, what: str) -> str:
+    """`0 of 95 wrong solutions`."""
+    return f"{count.wrong} of {counted(count.of, what)}" if count.of else f"nothing to check: no {what}s"
 
 
 def _tolerances(audit: Audit) -> Iterator[str]:
@@ -138,6 +149,9 @@ def markdown(audit: Audit) -> str:
             "",
         ]
         parts += [f"- `{judged.solution.id}` {_about(judged)}" for judged in audit.verdict.equivalent]
+    if audit.tried.same:
+        parts += ["", "## Left out", "", "They give the same values as one that is counted.", ""]
+        parts += [f"- as `{id_}`: {_ids([*ids])}" for id_, ids in audit.tried.same.items()]
     if audit.promises:
         parts += ["", "## Rules of the prompt", "", "| rule | broken by |", "|---|---|"]
         parts += [f"| {rule} | {_ids(by)} |" for rule, by in audit.promises.rules.items()]
@@ -215,8 +229,10 @@ def facts(audit: Audit) -> str:
             for f in audit.findings
         ],
         "known_and_gone": sorted(audit.gone),
-        "false_accepts": _rate_facts(audit.verdict.false_accepts),
-        "false_rejects": _rate_facts(audit.verdict.false_rejects),
+        "known_and_not_tried": sorted(audit.untried),
+        "false_accepts": asdict(audit.verdict.false_accepts),
+        "false_rejects": asdict(audit.verdict.false_rejects),
+        "left_out": {id_: list(ids) for id_, ids in audit.tried.same.items()},
         "tolerances": [_row_facts(row) for row in audit.tolerances.rows] if audit.tolerances else [],
         "warnings": list(audit.warnings),
         "solutions": [
@@ -234,10 +250,6 @@ def facts(audit: Audit) -> str:
         "rules": {rule: list(by) for rule, by in audit.promises.rules.items()} if audit.promises else {},
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _rate_facts(rate: Rate) -> dict[str, Any]:
-    return {"wrong": rate.wrong, "of": rate.of, "low": rate.interval.low, "high": rate.interval.high}
 
 
 def _row_facts(row: Row) -> dict[str, Any]:

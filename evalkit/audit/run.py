@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from evalkit.audit import generic, leaks, promises, stability, tolerances, verdict
+from evalkit.audit.behaviour import distinct
 from evalkit.audit.evidence import Solution, fitting, oracle, solutions, task_folder
 from evalkit.audit.exam import Exam, Problem, Result, problems
 from evalkit.audit.findings import Finding, in_order, known_findings
+from evalkit.audit.known import Tried
 from evalkit.audit.mutants import mutants
 from evalkit.audit.same import same_functions
 from evalkit.audit.scale import advice
@@ -34,6 +36,7 @@ class Audit:
     """Different ones among the seeds'."""
     isolation: str
     verdict: verdict.Verdict
+    tried: Tried
     stability: stability.Stability | None = None
     tolerances: tolerances.ToleranceMap | None = None
     promises: promises.Promises | None = None
@@ -50,7 +53,16 @@ class Audit:
 
     @property
     def gone(self) -> set[str]:
-        """Known findings that were not found any more."""
+        """Known findings that were looked for and not found any more."""
+        return set(filter(self.tried.includes, self._missed))
+
+    @property
+    def untried(self) -> set[str]:
+        """Known findings that this audit did not look for, or not on all problems."""
+        return self._missed - self.gone
+
+    @property
+    def _missed(self) -> set[str]:
         return set(self.known) - {finding.name for finding in self.findings}
 
 
@@ -71,7 +83,7 @@ async def audit(
     exam = Exam(task, config, sandbox, asked, thorough=thorough)
     reference = await exam.sit(oracle())
     others = [*own, *_made(task, asked, reference, quick)]
-    results = [reference, *await exam.sit_all(others)]
+    results, same = distinct([reference, *await exam.sit_all(others)])
     decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
     graded = [judged.result for judged in (*decided.right, *decided.wrong)]
     map_ = tolerances.survey(task, config.task, decided, asked)
@@ -79,14 +91,10 @@ async def audit(
     said = await promises.check(exam, decided)
     leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
     hints = await advice(exam, map_, decided)
-    found = [
-        *faults,
-        *verdict.findings(decided, task),
-        *stable.findings,
-        *map_.findings,
-        *said.findings,
-        *leaked.findings,
-    ]
+    found = [*faults, *verdict.findings(decided, task)]
+    found += [one for part in (stable, map_, said, leaked) for one in part.findings]
+    whole = _whole(task, config, asked, seeds)
+    tried = Tried(seeds, whole, quick, _ids([oracle(), *others]), stable.repeated, stable.reordered, same)
     return Audit(
         config=name,
         title=task.title,
@@ -94,14 +102,27 @@ async def audit(
         problems=len(asked),
         isolation=sandbox.level,
         verdict=decided,
+        tried=tried,
         stability=stable,
         tolerances=map_,
         promises=said,
         leaks=leaked,
         warnings=(*map_.warnings, *hints),
         findings=in_order(found),
-        known=known_findings(task_folder(task), name),
+        known=frozenset(map(tried.as_counted, known_findings(task_folder(task), name))),
     )
+
+
+def _ids(played: Sequence[Solution]) -> frozenset[str]:
+    return frozenset(solution.id for solution in played)
+
+
+def _whole(task: Task, config: Config, asked: Sequence[Problem], seeds: int) -> bool:
+    """Whether as many problems were tried as the default number of runs would get."""
+    if seeds >= SEEDS:
+        return True
+    others, _ = problems(task, config, SEEDS)
+    return len(others) == len(asked)
 
 
 def _used(own: Sequence[Solution]) -> list[str]:

@@ -23,8 +23,8 @@ class Stability:
 
     repeated: tuple[str, ...]
     """Ids of the solutions that were graded `GRADINGS` times."""
-    reordered: int
-    """Solutions that were graded once more, in reverse order."""
+    reordered: tuple[str, ...]
+    """Ids of the solutions that were graded once more, in reverse order."""
     findings: tuple[Finding, ...]
 
 
@@ -44,7 +44,11 @@ async def check(exam: Exam, results: Sequence[Result], map_: ToleranceMap, *, qu
         if _verdict(attempt) != _verdict(result.attempts[0]) and result.solution.id not in changing:
             said = f"{_verdict(result.attempts[0])} at first, {_verdict(attempt)} after others had been graded"
             found.append(Finding("order-dependent", result.solution.id, said))
-    return Stability(tuple(result.solution.id for result in chosen), len(again), tuple(found))
+    return Stability(_ids(chosen), _ids(again), tuple(found))
+
+
+def _ids(results: Sequence[Result]) -> tuple[str, ...]:
+    return tuple(result.solution.id for result in results)
 
 
 def _nearest(results: Sequence[Result], map_: ToleranceMap) -> list[Result]:

@@ -1,4 +1,4 @@
-"""Who passed and who should have: which solutions count as wrong here, rates with intervals, and what is wrong."""
+"""Who passed and who should have: which solutions count as wrong here, how many got the wrong verdict, and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from evalkit.audit.evidence import KINDS, Solution
 from evalkit.audit.exam import Attempt, Problem, Result
 from evalkit.audit.findings import Finding
 from evalkit.audit.values import distance
-from evalkit.stats.intervals import Interval, exact
 from evalkit.task import Task
 from evalkit.text import counted
 
@@ -58,18 +57,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """How many solutions got the wrong verdict on some problem, with an exact interval."""
+class Count:
+    """How many solutions got the wrong verdict on some problem.
+
+    A count and not a rate with an interval: the solutions are no sample of anything.
+    """
 
     wrong: int
     of: int
-    interval: Interval
 
     @classmethod
-    def over(cls, judged: Sequence[Judged]) -> Rate:
-        """Clopper & Pearson at 95 %: solutions are few, and the rates of interest are near 0."""
-        wrong = sum(not one.fair for one in judged)
-        return cls(wrong, len(judged), exact(wrong, len(judged)) if judged else Interval(0.0, 1.0))
+    def over(cls, judged: Sequence[Judged]) -> Count:
+        """A solution counts once, whatever the number of problems."""
+        return cls(sum(not one.fair for one in judged), len(judged))
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ class Verdict:
     """Meant to be wrong, but right under these settings as far as values tell: listed, not counted."""
 
     @property
-    def false_accepts(self) -> Rate:
+    def false_accepts(self) -> Count:
         """Wrong solutions that pass on some problem."""
-        return Rate.over(self.wrong)
+        return Count.over(self.wrong)
 
     @property
-    def false_rejects(self) -> Rate:
+    def false_rejects(self) -> Count:
         """Right solutions that fail on some problem."""
-        return Rate.over(self.right)
+        return Count.over(self.right)
 
 
 def decide(results: Sequence[Result], oracle: Result, problems: Sequence[Problem], same: frozenset[str]) -> Verdict:

@@ -19,6 +19,9 @@ async def test_the_published_task_has_exactly_its_known_findings(config, bench, 
     assert "false-accept wrong/no_scale" in found.known
     assert (found.new, found.gone) == (set(), set())
     assert found.verdict.false_rejects.wrong == 0
+    left_out = {id_ for ids in found.tried.same.values() for id_ in ids}
+    assert len(left_out) > 60
+    assert not left_out & {one.solution.id for one in (*found.verdict.wrong, *found.verdict.equivalent)}
 
 
 async def test_arithmetic_is_clean(bench, tmp_path):

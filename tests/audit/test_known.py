@@ -1,0 +1,86 @@
+"""Known findings: gone only where they were looked for."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.__main__ import main
+from evalkit.audit.findings import KINDS
+from evalkit.audit.known import Tried
+
+from .broken import Break, copy
+
+FULL = Tried(
+    50,
+    played=("correct/oracle", "wrong/x", "cheats/y", "mutants/z"),
+    repeated=("wrong/x",),
+    reordered=("cheats/y",),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [
+        ("false-accept mutants/z", True),
+        ("false-accept mutants/not_there", False),
+        ("false-accept answers/zeros", False),
+        ("wrong-category wrong/x", True),
+        ("grader-exception wrong/x", True),
+        ("grader-exception wrong/deleted", False),
+        ("grader-exception spec of run 50", True),
+        ("grader-exception spec of run 51", False),
+        ("changing-verdict wrong/x", True),
+        ("changing-verdict cheats/y", False),
+        ("order-dependent cheats/y", True),
+        ("order-dependent wrong/x", False),
+        ("unenforced accuracy", True),
+        ("unknown-category odd", True),
+        ("false-acept wrong/x", False),
+    ],
+)
+def test_a_finding_is_gone_only_if_the_audit_would_have_found_it(name, tried):
+    assert FULL.includes(name) is tried
+
+
+@pytest.mark.parametrize("kind", ["unknown-category", "not-monotone"])
+def test_what_any_solution_may_show_is_not_tried_where_some_were_left_out(kind):
+    assert FULL.includes(f"{kind} x")
+    assert not Tried(50, quick=True).includes(f"{kind} x")
+
+
+@given(st.sampled_from(sorted(KINDS)), st.sampled_from(["wrong/x", "accuracy", "spec of run 3"]))
+def test_on_fewer_problems_nothing_is_gone(kind, subject):
+    assert not Tried(3, whole=False, played=("wrong/x",), repeated=("wrong/x",), reordered=("wrong/x",)).includes(
+        f"{kind} {subject}"
+    )
+
+
+@pytest.fixture
+def knowing(tmp_path, monkeypatch):
+    """Makes a copy of `arithmetic` that lists known findings of which none is there."""
+
+    def make(name, *listed):
+        name = copy(Break("arithmetic", name, []), tmp_path)
+        (tmp_path / "tasks" / name / "known_findings.yaml").write_text(yaml.safe_dump({name: list(listed)}))
+        return f"task={name}"
+
+    monkeypatch.setenv("EVALKIT_PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return make
+
+
+def test_a_quick_audit_does_not_call_gone_what_it_left_out(knowing, capsys):
+    task = knowing("some_gone", "false-accept answers/zero", "false-accept wrong/off_by_one", "false-accept mutants/x")
+    assert main(["audit", task, "--quick", "--known"]) == 1
+    said = capsys.readouterr().out
+    assert "1 known and gone: false-accept wrong/off_by_one; 2 known and not tried with --quick\n" in said
+
+
+def test_a_known_finding_about_nothing_that_is_there_fails_a_whole_audit_by_its_name(knowing, capsys):
+    task = knowing("stale", "false-accept wrong/deleted")
+    assert main(["audit", task, "--quick", "--known"]) == 0
+    assert main(["audit", task, "--known"]) == 1
+    assert "1 known that name nothing here: false-accept wrong/deleted\n" in capsys.readouterr().out
