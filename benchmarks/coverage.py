@@ -19,12 +19,15 @@ from scipy.stats import binom
 
 from evalkit.stats import Band, Decision, crossing, curve_margin, exact, simultaneous, verdict, wilson
 from evalkit.stats.comparisons import newcombe, two_sample_test
+from evalkit.stats.evidence import log_evidence_above, log_evidence_below
 from evalkit.stats.intervals import normal_quantile
-from evalkit.stats.sequential import log_evidence_above, log_evidence_below
+from evalkit.stats.levels import full_level_holds, worst_error
 
 RATES = np.arange(1, 100) / 100
 BAND = Band(0.10, 0.40)
 CONFIDENCE = 0.95
+BANDS = ((0.10, 0.40), (0.05, 0.10), (0.20, 0.25), (0.40, 0.60), (0.01, 0.99), (0.24, 0.25))
+LEVELS = (0.90, 0.95, 0.99)
 
 
 def interval_coverage(method, runs: int, rates: np.ndarray = RATES) -> np.ndarray:
@@ -43,11 +46,11 @@ def verdict_errors(runs: int, rates: np.ndarray = RATES) -> np.ndarray:
     return (weights * wrong).sum(axis=1)
 
 
-def truth(rate: float) -> Decision:
+def truth(rate: float, band: Band = BAND) -> Decision:
     """What is right to say about a rate."""
-    if rate in BAND:
+    if rate in band:
         return Decision.IN_BAND
-    return Decision.TOO_EASY if rate > BAND.high else Decision.TOO_HARD
+    return Decision.TOO_EASY if rate > band.high else Decision.TOO_HARD
 
 
 def sequence_miss(rate: float, looks: int) -> float:
@@ -73,38 +76,72 @@ class Claims:
     below_high: np.ndarray
 
     @classmethod
-    def of_sequence(cls, looks: int) -> Claims:
-        """The rules of `ConfidenceSequence.decide`."""
+    def of_sequence(
+        cls, looks: int, band: Band = BAND, confidence: float = CONFIDENCE, *, full: bool | None = None
+    ) -> Claims:
+        """The rules of `UntilDecided`, or with the whole (`full`) or half of the error for each side."""
         runs, passed = _grid(looks)
-        outer, inner = np.log(2 / (1 - CONFIDENCE)), np.log(1 / (1 - CONFIDENCE))
+        inner = -np.log(1 - confidence)
+        full = full_level_holds(band, confidence, looks) if full is None else full
+        outer = inner if full else inner + np.log(2)
+        never = np.zeros(np.broadcast_shapes(runs.shape, passed.shape), dtype=bool)
+
+        def reached(evidence, end: float, needed: float, at_the_end: np.ndarray) -> np.ndarray:
+            return evidence(passed, runs, end) >= needed if 0 < end < 1 else at_the_end
+
         return cls(
-            log_evidence_below(passed, runs, BAND.low) >= outer,
-            log_evidence_above(passed, runs, BAND.high) >= outer,
-            log_evidence_above(passed, runs, BAND.low) >= inner,
-            log_evidence_below(passed, runs, BAND.high) >= inner,
+            reached(log_evidence_below, band.low, outer, never),
+            reached(log_evidence_above, band.high, outer, never),
+            reached(log_evidence_above, band.low, inner, ~never),
+            reached(log_evidence_below, band.high, inner, ~never),
         )
 
     def stop(self, rate: float, looks: int) -> tuple[dict[Decision, float], np.ndarray]:
         """Chance of every decision, and of stopping at every look, at a true `rate`."""
-        said = dict.fromkeys((Decision.TOO_HARD, Decision.TOO_EASY, Decision.IN_BAND), 0.0)
-        stops = np.zeros(looks + 1)
-        state = np.zeros((4, looks + 1))  # bit 0: known to be above the low end, bit 1: below the high end
-        state[0, 0] = 1.0
+        said, stops = self.stops(np.array([rate]), looks)
+        return {word: float(chance[0]) for word, chance in said.items()}, stops[0]
+
+    def stops(self, rates: np.ndarray, looks: int) -> tuple[dict[Decision, np.ndarray], np.ndarray]:
+        """The same for many rates at once: chances [rates] by decision, and [rates, looks + 1]."""
+        said = {word: np.zeros(len(rates)) for word in (Decision.TOO_HARD, Decision.TOO_EASY, Decision.IN_BAND)}
+        stops = np.zeros((len(rates), looks + 1))
+        state = np.zeros((4, len(rates), looks + 1))  # bit 0: known to be above the low end, bit 1: below the high end
+        state[0, :, 0] = 1.0
+        rate = rates[:, None]
         for look in range(1, looks + 1):
-            state = np.array([_step(row, rate) for row in state])
+            moved = state * (1 - rate)
+            moved[..., 1:] += state[..., :-1] * rate
+            state = moved
             for word, rule in ((Decision.TOO_HARD, self.too_hard), (Decision.TOO_EASY, self.too_easy)):
-                said[word] += state[:, rule[look]].sum()
-                stops[look] += state[:, rule[look]].sum()
-                state[:, rule[look]] = 0
+                chance = state[..., rule[look]].sum(axis=(0, 2))
+                said[word] += chance
+                stops[:, look] += chance
+                state[..., rule[look]] = 0
             for bit, rule in ((1, self.above_low), (2, self.below_high)):
                 for known in range(4):
                     if not known & bit:
-                        state[known | bit, rule[look]] += state[known, rule[look]]
-                        state[known, rule[look]] = 0
-            said[Decision.IN_BAND] += state[3].sum()
-            stops[look] += state[3].sum()
+                        state[known | bit][:, rule[look]] += state[known][:, rule[look]]
+                        state[known][:, rule[look]] = 0
+            chance = state[3].sum(axis=1)
+            said[Decision.IN_BAND] += chance
+            stops[:, look] += chance
             state[3] = 0
         return said, stops
+
+
+def decision_errors(
+    rates: np.ndarray, looks: int, band: Band, confidence: float = CONFIDENCE, *, full: bool | None = None
+) -> np.ndarray:
+    """The exact chance that `runs.until=decided` says something wrong within `looks` runs, one figure a rate."""
+    said, _ = Claims.of_sequence(looks, band, confidence, full=full).stops(rates, looks)
+    right = [truth(rate, band) for rate in rates]
+    return sum(chance * [word is not what for what in right] for word, chance in said.items())
+
+
+def telling_rates(band: Band, inside: int = 16) -> np.ndarray:
+    """Rates at which a decision can be most wrong: the band's ends from both sides, between them, and some beyond."""
+    ends = [end + side for end in (band.low, band.high) for side in (-1e-9, 0, 1e-9) if 0 < end < 1]
+    return np.unique([*ends, *np.linspace(band.low, band.high, inside + 1), 0.01, 0.3, 0.5, 0.7, 0.99])
 
 
 def peeking_error(rate: float, looks: int) -> float:
@@ -293,12 +330,7 @@ def report_sequence(looks: int) -> None:
         f"   the 95 % sequence ever excludes the truth: mean {missed.mean():.4f}, "
         f"largest {missed.max():.4f} at a rate of {RATES[missed.argmax()]:.2f}"
     )
-    claims = Claims.of_sequence(looks)
-    wrong = []
-    for rate in rates:
-        said, _ = claims.stop(rate, looks)
-        wrong.append(sum(chance for word, chance in said.items() if word is not truth(rate)))
-    wrong = np.array(wrong)
+    wrong = decision_errors(rates, looks, BAND)
     print(
         f"   its decision is wrong:                     mean {wrong.mean():.4f}, "
         f"largest {wrong.max():.4f} at a rate of {rates[wrong.argmax()]:.4f}"
@@ -319,21 +351,40 @@ def report_advice(looks: int, repeats: int) -> None:
     )
 
 
+def report_bands(looks: int) -> None:
+    print(f"\n   largest error of the decision over all rates, up to {looks} looks (exact), by what each side may use")
+    print("   band     level   all of it   bound inside the band: 1000 looks, any number   half of it   used")
+    for low, high in BANDS:
+        band = Band(low, high)
+        for confidence in LEVELS:
+            error, rates = 1 - confidence, telling_rates(band)
+            whole, half = (decision_errors(rates, looks, band, confidence, full=full).max() for full in (True, False))
+            bound = ", ".join(f"{worst_error(band, error, most):.4f}" for most in (1000, None))
+            used = "all" if full_level_holds(band, confidence, looks) else "half"
+            print(f"   {band!s:7}  {error:.2f}    {whole:.4f}      {bound:44}   {half:.4f}       {used}")
+
+
 def report_savings(looks: int) -> None:
     print(f"\n3. Runs until decided, band {BAND}, 95 %, at most {looks} (exact)")
-    print("   rate   mean   median   90th pct   undecided   fixed plan (90 % right)   saved of it   saved of 200 runs")
-    claims = Claims.of_sequence(looks)
+    print(
+        "   rate   mean (half of the error a side)   median   90th pct   undecided   fixed plan (90 % right)   "
+        "saved of it   saved of 200 runs"
+    )
+    claims, halves = Claims.of_sequence(looks), Claims.of_sequence(looks, full=False)
     steps = np.arange(looks + 1)
     for rate in (0.02, 0.05, 0.15, 0.20, 0.25, 0.30, 0.50, 0.60, 0.80):
         _, stops = claims.stop(rate, looks)
         done = stops.cumsum()
         mean = (steps * stops).sum() + looks * (1 - done[-1])
+        _, before = halves.stop(rate, looks)
+        earlier = (steps * before).sum() + looks * (1 - before.sum())
         of_200 = 1 - ((steps * stops)[:201].sum() + 200 * (1 - done[200])) / 200
         plan = fixed_plan(rate)
         ninety = f"{(done >= 0.9).argmax():8d}" if done[-1] >= 0.9 else f"  > {looks}"
         saved = f"{1 - mean / plan:6.0%}" if plan else "     –"
         print(
-            f"   {rate:.2f}   {mean:4.0f}   {(done >= 0.5).argmax():6d}   {ninety}   {max(0.0, 1 - done[-1]):9.4f}   "
+            f"   {rate:.2f}   {mean:4.0f} ({earlier:.0f})   "
+            f"{(done >= 0.5).argmax():6d}   {ninety}   {max(0.0, 1 - done[-1]):9.4f}   "
             f"{plan or '> 3000':>23}   {saved:>11}   {of_200:16.0%}"
         )
 
@@ -376,6 +427,7 @@ def main() -> None:
     began = time.perf_counter()
     report_fixed()
     report_sequence(200 if quick else 1000)
+    report_bands(200 if quick else 1000)
     report_advice(200 if quick else 1000, 1000 if quick else 20_000)
     report_savings(400 if quick else 2000)
     report_landscapes(100 if quick else 2000)

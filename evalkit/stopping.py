@@ -28,6 +28,8 @@ class Stopping:
     """`runs.max`: what a plan of fixed size would have sampled."""
     sampled: int
     """At least `decided_at`: cells that share their rollouts stop together."""
+    each_side: float
+    """The error that `TOO EASY` and `TOO HARD` are allowed each: all of it, or half where the band is too narrow."""
 
     @property
     def saved(self) -> int:
@@ -41,7 +43,9 @@ class Stopping:
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Stopping:
         """From its JSON."""
-        return cls(Decision(facts["decision"]), facts["decided_at"], facts["planned"], facts["sampled"])
+        return cls(
+            Decision(facts["decision"]), facts["decided_at"], facts["planned"], facts["sampled"], facts["each_side"]
+        )
 
     def __str__(self) -> str:
         if self.decided_at is None:
@@ -61,7 +65,7 @@ def watch(config: Config) -> UntilDecided | None:
     """What decides when a cell has enough runs; None if their number is fixed."""
     if config.runs.until != "decided":
         return None
-    return UntilDecided(Band(config.band.low, config.band.high), config.band.confidence)
+    return UntilDecided(Band(config.band.low, config.band.high), config.band.confidence, config.runs.max)
 
 
 def conclude(summary: Summary, runs: Sequence[Run], watched: UntilDecided, most: int) -> Summary:
@@ -70,7 +74,7 @@ def conclude(summary: Summary, runs: Sequence[Run], watched: UntilDecided, most:
     for run in sorted(runs, key=lambda run: run.number):
         if run.outcome is not Outcome.ERROR:
             sequence.observe(run.outcome is Outcome.PASSED)
-    stopping = Stopping(watched.decision, watched.decided_at, most, len(runs))
+    stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
     interval = sequence.interval if sequence.runs else Interval(0.0, 1.0)
     return replace(
         summary,

@@ -7,7 +7,7 @@ import pytest
 from evalkit.engine import Cell, execute
 from evalkit.results import load
 from evalkit.saved import write_config
-from evalkit.stats.sequential import UntilDecided
+from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
 from evalkit.stats.verdict import Decision
 from tests.launching import Watcher, config_for, launch
 
@@ -44,8 +44,12 @@ async def test_verdict_and_interval_are_those_of_the_sequence(tmp_path):
     result = await launch(tmp_path / "out", *COMMON, "band.low=0.6", "band.high=0.9", store=tmp_path / "store")
     facts = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert facts["verdict"] == {"decision": "TOO HARD", "more_runs": None}
-    assert facts["pass_rate"]["interval"]["high"] < 0.6
+    sequence = ConfidenceSequence()
+    for run in sorted(result.runs, key=lambda run: run.number):
+        sequence.observe(run.grade.passed)
+    assert facts["pass_rate"]["interval"] == {"low": sequence.interval.low, "high": sequence.interval.high}
     assert facts["stopping"]["saved"] == result.summary.stopping.saved
+    assert facts["stopping"]["each_side"] == 0.05
     write_config(tmp_path / "out", result.cell.config, {})
     assert load(tmp_path / "out").cells[0].summary.stopping == result.summary.stopping
 

@@ -1,46 +1,21 @@
 """A pass rate that is looked at after every run: confidence sequences, and stopping as soon as the band is decided.
 
-The tests behind it. For a rate r, the likelihood ratio of "the rate is q, drawn uniformly below r" against "the
-rate is r" is a non-negative supermartingale of mean 1 while the true rate is r or more. By Ville's inequality it
-ever reaches 1/α with a chance of α at most, so rates whose ratio has reached it can be dropped at any moment, and
-stay dropped. The same from above. Sources: Ville (1939), "Étude critique de la notion de collectif"; Robbins
-(1970), "Statistical methods related to the law of the iterated logarithm", Ann. Math. Stat. 41 (mixtures);
-Howard, Ramdas, McAuliffe & Sekhon (2021), "Time-uniform, nonparametric, nonasymptotic confidence sequences",
-Ann. Stat. 49. Drawing q on one side of r only, rather than from all of 0…1, is what makes it tight near 0 and 1.
+The evidence behind them is that of `evidence`, so the bounds hold at all looks at once. Source: Howard, Ramdas,
+McAuliffe & Sekhon (2021), "Time-uniform, nonparametric, nonasymptotic confidence sequences", Ann. Stat. 49.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
 
+from evalkit.stats.evidence import log_evidence_below
 from evalkit.stats.intervals import Interval
+from evalkit.stats.levels import full_level_holds
 from evalkit.stats.verdict import Band, Decision
 
 _ALL = Interval(0.0, 1.0)
-
-
-def log_evidence_below(passed: Any, runs: Any, rate: Any) -> Any:
-    """Log of the evidence that the true rate is below `rate`; floats or NumPy arrays that broadcast, 0 < rate < 1.
-
-    log ∫₀ʳ qᵏ(1−q)ⁿ⁻ᵏ dq / r − log rᵏ(1−r)ⁿ⁻ᵏ for k of n passed: an incomplete beta function. Evidence so small
-    that it underflows is −inf.
-    """
-    import numpy
-    from scipy.special import betainc, betaln, xlog1py, xlogy  # type: ignore[import-untyped]
-
-    failed = runs - passed
-    with numpy.errstate(divide="ignore"):
-        mass = numpy.log(betainc(passed + 1, failed + 1, rate))
-    mixture = betaln(passed + 1, failed + 1) + mass - numpy.log(rate)
-    return mixture - xlogy(passed, rate) - xlog1py(failed, -numpy.asarray(rate))
-
-
-def log_evidence_above(passed: Any, runs: Any, rate: Any) -> Any:
-    """Log of the evidence that the true rate is above `rate`: the same with passes and failures exchanged."""
-    return log_evidence_below(runs - passed, runs, 1 - rate)
 
 
 @lru_cache(maxsize=100_000)  # many looks at few runs repeat themselves
@@ -81,8 +56,9 @@ class ConfidenceSequence:
     interval: Interval = _ALL
     """What every look so far has left of 0…1. Should nothing be left, which happens with a chance of
     1 − `confidence` at most, what the last look leaves: then the earlier ones were among the misleading few."""
-    _one_sided: Interval = field(default=_ALL, repr=False)
-    """Each end alone holds with `confidence`."""
+    _low: float = field(default=0.0, repr=False)
+    _high: float = field(default=1.0, repr=False)
+    """What the looks so far say about each end: each alone holds with `confidence`."""
 
     def observe(self, passed: bool) -> Interval:
         """Count one run and return the interval."""
@@ -92,7 +68,7 @@ class ConfidenceSequence:
         now = self._bounds(error / 2)
         self.interval = self.interval.intersect(now) or now
         now = self._bounds(error)
-        self._one_sided = self._one_sided.intersect(now) or now
+        self._low, self._high = max(self._low, now.low), min(self._high, now.high)
         return self.interval
 
     def _bounds(self, error: float) -> Interval:
@@ -101,19 +77,21 @@ class ConfidenceSequence:
             upper_bound(self.passed, self.runs, error),
         )
 
-    def decide(self, band: Band) -> Decision:
+    def decide(self, band: Band, *, full: bool = False) -> Decision:
         """What can be said now; whatever it says first is wrong with a chance of 1 − `confidence` at most.
 
-        `TOO EASY` and `TOO HARD` need the two-sided interval to have left the band. `IN BAND` needs each end of
-        the band to be excluded by itself at `confidence`: to be wrong, the one true rate would have to be wrongly
-        excluded at the one end that it lies beyond (intersection–union principle: Berger 1982, "Multiparameter
-        hypothesis testing and acceptance sampling", Technometrics 24).
+        `TOO EASY` and `TOO HARD` need the two-sided interval to have left the band, or, with `full`, the end of the
+        band to be excluded by itself at `confidence`: ask `levels.full_level_holds` first. `IN BAND` always needs each
+        end to be excluded by itself: to be wrong, the one true rate would have to be wrongly excluded at the one end
+        that it lies beyond (intersection–union principle: Berger 1982, "Multiparameter hypothesis testing and
+        acceptance sampling", Technometrics 24).
         """
-        if self.interval.low > band.high:
+        low, high = (self._low, self._high) if full else (self.interval.low, self.interval.high)
+        if low > band.high:
             return Decision.TOO_EASY
-        if self.interval.high < band.low:
+        if high < band.low:
             return Decision.TOO_HARD
-        inside = self._one_sided.within(Interval(band.low, band.high))
+        inside = band.low <= self._low and self._high <= band.high
         return Decision.IN_BAND if inside else Decision.UNDECIDED
 
 
@@ -127,6 +105,8 @@ class UntilDecided:
 
     band: Band
     confidence: float = 0.95
+    most: int | None = None
+    """The most runs that there can be; None for any number."""
     sequence: ConfidenceSequence = field(init=False)
     decision: Decision = Decision.UNDECIDED
     decided_at: int | None = None
@@ -137,6 +117,16 @@ class UntilDecided:
     def __post_init__(self) -> None:
         self.sequence = ConfidenceSequence(self.confidence)
 
+    @cached_property
+    def full(self) -> bool:
+        """Whether each of `TOO EASY` and `TOO HARD` may use the whole error that is allowed; else half of it."""
+        return full_level_holds(self.band, self.confidence, self.most)
+
+    @property
+    def each_side(self) -> float:
+        """The error that each of the two is allowed."""
+        return round((1 - self.confidence) / (1 if self.full else 2), 12)
+
     def add(self, number: int, passed: bool | None) -> Decision:
         """One run's result, None for an error. Runs are numbered from 1; gaps are waited for."""
         self._waiting[number] = passed
@@ -144,7 +134,7 @@ class UntilDecided:
             result = self._waiting.pop(self._next)
             if result is not None:
                 self.sequence.observe(result)
-                self.decision = self.sequence.decide(self.band)
+                self.decision = self.sequence.decide(self.band, full=self.full)
                 if self.decision is not Decision.UNDECIDED:
                     self.decided_at = self._next
             self._next += 1
