@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.diff.outcomes import Outcomes, compare_outcomes, shared_runs
+from evalkit.diff.outcomes import Outcomes, compare_outcomes
+from evalkit.diff.pairs import Pairing, pair
 from evalkit.diff.settings import Settings, compare_settings
 from evalkit.errors import UserError
 from evalkit.results import CellRecord, Results
@@ -86,9 +87,9 @@ def compare(old: Results, new: Results) -> LaunchDiff | SweepDiff:
 def compare_launches(old: CellRecord, new: CellRecord) -> LaunchDiff:
     """Two launches. Their intervals and tests are at the confidence of the second."""
     settings = compare_settings(old, new)
-    shared, confidence = shared_runs(old, new), new.summary.confidence
+    pairing, confidence = pair(old, new), new.summary.confidence
     effects: list[GraderEffect] = []
-    notes = list(_notes(old, new, len(shared)))
+    notes = [*_notes(old, new), *_paired(pairing, old, new)]
     one, other = old, new
     if settings.grader and old.task == new.task:
         try:
@@ -100,7 +101,7 @@ def compare_launches(old: CellRecord, new: CellRecord) -> LaunchDiff:
                 f"The grader changed and the rollouts could not be graded again ({error}): "
                 "what came of it mixes the effects of grader and model."
             )
-    outcomes = compare_outcomes(one.runs, other.runs, shared, confidence)
+    outcomes = compare_outcomes(one.runs, other.runs, pairing, confidence)
     return LaunchDiff(old, new, settings, outcomes, tuple(effects), tuple(notes))
 
 
@@ -111,12 +112,12 @@ def _under_current(cell: CellRecord, effects: list[GraderEffect]) -> CellRecord:
     if cell.manifest["digests"].get("grader") == current(cell):
         return cell
     again = regraded(cell)
-    numbers = [run.number for run in cell.runs]
-    effects.append(GraderEffect(cell.folder, compare_outcomes(cell.runs, again.runs, numbers, cell.summary.confidence)))
+    same = Pairing("rollout", tuple(run.number for run in cell.runs))
+    effects.append(GraderEffect(cell.folder, compare_outcomes(cell.runs, again.runs, same, cell.summary.confidence)))
     return again
 
 
-def _notes(old: CellRecord, new: CellRecord, shared: int) -> Iterator[str]:
+def _notes(old: CellRecord, new: CellRecord) -> Iterator[str]:
     if old.task != new.task:
         yield f"These are two tasks ({old.task} and {new.task}): their pass rates measure different things."
     if old.simulated or new.simulated:
@@ -127,14 +128,25 @@ def _notes(old: CellRecord, new: CellRecord, shared: int) -> Iterator[str]:
             "The number of runs was not fixed beforehand (runs.until=decided): interval and p-value below assume that "
             "it was, so read them as a description."
         )
-    if said := _shared(shared, min(len(old.runs), len(new.runs))):
-        yield said
+
+
+def _paired(pairing: Pairing, old: CellRecord, new: CellRecord) -> Iterator[str]:
+    """What a comparison in pairs can mean, and why there is none where one could be expected."""
+    if pairing.by == "rollout":
+        yield _shared(pairing.shared, min(len(old.runs), len(new.runs)))
+    elif pairing.by == "problem":
+        alone = len(old.runs) + len(new.runs) - 2 * len(pairing.numbers)
+        rest = f"; {counted(alone, 'run')} without a partner that was graded is no part of it" if alone else ""
+        yield (
+            f"Run by run both sides have the same problem ({pairing.problems} different ones): the test compares them "
+            f"in pairs{rest}."
+        )
+    elif pairing.problems > 1:
+        yield "Run by run the sides have different problems: the test takes them for independent samples."
 
 
 def _shared(shared: int, runs: int) -> str:
     """What a comparison of launches that share rollouts can mean."""
-    if not shared:
-        return ""
     if shared < runs:
         return (
             f"Only {shared} runs rest on the same conversation on both sides; the test uses those alone, in pairs, "
@@ -154,17 +166,23 @@ def compare_sweeps(old: Results, new: Results) -> SweepDiff:
         raise UserError(f"{old.folder} and {new.folder} have no cell in common: compare sweeps over the same knobs")
     swept = (*old.knobs, *new.knobs)
     first = before[common[0]], after[common[0]]
-    found, overlap = [], 0
-    for place in common:
-        one, other = before[place], after[place]
-        shared = shared_runs(one, other)
-        overlap += len(shared)
-        found.append((one, compare_outcomes(one.runs, other.runs, shared, other.summary.confidence)))
+    pairings = [pair(before[place], after[place]) for place in common]
+    found = [
+        (
+            before[place],
+            compare_outcomes(before[place].runs, after[place].runs, pairing, after[place].summary.confidence),
+        )
+        for place, pairing in zip(common, pairings, strict=True)
+    ]
     told = _discovered([outcomes for _, outcomes in found])
-    notes = list(_notes(*first, 0))
-    if overlap:
-        runs = sum(min(len(before[place].runs), len(after[place].runs)) for place in common)
-        notes.append(_shared(overlap, runs))
+    notes = list(_notes(*first))
+    if overlap := sum(pairing.shared for pairing in pairings):
+        notes.append(_shared(overlap, sum(min(len(before[place].runs), len(after[place].runs)) for place in common)))
+    if cells := sum(pairing.by == "problem" for pairing in pairings):
+        notes.append(
+            f"In {cells} of {counted(len(common), 'common cell')} both sides have the same problem run by run: their "
+            "tests compare these runs in pairs."
+        )
     settings = compare_settings(*first, apart_from=swept)
     if settings.grader:
         notes.append("The grader changed: compare single cells to see its effect apart from the model's.")

@@ -142,6 +142,8 @@ def _outcomes(outcomes: Outcomes) -> dict[str, Any]:
     return {
         "sides": sides,
         "shared": outcomes.shared,
+        "paired_by": outcomes.paired_by,
+        "pairs": outcomes.pairs and asdict(outcomes.pairs),
         "difference": outcomes.comparison.difference,
         "interval": asdict(outcomes.comparison.interval),
         "p_value": outcomes.comparison.p_value,

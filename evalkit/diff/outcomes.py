@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
-from evalkit import deepjson
 from evalkit.analysis import Rate
-from evalkit.results import CellRecord, RunRecord
+from evalkit.diff.pairs import PairedBy, Pairing
+from evalkit.results import RunRecord
 from evalkit.run import Outcome
 from evalkit.stats.comparisons import (
     Comparison,
@@ -48,13 +45,34 @@ class Figures:
 
 @dataclass(frozen=True)
 class Flip:
-    """A run on the same conversation whose outcome differs."""
+    """A run on the same conversation, or the same problem, whose outcome differs."""
 
     run: int
     old: Outcome
     new: Outcome
     old_message: str
     new_message: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Runs with a partner that both sides graded: how many pass on both sides, on one of them, on none."""
+
+    both: int
+    only_old: int
+    only_new: int
+    neither: int
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[RunRecord, RunRecord]]) -> Pairs:
+        """Count; a pair with an error on either side is none."""
+        count = Counter((one.passed, other.passed) for one, other in pairs)
+        return cls(count[True, True], count[True, False], count[False, True], count[False, False])
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.both + self.only_old + self.only_new + self.neither
 
 
 @dataclass(frozen=True)
@@ -65,11 +83,15 @@ class Outcomes:
     new: Figures
     shared: int
     """Runs that rest on the same conversation on both sides."""
+    paired_by: PairedBy | None
+    """What makes a run of one side the partner of one of the other; None: the sides are independent."""
+    pairs: Pairs | None
+    """None where the sides are independent."""
     comparison: Comparison
-    """McNemar's test on the shared runs where there are any; else an exact test on all runs."""
+    """McNemar's test on the pairs where there are any; else an exact test on all runs."""
     confidence: float
     runs_needed: int | None
-    """Runs a side (shared ones where the test is paired) that would tell a difference as large as the observed one
+    """Runs a side (pairs where the test is paired) that would tell a difference as large as the observed one
     from chance with probability `POWER`; None where the rates are equal."""
     flips: tuple[Flip, ...]
     changed_runs: tuple[int, ...]
@@ -87,22 +109,25 @@ class Outcomes:
 
 
 def compare_outcomes(
-    old: Sequence[RunRecord], new: Sequence[RunRecord], shared: Iterable[int], confidence: float
+    old: Sequence[RunRecord], new: Sequence[RunRecord], pairing: Pairing, confidence: float
 ) -> Outcomes:
-    """Count both sides and test. `shared`: numbers of the runs whose conversation is the same on both sides."""
+    """Count both sides and test, in pairs where `pairing` has any."""
     before, after = {run.number: run for run in old}, {run.number: run for run in new}
-    pairs = [(before[number], after[number]) for number in sorted(shared)]
-    comparison, needed = _test(old, new, pairs, confidence)
+    partners = [(before[number], after[number]) for number in sorted(pairing.numbers)]
+    pairs = Pairs.of(partners) if pairing.by else None
+    comparison, needed = _paired(pairs, confidence) if pairs else _independent(old, new, confidence)
     return Outcomes(
         old=figures(old, confidence),
         new=figures(new, confidence),
-        shared=len(pairs),
+        shared=pairing.shared,
+        paired_by=pairing.by,
+        pairs=pairs,
         comparison=comparison,
         confidence=confidence,
         runs_needed=needed,
         flips=tuple(
             Flip(one.number, one.outcome, other.outcome, one.message, other.message)
-            for one, other in pairs
+            for one, other in partners
             if one.outcome is not other.outcome
         ),
         changed_runs=tuple(
@@ -118,23 +143,22 @@ def _facts(run: RunRecord) -> str:
     return repr(replace(run, seconds=None, reused=False))
 
 
-def _test(
-    old: Sequence[RunRecord], new: Sequence[RunRecord], pairs: Sequence[tuple[RunRecord, RunRecord]], confidence: float
+def _paired(pairs: Pairs, confidence: float) -> tuple[Comparison, int | None]:
+    comparison = compare_paired(pairs.both, pairs.only_old, pairs.only_new, pairs.neither, confidence)
+    if pairs.only_old == pairs.only_new:
+        return comparison, None
+    shares = pairs.only_old / pairs.total, pairs.only_new / pairs.total
+    return comparison, paired_runs_to_tell_apart(*shares, confidence, POWER)
+
+
+def _independent(
+    old: Sequence[RunRecord], new: Sequence[RunRecord], confidence: float
 ) -> tuple[Comparison, int | None]:
-    verdicts = Counter((one.passed, other.passed) for one, other in pairs if None not in (one.passed, other.passed))
-    if pairs:
-        both, only_old = verdicts[True, True], verdicts[True, False]
-        only_new, neither = verdicts[False, True], verdicts[False, False]
-        paired = compare_paired(both, only_old, only_new, neither, confidence)
-        total = sum(verdicts.values())
-        if only_old == only_new:
-            return paired, None
-        return paired, paired_runs_to_tell_apart(only_old / total, only_new / total, confidence, POWER)
     one, other = figures(old, confidence).rate, figures(new, confidence).rate
-    independent = compare(one.passed, one.runs, other.passed, other.runs, confidence)
+    comparison = compare(one.passed, one.runs, other.passed, other.runs, confidence)
     if one.value is None or other.value is None or one.value == other.value:
-        return independent, None
-    return independent, runs_to_tell_apart(one.value, other.value, confidence, POWER)
+        return comparison, None
+    return comparison, runs_to_tell_apart(one.value, other.value, confidence, POWER)
 
 
 def figures(runs: Sequence[RunRecord], confidence: float) -> Figures:
@@ -163,32 +187,3 @@ def _often(entry: tuple[str, int]) -> tuple[int, str]:
 
 def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
-
-
-def shared_runs(old: CellRecord, new: CellRecord) -> list[int]:
-    """Runs that rest on the same conversation: of the same rollout key, with the same first response.
-
-    The key alone does not say it, because two machines can sample under one key; the response carries the
-    provider's id. One conversation may be cut earlier than the other.
-    """
-    if old.rollout_set.partition("/")[0] != new.rollout_set.partition("/")[0]:
-        return []
-    theirs = {run.number: run for run in new.runs}
-    numbers = [run.number for run in old.runs if run.number in theirs]
-    mine = {run.number: run for run in old.runs}
-    return [number for number in numbers if _same_start(mine[number].path, theirs[number].path)]
-
-
-def _same_start(one: Path, other: Path) -> bool:
-    first = _first_response(one)
-    return first is not None and first == _first_response(other)
-
-
-def _first_response(path: Path) -> Any:
-    """The first response of a rollout file, None if there is none. The file as a whole is checked when it is shown."""
-    try:
-        with path.open(encoding="utf-8", errors="surrogatepass") as file:
-            line = next(islice(file, 1, None), "")
-        return deepjson.loads(line).get("response") if line else None
-    except (OSError, ValueError):
-        return None

@@ -16,6 +16,10 @@ from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, level, rate_text
 
 _NONE = "–"
 _ALPHA = "0.0001"
+_PAIRS = {
+    "rollout": ("shared rollout", "shared rollouts"),
+    "problem": ("pair of runs with the same problem", "pairs of runs with the same problem"),
+}
 
 
 @dataclass(frozen=True)
@@ -106,23 +110,25 @@ def _results(title: str, outcomes: Outcomes, *, regraded: bool) -> Iterator[Sect
 
 def sentences(outcomes: Outcomes) -> Iterator[str]:
     """What test was made, what it says, and how many runs could tell."""
-    found = outcomes.comparison
-    basis = (
-        f"McNemar's exact test on {counted(outcomes.shared, 'shared rollout')}"
-        if found.method == "McNemar"
-        else f"{found.method}'s exact test on independent rollouts"
-    )
-    yield f"{basis}: p = {p_text(found.p_value)}."
+    found, pairs = outcomes.comparison, outcomes.pairs
+    units, basis = "runs on each side", "independent rollouts"
+    if pairs and outcomes.paired_by:
+        unit, units = _PAIRS[outcomes.paired_by]
+        basis = counted(pairs.total, unit, units)
+        yield (
+            f"Of {basis} {pairs.both} passed on both sides, {pairs.only_old} only on the old one, "
+            f"{pairs.only_new} only on the new one, {pairs.neither} on neither."
+        )
+    yield f"{found.method}'s exact test on {basis}: p = {p_text(found.p_value)}."
     at = level(outcomes.confidence)
     if outcomes.tells:
         yield f"The pass rates differ: chance alone is rejected at {at}."
     elif outcomes.runs_needed is None:
-        yield "The pass rates are equal: there is no difference to tell from chance."
+        yield f"The pass rates are equal{' on these' if pairs else ''}: there is no difference to tell from chance."
     else:
-        kind = "shared rollouts" if found.method == "McNemar" else "runs on each side"
         yield (
             f"The difference cannot be told from chance at {at}: a true difference of this size would take about "
-            f"{outcomes.runs_needed:,} {kind} (power {percent(POWER, 0)})."
+            f"{outcomes.runs_needed:,} {units} (power {percent(POWER, 0)})."
         )
     if outcomes.tells == (0 in found.interval):
         yield "Interval and test disagree about 0: the interval is an approximation, the test is exact and decides."
@@ -268,7 +274,7 @@ def _cells(cells: Sequence[CellDiff]) -> Table:
             _rate(cell.outcomes.new),
             _mark(cell),
             p_text(cell.outcomes.comparison.p_value),
-            str(len(cell.outcomes.flips)) if cell.outcomes.shared else _NONE,
+            str(len(cell.outcomes.flips)) if cell.outcomes.paired_by else _NONE,
         )
         for cell in cells
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.diff import outcomes as module
-from evalkit.diff.outcomes import compare_outcomes, shared_runs
+from evalkit.diff.outcomes import compare_outcomes
+from evalkit.diff.pairs import Pairing, shared_runs
 from evalkit.grading import Check, Grade
 from evalkit.results import RunRecord, load
 from evalkit.rollout import Ending
@@ -33,10 +34,15 @@ def records(*successes: bool | None) -> list[RunRecord]:
     return [record(number, success) for number, success in enumerate(successes, start=1)]
 
 
+def rollouts(*numbers: int) -> Pairing:
+    """Runs that rest on the same conversation on both sides."""
+    return Pairing("rollout", numbers)
+
+
 def test_shared_runs_are_tested_in_pairs_and_flips_are_listed() -> None:
     old = records(True, False, False, False, False, False, False, True)
     new = records(True, True, True, True, True, True, True, True)
-    found = compare_outcomes(old, new, range(1, 9), 0.95)
+    found = compare_outcomes(old, new, rollouts(*range(1, 9)), 0.95)
     assert found.comparison.method == "McNemar"
     assert [flip.run for flip in found.flips] == [2, 3, 4, 5, 6, 7]
     assert found.comparison.p_value == pytest.approx(2 / 64)
@@ -44,20 +50,20 @@ def test_shared_runs_are_tested_in_pairs_and_flips_are_listed() -> None:
 
 
 def test_independent_runs_are_tested_as_such() -> None:
-    found = compare_outcomes(records(*[True] * 2, *[False] * 18), records(*[True] * 3, *[False] * 17), [], 0.95)
+    found = compare_outcomes(records(*[True] * 2, *[False] * 18), records(*[True] * 3, *[False] * 17), Pairing(), 0.95)
     assert found.comparison.method == "Boschloo" and not found.tells
     assert found.runs_needed == comparisons.runs_to_tell_apart(0.1, 0.15)
     assert found.flips == () and found.shared == 0
 
 
 def test_shared_runs_that_no_side_judged_together_are_no_two_samples() -> None:
-    found = compare_outcomes(records(None, True), records(True, None), [1, 2], 0.95)
+    found = compare_outcomes(records(None, True), records(True, None), rollouts(1, 2), 0.95)
     assert (found.comparison.method, found.comparison.p_value, found.runs_needed) == ("McNemar", 1.0, None)
 
 
 def test_an_error_on_either_side_is_no_pair() -> None:
     old, new = records(None, True, False), records(True, None, False)
-    found = compare_outcomes(old, new, [1, 2, 3], 0.95)
+    found = compare_outcomes(old, new, rollouts(1, 2, 3), 0.95)
     assert found.comparison.p_value == 1 and found.runs_needed is None
     assert [(flip.run, flip.old, flip.new) for flip in found.flips] == [
         (1, Outcome.ERROR, Outcome.PASSED),
@@ -66,18 +72,18 @@ def test_an_error_on_either_side_is_no_pair() -> None:
 
 
 def test_runs_of_one_side_only_are_a_difference() -> None:
-    found = compare_outcomes(records(True), records(True, False), [1], 0.95)
+    found = compare_outcomes(records(True), records(True, False), rollouts(1), 0.95)
     assert found.changed_runs == (2,)
 
 
 def test_a_check_that_is_not_a_number_equals_itself(tmp_path: Path) -> None:
     run = replace(failed(1), grade=Grade(False, "no", "wrong_value", (Check("loss", False, float("nan"), 1.0),)))
     one, other = (load(write_launch(tmp_path / name, [run])).runs for name in "ab")
-    assert not compare_outcomes(one, other, [1], 0.95).differ
+    assert not compare_outcomes(one, other, rollouts(1), 0.95).differ
 
 
 def test_nothing_graded_tells_nothing() -> None:
-    found = compare_outcomes(records(None), records(None, None), [], 0.95)
+    found = compare_outcomes(records(None), records(None, None), Pairing(), 0.95)
     assert found.comparison.p_value == 1 and found.old.rate.value is None and found.runs_needed is None
 
 
@@ -125,7 +131,7 @@ def _simulated(rate_1: float, rate_2: float, runs: int, times: int, seed: int) -
     values = []
     for _ in range(times):
         old, new = (records(*(chance.random() < rate for _ in range(runs))) for rate in (rate_1, rate_2))
-        values.append(compare_outcomes(old, new, [], 0.95).comparison.p_value)
+        values.append(compare_outcomes(old, new, Pairing(), 0.95).comparison.p_value)
     return values
 
 
@@ -145,7 +151,7 @@ def test_without_a_difference_the_p_value_never_promises_too_much(rate: float) -
     chance = [math.comb(runs, k) * rate**k * (1 - rate) ** (runs - k) for k in range(runs + 1)]
     sides = [records(*(number < passes for number in range(runs))) for passes in range(runs + 1)]
     p_values = {
-        (one, two): compare_outcomes(sides[one], sides[two], [], 0.95).comparison.p_value
+        (one, two): compare_outcomes(sides[one], sides[two], Pairing(), 0.95).comparison.p_value
         for one in range(runs + 1)
         for two in range(runs + 1)
     }
@@ -168,5 +174,5 @@ def test_with_a_paired_difference_the_stated_number_of_runs_has_the_stated_power
     for _ in range(times):
         pairs = chance.choices(kinds, [only_old, only_new, 0.2, 0.45], k=needed)
         old, new = records(*(pair[0] for pair in pairs)), records(*(pair[1] for pair in pairs))
-        told += compare_outcomes(old, new, range(1, needed + 1), 0.95).tells
+        told += compare_outcomes(old, new, rollouts(*range(1, needed + 1)), 0.95).tells
     assert told / times == pytest.approx(module.POWER, abs=0.06)

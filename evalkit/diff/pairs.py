@@ -1,0 +1,88 @@
+"""Which runs of two launches belong together: those that rest on one conversation, else those with one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from evalkit import deepjson
+from evalkit.results import CellRecord
+
+PairedBy = Literal["rollout", "problem"]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How runs are compared."""
+
+    by: PairedBy | None = None
+    """None: as two independent samples."""
+    numbers: tuple[int, ...] = ()
+    """Runs that have a partner: the run of the same number on the other side."""
+    problems: int = 0
+    """Different problems that the runs of both sides have, as far as it was asked; 1 where all runs have the same."""
+
+    @property
+    def shared(self) -> int:
+        """Runs that rest on the same conversation on both sides."""
+        return len(self.numbers) if self.by == "rollout" else 0
+
+
+def pair(old: CellRecord, new: CellRecord) -> Pairing:
+    """By conversation where any is shared; by problem where run by run both sides have the same one; else not at all.
+
+    With one problem for all runs there is nothing to pair by: any order of the runs would do as well.
+    """
+    shared = shared_runs(old, new)
+    if shared:
+        return Pairing("rollout", tuple(shared))
+    theirs = {run.number: run for run in new.runs if run.passed is not None}
+    both = [(run, theirs[run.number]) for run in old.runs if run.passed is not None and run.number in theirs]
+    problems = [(_problem(one.path), _problem(other.path)) for one, other in both]
+    different = len({problem for pair in problems for problem in pair})
+    if different > 1 and all(one and one == other for one, other in problems):
+        return Pairing("problem", tuple(run.number for run, _ in both), different)
+    return Pairing(problems=different)
+
+
+def shared_runs(old: CellRecord, new: CellRecord) -> list[int]:
+    """Runs that rest on the same conversation: of the same rollout key, with the same first response.
+
+    The key alone does not say it, because two machines can sample under one key; the response carries the
+    provider's id. One conversation may be cut earlier than the other.
+    """
+    if old.rollout_set.partition("/")[0] != new.rollout_set.partition("/")[0]:
+        return []
+    theirs = {run.number: run for run in new.runs}
+    numbers = [run.number for run in old.runs if run.number in theirs]
+    mine = {run.number: run for run in old.runs}
+    return [number for number in numbers if _same_start(mine[number].path, theirs[number].path)]
+
+
+def _same_start(one: Path, other: Path) -> bool:
+    first = _first_response(one)
+    return first is not None and first == _first_response(other)
+
+
+def _first_response(path: Path) -> Any:
+    return next((line.get("response") for line in _lines(path, 1, 2)), None)
+
+
+def _problem(path: Path) -> str:
+    """What a run was asked, and the files that it was given; empty where its file does not say."""
+    for line in _lines(path, 0, 1):
+        if line.get("prompt"):
+            return repr((line["prompt"], sorted((line.get("files") or {}).items())))
+    return ""
+
+
+def _lines(path: Path, start: int, end: int) -> Sequence[Any]:
+    """Lines of a rollout file, none if there are none. The file as a whole is checked when it is shown."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogatepass") as file:
+            return [deepjson.loads(line) for line in islice(file, start, end)]
+    except (OSError, ValueError):
+        return []
