@@ -17,7 +17,7 @@ import sys
 from statistics import NormalDist
 
 from evalkit.landscape.curves import Curve, Step
-from evalkit.landscape.recommend import recommend
+from evalkit.landscape.recommend import Grounds, recommend
 from evalkit.landscape.search import Place, Search
 from evalkit.stats.verdict import Band
 
@@ -58,7 +58,7 @@ def recommendations(runs: int, launches: int) -> dict[str, object]:
             float(math.ceil(MEDIAN * math.exp(dice.gauss(0, SPREAD)))) if dice.random() < SOLVABLE else math.inf
             for _ in range(runs)
         ]
-        found = recommend(curve(needed, 20_000), BAND, 0.95)
+        found = recommend(curve(needed, 20_000), Grounds(BAND))
         if found.value is None or found.enters is None or found.leaves is None:
             continue
         counts["found"] += 1

@@ -123,7 +123,9 @@ def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparis
 def _why_not(landscape: Landscape) -> str:
     if all(result.panel.top is None for result in landscape.panels):
         return "every cell was sampled at its own limits already"
-    return "no knob leads into the band"
+    if all(result.script for result in landscape.panels):
+        return "the model is a script and stands for no language model"
+    return "no value of a knob is sure to lead into the band"
 
 
 def _keep(folder: Path, landscape: Landscape, facts: dict[str, Any]) -> None:

@@ -46,10 +46,13 @@ class Curve:
         """Whether it is a budget; else it is a tolerance."""
         return self.knob in LIMITS
 
+    def place(self, value: float) -> int:
+        """The index of the step that a value lies on."""
+        return max(bisect_right([step.value for step in self.steps], value) - 1, 0)
+
     def step(self, value: float) -> Step:
         """What is true at a value."""
-        place = bisect_right([step.value for step in self.steps], value) - 1
-        return self.steps[max(place, 0)]
+        return self.steps[self.place(value)]
 
 
 class Nest:

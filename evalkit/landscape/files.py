@@ -153,6 +153,8 @@ def _recommendation(found: Recommendation) -> dict[str, Any]:
         "leaves": _interval(found.leaves),
         "certain": _interval(found.certain),
         "value": None if found.value is None else finite(found.value),
+        "candidate": None if found.candidate is None else finite(found.candidate),
+        "chance": None if found.chance is None else math.floor(found.chance * 10_000) / 10_000,
         "passed": found.passed,
         "runs": found.runs,
         "interval": asdict(found.interval),

@@ -118,9 +118,9 @@ def _curve(axes: Axes, result: PanelResult, band: Band, confidence: float) -> No
             axes.vlines(place, spot.pointwise.low, spot.pointwise.high, color=BLUE, linewidth=3)
             axes.plot(place, spot.rate, "o", color=GREEN if spot.in_band else BLUE, markeredgecolor="white", zorder=3)
     best = result.best
-    if best is not None and best.knob == axis.knob and best.low is not None:
-        high = best.high if best.high is not None else axes.get_xlim()[1]
-        axes.hlines(0.0, best.low, high, color=GREEN, linewidth=6, zorder=4, clip_on=True)
+    if best is not None and best.knob == axis.knob and best.certain is not None:
+        high = min(best.certain.high, axes.get_xlim()[1])
+        axes.hlines(0.0, best.certain.low, high, color=GREEN, linewidth=6, zorder=4, clip_on=True)
     axes.set_ylim(0, 1)
     axes.set_ylabel("pass rate")
     axes.set_xlabel(axis.knob)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from evalkit.landscape.curves import Curve, Step
+from evalkit.stats.inband import (
+    MOST_RUNS,
+    Plan,
+    chance_in_band,
+    fewest_runs,
+    floored,
+    is_above,
+    is_below,
+    runs_to_be_sure,
+)
 from evalkit.stats.intervals import Interval, wilson
-from evalkit.stats.simultaneous import Crossing, crossing
+from evalkit.stats.sequential import lower_bound, upper_bound
+from evalkit.stats.simultaneous import crossing
 from evalkit.stats.verdict import Band
-from evalkit.text import percent
+from evalkit.text import counted, percent
 from evalkit.wording import level, rate_text
 
 
@@ -46,61 +57,121 @@ class Recommendation:
     certain: Interval | None = None
     """Values at which the true rate is in the band, all of them together at the confidence; None: too few runs."""
     value: float | None = None
-    """The value to take: round, and with a rate near the middle of the band."""
+    """The value to set: one of those that are certain, round, and with a rate near the middle of the band. None: the
+    runs support none."""
+    candidate: float | None = None
+    """`value`, or where there is none, the value that is most likely in the band."""
+    chance: float | None = None
+    """At least this sure is it that the true rate at `candidate` is in the band (`stats.inband`)."""
     passed: int = 0
     runs: int = 0
-    """At `value`; where there is none, at the end that comes nearest to the band."""
+    """At `candidate`; where there is none, at the end that comes nearest to the band."""
     interval: Interval = field(default_factory=lambda: Interval(0.0, 1.0))
     sentence: str = ""
 
     @property
     def possible(self) -> bool:
-        """Whether the knob has values in the band."""
+        """Whether a value is recommended."""
         return self.value is not None
 
 
-def recommend(curve: Curve, band: Band, confidence: float, current: float | None = None) -> Recommendation:
-    """Invert the curve: the values at which the rate enters and leaves the band.
+@dataclass(frozen=True)
+class Grounds:
+    """What a recommendation is measured by, beside the curve."""
 
-    `current`: taken as the value to set where the rate there is as good as any.
+    band: Band
+    confidence: float = 0.95
+    plan: Plan = field(default_factory=Plan)
+    simulated: bool = False
+    """The rollouts are those of simulated agents: every recommendation says so."""
 
-    The intervals of both crossings are order statistics of what the runs need (`stats.simultaneous.crossing`), each
-    at `confidence`; `certain` lies between the inner ends of both and holds at the same confidence (a tail of half
-    the error on each side).
+    def interval(self, passed: int, runs: int) -> Interval:
+        """Of the rate of `passed` of `runs`."""
+        if not self.plan.stopped:
+            return wilson(passed, runs, self.confidence)
+        tail = (1 - self.confidence) / 2
+        return Interval(lower_bound(passed, runs, tail), upper_bound(passed, runs, tail)) if runs else Interval(0, 1)
+
+
+def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> Recommendation:
+    """Invert the curve: the values at which the rate is in the band, and one of them to set if the runs support it.
+
+    `current`: taken as the value to set where the rate there is as good as any. A value is recommended only where
+    `chance_in_band` reaches the confidence, which holds for all such values at once, so one of them may be chosen.
+    The intervals of both crossings are order statistics of what the runs need (`stats.simultaneous.crossing`).
     """
+    band = grounds.band
     inside = [n for n, step in enumerate(curve.steps) if step.graded and step.rate in band]
     if not inside or len(curve.steps) == 1:
-        return _nothing(curve, band, confidence)
-    first, last = inside[0], inside[-1]
-    low = curve.steps[first].value
-    open_end = last == len(curve.steps) - 1
-    high = None if open_end else _before(curve.steps[last + 1].value, curve.whole)
-    value = _choose(curve, inside, band, current)
-    step = curve.step(value)
-    enters = crossing(curve.needed, band.low, confidence) if band.low > 0 else Crossing(low, -math.inf, -math.inf)
-    leaves = crossing(curve.needed, band.high, confidence)
-    certain = None
-    if enters.high < leaves.low:
-        certain = Interval(max(enters.high, curve.steps[0].value), min(leaves.low, curve.end))
+        return _nothing(curve, grounds)
+    chances = _chances(curve, grounds)
+    sure = [n for n in inside if chances[n] >= grounds.confidence]
+    candidate = _choose(curve, sure, grounds, current) if sure else _most_likely(curve, inside, chances)
+    place = curve.place(candidate)
+    step = curve.steps[place]
+    open_end = inside[-1] == len(curve.steps) - 1
+    enters, leaves = _crossings(curve, grounds)
     found = Recommendation(
         knob=curve.knob,
         at=curve.at,
         finding=Finding.OPEN if open_end else Finding.RANGE,
-        low=low,
-        high=high,
-        enters=Interval(enters.low, enters.high),
-        leaves=Interval(leaves.low, leaves.high),
-        certain=certain,
-        value=value,
+        low=curve.steps[inside[0]].value,
+        high=None if open_end else _before(curve.steps[inside[-1] + 1].value, curve.whole),
+        enters=enters,
+        leaves=leaves,
+        certain=_certain(curve, sure, place),
+        value=candidate if sure else None,
+        candidate=candidate,
+        chance=float(chances[place]),
         passed=step.passed,
         runs=step.graded,
-        interval=wilson(step.passed, step.graded, confidence),
+        interval=grounds.interval(step.passed, step.graded),
     )
-    return _with_sentence(found, curve, band, confidence)
+    words = _words_to_set(found, curve, grounds) if sure else _words_for_too_few(found, curve, grounds)
+    return replace(found, sentence=words)
 
 
-def _nothing(curve: Curve, band: Band, confidence: float) -> Recommendation:
+def _chances(curve: Curve, grounds: Grounds) -> Sequence[float]:
+    """For every step, how sure it is that the true rate is in the band."""
+    passed, graded = [step.passed for step in curve.steps], [step.graded for step in curve.steps]
+    found: Sequence[float] = chance_in_band(passed, graded, grounds.band, grounds.plan).tolist()
+    return found
+
+
+def _crossings(curve: Curve, grounds: Grounds) -> tuple[Interval | None, Interval | None]:
+    """Where the true rate enters the band and where it leaves it; None where the results ended the sampling."""
+    if grounds.plan.stopped:
+        return None, None
+    low, band, confidence = curve.steps[0].value, grounds.band, grounds.confidence
+    enters, leaves = Interval(-math.inf, -math.inf), crossing(curve.needed, band.high, confidence)
+    if band.low > 0:
+        found = crossing(curve.needed, band.low, confidence)
+        enters = Interval(max(found.low, low) if found.low > -math.inf else -math.inf, found.high)
+    return enters, Interval(leaves.low, leaves.high)
+
+
+def _certain(curve: Curve, sure: Sequence[int], place: int) -> Interval | None:
+    """The values around a place that are all certain. Infinite at its end: however much more."""
+    if place not in sure:
+        return None
+    first = last = place
+    while first - 1 in sure:
+        first -= 1
+    while last + 1 in sure:
+        last += 1
+    return Interval(curve.steps[first].value, _end(curve, last))
+
+
+def _end(curve: Curve, place: int) -> float:
+    """The last value of a step."""
+    if place + 1 < len(curve.steps):
+        return _before(curve.steps[place + 1].value, curve.whole)
+    return curve.end if curve.is_limit else math.inf
+
+
+def _nothing(curve: Curve, grounds: Grounds) -> Recommendation:
     """Nothing to set: too hard throughout, too easy throughout, the same throughout, or a jump over the band."""
+    band = grounds.band
     graded = [step for step in curve.steps if step.graded]
     step = graded[-1] if graded else Step(curve.end, 0, 0)
     if graded and len(curve.steps) == 1 and step.rate in band:
@@ -118,29 +189,37 @@ def _nothing(curve: Curve, band: Band, confidence: float) -> Recommendation:
         finding,
         passed=step.passed,
         runs=step.graded,
-        interval=wilson(step.passed, step.graded, confidence),
+        interval=grounds.interval(step.passed, step.graded),
     )
-    return _with_sentence(found, curve, band, confidence, step)
+    return replace(found, sentence=_words_for_none(found, curve, grounds, step))
 
 
 def _before(value: float, whole: bool) -> float:
     return value - 1 if whole else math.nextafter(value, 0.0)
 
 
-def _choose(curve: Curve, inside: list[int], band: Band, current: float | None) -> float:
-    """A round value whose rate is as near to the middle of the band as the steps allow."""
-    middle = (band.low + band.high) / 2
-    nearest = min(inside, key=lambda n: abs(curve.steps[n].rate - middle))
-    slack = (band.high - band.low) / 8
-    near = [n for n in inside if abs(curve.steps[n].rate - middle) <= slack] or [nearest]
-    low = curve.steps[near[0]].value
-    if near[-1] + 1 < len(curve.steps):
-        high = _before(curve.steps[near[-1] + 1].value, curve.whole)
-    else:
-        high = min(curve.end, 2 * low)
-    if current is not None and (low <= current <= high or (near[-1] + 1 == len(curve.steps) and current >= low)):
-        return current
-    return roundest(low, high, curve.whole)
+def _most_likely(curve: Curve, inside: Sequence[int], chances: Sequence[float]) -> float:
+    place = max(inside, key=lambda n: chances[n])
+    return _round_within(curve, place, place)
+
+
+def _choose(curve: Curve, sure: Sequence[int], grounds: Grounds, current: float | None) -> float:
+    """A round value among the certain ones whose rate is as near to the middle of the band as the steps allow."""
+    band = grounds.band
+    middle, slack = (band.low + band.high) / 2, (band.high - band.low) / 8
+    first = last = min(sure, key=lambda n: abs(curve.steps[n].rate - middle))
+    near = {n for n in sure if abs(curve.steps[n].rate - middle) <= slack}
+    while first - 1 in near:
+        first -= 1
+    while last + 1 in near:
+        last += 1
+    low, high = curve.steps[first].value, _end(curve, last)
+    return current if current is not None and low <= current <= high else _round_within(curve, first, last)
+
+
+def _round_within(curve: Curve, first: int, last: int) -> float:
+    low = curve.steps[first].value
+    return roundest(low, min(_end(curve, last), curve.end, max(2 * low, 1.0)), curve.whole)
 
 
 def roundest(low: float, high: float, whole: bool) -> float:
@@ -183,69 +262,79 @@ def inward(low: float, high: float) -> tuple[str, str]:
     return f"{low!r}", f"{high!r}"
 
 
-def _with_sentence(
-    found: Recommendation, curve: Curve, band: Band, confidence: float, nearest: Step | None = None
-) -> Recommendation:
-    if found.possible:
-        return replace(found, sentence=_words_for_range(found, curve, confidence))
-    return replace(found, sentence=_words_for_none(found, curve, band, nearest))
+def _words_to_set(found: Recommendation, curve: Curve, grounds: Grounds) -> str:
+    assert found.value is not None and found.certain is not None and found.chance is not None
+    whom = " for the simulated model (which measures no LLM)" if grounds.simulated else ""
+    others = _values(found.certain.low, found.certain.high, curve)
+    every = f"; so is every value {others}, with a chance of at least {level(grounds.confidence)}" if others else ""
+    return (
+        f"set `{curve.knob}` to {number(found.value)}{whom}: the rate there is {_rate(found)}, in the band "
+        f"({grounds.band}) with a chance of at least {floored(found.chance)}{every}"
+    )
 
 
-def _words_for_range(found: Recommendation, curve: Curve, confidence: float) -> str:
-    assert found.low is not None and found.value is not None and found.enters and found.leaves
-    rate = _rate(found)
-    if found.low == curve.steps[0].value and found.high is None:
-        return f"`{curve.knob}` is in the band whatever it is; at {number(found.value)} the rate is {rate}"
-    low, high = inward(found.low, curve.end if found.high is None else found.high)
-    at_start = found.low == curve.steps[0].value
-    if found.high is None:
-        where = f"from {low} up" + (f", as far as was sampled ({number(curve.end)})" if curve.is_limit else "")
-    elif at_start:
-        where = f"up to {high}"
-    else:
-        where = f"between {low} and {high}" if low != high else f"to {low}"
-    bounds = []
-    if not at_start:
-        bounds.append(f"enters the band at {_span(found.enters, curve)}")
-    if found.high is not None or found.leaves.low <= curve.end:
-        bounds.append(f"leaves it at {_span(found.leaves, curve)}")
-    sure = f" ({level(confidence)}: {', '.join(bounds)})" if bounds else ""
-    return f"set `{curve.knob}` {where}{sure}; at {number(found.value)} the rate is {rate}"
+def _words_for_too_few(found: Recommendation, curve: Curve, grounds: Grounds) -> str:
+    """What the runs show, why it is not enough, and what would be."""
+    assert found.low is not None and found.candidate is not None
+    band, sure = grounds.band, level(grounds.confidence)
+    where = _values(found.low, _end_of(found, curve), curve) or f"at {number(found.low)}"
+    start = (
+        f"{counted(found.runs, 'run')} cannot say what to set `{curve.knob}` to: the observed rate is in the band "
+        f"({band}) {where}, but "
+    )
+    fewest = fewest_runs(band, grounds.confidence, grounds.plan)
+    if fewest is None or found.runs < fewest:
+        needed = f"more than {MOST_RUNS:,}" if fewest is None else f"at least {fewest:,}"
+        return start + f"it takes {needed} runs to be {sure} sure that the true rate is"
+    more = runs_to_be_sure(found.passed / found.runs, band, grounds.confidence, grounds.plan)
+    about = f"about {more:,} runs" if more is not None else "many more runs"
+    return start + (
+        f"at no value is it {sure} sure that the true rate is; nearest to that comes {number(found.candidate)} with "
+        f"{_rate(found)}, for which {about} would settle it if the rate stays the same"
+    )
+
+
+def _end_of(found: Recommendation, curve: Curve) -> float:
+    return _end(curve, len(curve.steps) - 1) if found.high is None else found.high
+
+
+def _values(low: float, high: float, curve: Curve) -> str:
+    """`between 2,004 and 2,402`, `up to 70`, `from 0.05 up`; nothing if there is but one."""
+    start, end = low <= curve.steps[0].value, high >= curve.end
+    if start and end:
+        return f"up to {number(curve.end)}" if curve.is_limit else "above 0"
+    first, last = inward(low, min(high, curve.end))
+    if start:
+        return f"up to {last}"
+    if end:
+        return f"from {first} up" + (f" to {last}, the largest that was sampled" if curve.is_limit else "")
+    return "" if first == last else f"between {first} and {last}"
 
 
 def _rate(found: Recommendation) -> str:
     return rate_text(found.passed / found.runs, found.interval) if found.runs else "unknown"
 
 
-def _span(interval: Interval, curve: Curve) -> str:
-    known_low, known_high = interval.low > curve.steps[0].value, interval.high <= curve.end
-    low, high = number(interval.low, up=False), number(interval.high, up=True)
-    if known_low and known_high:
-        return f"{low}–{high}" if low != high else low
-    if known_low:
-        return f"{low} or more" if interval.low <= curve.end else "none of the values sampled"
-    return f"{high} or less" if known_high else "an unknown value"
-
-
-def _words_for_none(found: Recommendation, curve: Curve, band: Band, nearest: Step | None) -> str:
-    rate = _rate(found)
-    if found.runs == 0 or nearest is None:
-        return f"nothing can be said about `{curve.knob}`: no run was graded"
+def _words_for_none(found: Recommendation, curve: Curve, grounds: Grounds, nearest: Step) -> str:
+    """Why there is nothing to set; and where the runs are too few to know, that they are."""
+    knob, band = f"`{curve.knob}`", grounds.band
+    if found.runs == 0:
+        return f"nothing can be said about {knob}: no run was graded"
+    rate = f"{_rate(found)} in {counted(found.runs, 'run')}"
     if found.finding is Finding.FLAT:
-        return f"`{curve.knob}` makes no difference: the rate is {rate} whatever it is"
+        return f"{knob} made no difference: the rate is {rate} whatever it is"
+    # A jump is wrong if either of its ends is, so each may be so half as often.
+    confidence = (1 + grounds.confidence) / 2 if found.finding is Finding.JUMP else grounds.confidence
+    before = curve.steps[max(curve.place(nearest.value) - 1, 0)]
+    easy = is_above(nearest.passed, nearest.graded, band.high, confidence, grounds.plan)
     if found.finding is Finding.TOO_EASY:
-        return (
-            f"no value of `{curve.knob}` makes this hard enough for the band ({band}): even the smallest gives {rate}"
-        )
-    if found.finding is Finding.TOO_HARD and curve.is_limit:
-        return (
-            f"no `{curve.knob}` up to {number(curve.end)} reaches the band ({band}): there the rate is {rate}, and "
-            "nothing larger was sampled"
-        )
-    if found.finding is Finding.TOO_HARD:
-        return f"no `{curve.knob}`, however loose, reaches the band ({band}): the rate stays at {rate}"
-    before = curve.step(_before(nearest.value, curve.whole))
-    return (
-        f"no value of `{curve.knob}` gives a rate in the band ({band}): it jumps from {percent(before.rate)} to {rate} "
-        f"at {number(nearest.value, up=True)}"
-    )
+        known, said = easy, f"even the smallest {knob} is too easy for the band ({band}): the rate there is {rate}"
+    elif found.finding is Finding.TOO_HARD:
+        known = is_below(nearest.passed, nearest.graded, band.low, confidence, grounds.plan)
+        which = f"up to {number(curve.end)}, the largest sampled," if curve.is_limit else "however loose"
+        said = f"no {knob} {which} reaches the band ({band}): the rate there is {rate}"
+    else:
+        known = easy and is_below(before.passed, before.graded, band.low, confidence, grounds.plan)
+        jump = f"it jumps from {percent(before.rate)} to {rate} at {number(nearest.value, up=True)}"
+        said = f"no value of {knob} gives a rate in the band ({band}): {jump}"
+    return said if known else f"{said}; that is too few to be {level(grounds.confidence)} sure"

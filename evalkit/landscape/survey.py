@@ -11,10 +11,11 @@ import numpy as np
 from evalkit.errors import UserError
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
-from evalkit.landscape.recommend import Recommendation, number, recommend
+from evalkit.landscape.recommend import Grounds, Recommendation, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
 from evalkit.provenance import sweep_sentence
 from evalkit.run import Outcome
+from evalkit.stats.inband import Plan
 from evalkit.stats.intervals import Interval, exact, normal_quantile
 from evalkit.stats.simultaneous import simultaneous
 from evalkit.stats.verdict import Band
@@ -23,6 +24,9 @@ log = logging.getLogger("evalkit")
 
 CURVE_POINTS = 50_000
 """More curves than have so many points together are left out: those through the recommended cell are always there."""
+
+SCRIPTS = ("oracle", "noop")
+"""Models whose rates say nothing about how hard a task is, for a language model or for simulated agents."""
 
 MOST_LINES = 20
 """On the console."""
@@ -77,6 +81,8 @@ class PanelResult:
     """About every nested knob that is set, those that were swept first; the others are as in the anchor."""
     nest: Nest | None = field(repr=False, compare=False)
     """None where the cells do not share their rollouts."""
+    script: str = ""
+    """The model, where it is a script that stands for no language model (`oracle`, `noop`): nothing is recommended."""
 
     @property
     def best(self) -> Recommendation | None:
@@ -197,6 +203,7 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
     band, confidence = Band(config.band.low, config.band.high), config.band.confidence
     anchor = _anchor(spots, band)
     nest, curves, found, note = None, [], [], ""
+    script = next(filter(None, map(_script, panel.members)), "")
     if panel.top is not None and panel.top.runs:
         try:
             nest = Nest(panel.top)
@@ -205,7 +212,10 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
             through = {knob: nest.curve(knob, at) for knob in [*names, *(k for k in nest.knobs if k not in names)]}
             curves = _curves(panel, nest, [through[name] for name in names])
             current = {**nest.base, **at}
-            found = [recommend(c, band, confidence, current[knob]) for knob, c in through.items() if c.needed]
+            for knob, curve in through.items():
+                grounds = Grounds(band, confidence, _plan(panel, spots, knob), member.simulated)
+                if curve.needed and not script:
+                    found.append(recommend(curve, grounds, current[knob]))
         except NotMonotoneError:
             nest, curves, found = None, [], []
             note = (
@@ -223,8 +233,25 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
         curves=tuple(curves),
         recommendations=tuple(found),
         nest=nest,
+        script=script,
     )
     return view, note
+
+
+def _plan(panel: Panel, spots: Sequence[Spot], knob: str) -> Plan:
+    """The curve along `knob` goes through the anchor, which the runs themselves chose among the swept settings."""
+    others = {tuple(value for name, value in spot.at.items() if name != knob) for spot in spots}
+    return Plan(len(others), any(member.summary.stopping for member in panel.members))
+
+
+def _script(member: Entry) -> str:
+    """The model's name if it is a reference solution or says nothing, also where such rollouts are replayed."""
+    if member.config.model.kind in SCRIPTS:
+        return member.config.model.kind
+    if member.config.model.kind == "replay" and member.simulated:
+        said = {str(turn.response.get("model")) for run in member.runs for turn in run.rollout.turns}
+        return next((f"replay of {name}" for name in SCRIPTS if said == {name}), "")
+    return ""
 
 
 def _anchor(spots: Sequence[Spot], band: Band) -> Spot:
@@ -302,6 +329,8 @@ def _lines(
 
 def sentences(view: PanelResult) -> list[str]:
     """What to set, for people: about the swept knobs, or if none of these leads into the band, about any other."""
+    if view.script:
+        return [f"Nothing is recommended for model {view.script}: it is a script and stands for no language model."]
     names = [axis.knob for axis in view.panel.axes]
     about = [found for found in view.recommendations if found.knob in names]
     if not any(found.possible for found in about):

@@ -12,7 +12,7 @@ from evalkit.stats.comparisons import compare
 from tests.launching import Watcher
 from tests.servers.fixtures import MessagesServer
 
-FIXED = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=10", "confirm=true")
+FIXED = ("task=arithmetic", "model=simulated", "runs.count=60", "runs.concurrency=10", "confirm=true")
 
 
 async def test_the_recommended_cell_is_sampled_afresh_at_its_own_limits(sweep, tmp_path):
@@ -37,14 +37,21 @@ async def test_without_a_setting_in_the_band_there_is_nothing_to_confirm(sweep, 
     view = Watcher()
     await sweep([*FIXED, "band.low=0.98", "band.high=0.99"], {"limits.max_tokens": ["20", "30"]}, view)
     facts = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
-    assert facts["confirmation"] == {"done": False, "reason": "no setting to confirm: no knob leads into the band"}
+    assert facts["confirmation"] == {
+        "done": False,
+        "reason": "no setting to confirm: no value of a knob is sure to lead into the band",
+    }
     assert not (tmp_path / "sweep-confirmation").exists()
-    assert ("result", "confirm=true: no setting to confirm: no knob leads into the band.") in view.events
+    assert (
+        "result",
+        "confirm=true: no setting to confirm: no value of a knob is sure to lead into the band.",
+    ) in view.events
 
 
 async def test_a_confirmation_that_only_met_errors_is_said_to_be_none_and_counts(sweep, tmp_path):
     server, knobs = MessagesServer("--task", "arithmetic"), {"limits.max_tokens": ["120", "150", "400"]}
     fixed = ["task=arithmetic", "model=local", f"model.base_url={server.url}", "model.max_retries=0", "runs.count=12"]
+    fixed += ["band.low=0.01", "band.high=0.99"]  # that few runs are sure to be in
     try:
         sampled = await sweep(fixed, knobs, name="sampled")
         server.set_up(plan=[{"kind": "status", "status": 500}] * 100)  # for what the next sweep does not reuse

@@ -9,7 +9,7 @@ from evalkit.landscape.picture import BLUE, GREEN, as_figure, as_png
 from evalkit.landscape.write import write
 from tests.landscape.conftest import surveyed
 
-COMMON = ("task=arithmetic", "model=simulated", "runs.count=20", "band.low=0.3", "band.high=0.6")
+COMMON = ("task=arithmetic", "model=simulated", "runs.count=20", "band.low=0.1", "band.high=0.9")
 LIMITS = {"limits.max_tokens": ["100", "165", "180", "400"]}
 
 
@@ -53,9 +53,9 @@ async def test_a_curve_with_its_interval_the_cells_with_theirs_the_band_and_the_
     for width, kind in ((3.0, "pointwise"), (0.8, "simultaneous")):
         ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in panel.spots]
         assert [(y1, y2) for _, y1, _, y2 in segments(axes, width)] == ends
-    assert segments(axes, 6.0) == [(best.low, 0.0, best.high, 0.0)]
+    assert segments(axes, 6.0) == [(best.certain.low, 0.0, best.certain.high, 0.0)]
     (band,) = [patch for patch in axes.patches if to_hex(patch.get_facecolor()) == GREEN]
-    assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervaly) == pytest.approx((0.3, 0.6))
+    assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervaly) == pytest.approx((0.1, 0.9))
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim()) == ("limits.max_tokens", "pass rate", (0, 1))
     assert axes.get_xlim()[0] == shown.low
     assert axes.get_xlim()[1] > shown.high
@@ -85,7 +85,7 @@ async def test_a_heat_map_has_every_rate_the_border_of_the_band_and_the_cells_in
     assert said == expected
     assert len(points(axes)) == len(panel.spots)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("limits.max_tokens", "limits.max_steps")
-    assert sorted(float(line.get_ydata()[0]) for line in bar.lines if line.get_color() == GREEN) == [0.3, 0.6]
+    assert sorted(float(line.get_ydata()[0]) for line in bar.lines if line.get_color() == GREEN) == [0.1, 0.9]
     assert landscape.title in figure.get_suptitle()
     assert "simulated: measures no LLM" in figure.get_suptitle()
 
@@ -99,7 +99,7 @@ async def test_knobs_that_need_rollouts_of_their_own_are_rows_of_dots(sweep):
         ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in spots]
         assert [(x1, x2) for x1, _, x2, _ in segments(axes, width)] == ends
     (band,) = axes.patches
-    assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervalx) == pytest.approx((0.3, 0.6))
+    assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervalx) == pytest.approx((0.1, 0.9))
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first cell stands on top
     assert axes.get_xlim() == (0, 1)
 

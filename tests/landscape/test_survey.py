@@ -12,10 +12,13 @@ from evalkit.landscape.compute import Axis
 from evalkit.landscape.files import as_json, schema
 from evalkit.landscape.grids import grid
 from evalkit.landscape.write import write
+from evalkit.stats.inband import Plan, chance_in_band
 from evalkit.stats.intervals import wilson
+from evalkit.stats.verdict import Band
 from tests.landscape.conftest import run_sweep, surveyed
 
-ARITHMETIC = ("task=arithmetic", "model=simulated", "runs.count=40", "runs.concurrency=10")
+BAND = ("band.low=0.02", "band.high=0.9")
+ARITHMETIC = ("task=arithmetic", "model=simulated", "runs.count=80", "runs.concurrency=10")
 TOKENS, ERRORS = ("110", "150", "160", "170", "400"), ("0.1", "10000", "1e9")
 
 
@@ -145,7 +148,7 @@ async def test_what_needs_rollouts_of_its_own_becomes_a_panel(sweep):
 
 
 async def test_a_sweep_of_nothing_nested_still_says_what_the_limits_could_do(sweep):
-    landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=20"], {"runs.seed": ["0", "1"]}))
+    landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=60"], {"runs.seed": ["0", "1"]}))
     assert [len(result.panel.axes) for result in landscape.panels] == [0, 0]
     assert any("`limits.max_tokens`" in line and "set" in line.lower() for line in landscape.lines)
 
@@ -166,3 +169,55 @@ async def test_limits_that_the_model_can_see_are_sampled_cell_by_cell_and_the_la
     assert [knob.kind.value for knob in landscape.knobs] == ["sampled"]
     assert "sampled one by one and not clipped" in landscape.notes[0]
     jsonschema.validate(json.loads(as_json(landscape)), schema())
+
+
+@pytest.mark.parametrize("model", ["oracle", "noop"])
+async def test_nothing_is_recommended_for_a_model_that_is_a_script_nor_where_it_is_replayed(sweep, model, tmp_path):
+    knobs = {"limits.max_tokens": ["20", "400"]}
+    results = await sweep(["task=arithmetic", f"model={model}", "runs.count=40", "band.high=0.99"], knobs)
+    played = ["task=arithmetic", "model=replay", f"model.replay_from={results[1].cell.folder}", "runs.count=40"]
+    for name, swept in ((model, results), (f"replay of {model}", await sweep([*played, *BAND], knobs, name="replay"))):
+        landscape = surveyed(swept)
+        (panel,) = landscape.panels
+        said = f"Nothing is recommended for model {name}: it is a script and stands for no language model."
+        assert said in landscape.lines
+        assert (panel.recommendations, panel.best) == ((), None)
+        assert panel.curves  # what the script needs stays in the picture
+        jsonschema.validate(json.loads(as_json(landscape)), schema())
+
+
+async def test_a_replay_of_simulated_agents_recommends_like_them_and_is_called_simulated(sweep):
+    knobs = {"limits.max_tokens": ["150", "400"]}
+    results = await sweep([*ARITHMETIC[:2], "runs.count=60", *BAND], knobs)
+    played = ["task=arithmetic", "model=replay", f"model.replay_from={results[1].cell.folder}", "runs.count=60"]
+    said = [surveyed(swept).lines[-1] for swept in (results, await sweep([*played, *BAND], knobs, name="replay"))]
+    assert said[0] == said[1]
+    assert "for the simulated model (which measures no LLM)" in said[0]
+
+
+async def test_few_runs_recommend_nothing_on_the_console(sweep):
+    landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=3"], {"limits.max_tokens": ["150", "400"]}))
+    assert not any(line.lower().startswith("set ") for line in landscape.lines)
+    assert all(found.value is None for found in landscape.panels[0].recommendations)
+
+
+async def test_a_curve_that_the_runs_chose_among_others_pays_for_the_choice(sweep):
+    knobs = {"limits.max_tokens": ["150", "400"], "task.tolerances.answer": ["0.1", "10000", "1e9"]}
+    (panel,) = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=50", *BAND], knobs)).panels
+    chances = {found.knob: found.chance for found in panel.recommendations if found.chance}
+    for knob, curves in (("limits.max_tokens", 3), ("task.tolerances.answer", 2)):
+        (found,) = [found for found in panel.recommendations if found.knob == knob]
+        if knob in chances:
+            alone = chance_in_band(found.passed, found.runs, Band(0.02, 0.9), Plan(curves))
+            assert found.chance == float(alone) < float(chance_in_band(found.passed, found.runs, Band(0.02, 0.9)))
+    assert "limits.max_tokens" in chances
+
+
+async def test_a_sampling_that_its_results_ended_is_judged_by_evalues(sweep):
+    fixed = [*ARITHMETIC[:2], "runs.until=decided", "runs.max=60", "band.low=0.001", "band.high=0.9"]
+    (panel,) = surveyed(await sweep(fixed, {"limits.max_tokens": ["150", "400"]})).panels
+    (found,) = [found for found in panel.recommendations if found.knob == "limits.max_tokens"]
+    band = Band(0.001, 0.9)
+    assert found.chance == float(chance_in_band(found.passed, found.runs, band, Plan(stopped=True)))
+    assert found.chance != float(chance_in_band(found.passed, found.runs, band))
+    assert found.enters is None

@@ -70,7 +70,7 @@ function curvePlot(panel, curve, scale) {
   const rate = (step) => step[2] ? step[1] / step[2] : 0;
   const margin = [...across((step) => wilson(step[1], step[2])[1]), ...across((step) => wilson(step[1], step[2])[0]).reverse()];
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: H - BOTTOM, x1: LEFT, x2: LEFT });
-  const best = panel.recommendations.find((found) => found.knob === curve.knob && found.low != null);
+  const best = panel.recommendations.find((found) => found.knob === curve.knob && found.value != null);
   const parts = [
     svg("rect", { class: "zone", x: LEFT, width: W - LEFT - RIGHT, y: y(facts.band.high), height: y(facts.band.low) - y(facts.band.high) }),
     svg("polygon", { class: "margin", points: points(margin) }),
@@ -82,8 +82,8 @@ function curvePlot(panel, curve, scale) {
     svg("text", { class: "strong", x: (LEFT + W - RIGHT) / 2, y: H - 8, "text-anchor": "middle" }, curve.knob),
   ];
   if (best) {
-    const end = best.high ?? scale.high;
-    parts.push(svg("rect", { class: "recommended", x: x(best.low), width: Math.max(2, x(end) - x(best.low)), y: y(0), height: 5 }));
+    const { low, high } = best.certain;
+    parts.push(svg("rect", { class: "recommended", x: x(low), width: Math.max(2, x(high ?? scale.high) - x(low)), y: y(0), height: 5 }));
   }
   for (const cell of panel.cells) {
     if (cell.rate == null || !matches(curve, cell)) continue;
