@@ -8,7 +8,7 @@ where p and q are at most α/2 are *all* in the band with a chance of 1 − α, 
 the runs. It is the argument behind order statistics as bounds of quantiles (David & Nagaraja 2003, "Order
 statistics", 3rd ed., section 7.1), and holds for ties and jumps too. Of several curves to choose from, each gets its
 share of α (Bonferroni). Where looking decided when to stop, e-values take the place of p and q (Ville's inequality:
-`evalkit.stats.sequential`).
+`evalkit.stats.evidence`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from evalkit.stats.sequential import log_evidence_above, log_evidence_below
+from evalkit.stats.evidence import log_evidence_above, log_evidence_below
 from evalkit.stats.verdict import Band
 
 MOST_RUNS = 10_000
