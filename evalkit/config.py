@@ -49,6 +49,11 @@ class AgentConfig:
 
 
 @dataclass
+class ReportConfig:
+    format: str = "full"
+
+
+@dataclass
 class ModelConfig:
     """Which model, and how it is asked. Keys are never config: the SDK reads ANTHROPIC_API_KEY by itself."""
 
@@ -108,6 +113,7 @@ class Config:
     runs: RunsConfig = field(default_factory=RunsConfig)
     band: BandConfig = field(default_factory=BandConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     store: str = "outputs/rollouts"
     reuse: str = "dominating"
     confirm: bool = False
@@ -152,6 +158,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("band.low", band.low, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
         ("band.high", band.high, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
         ("band.confidence", band.confidence, *_CONFIDENCE),
+        ("report.format", config.report.format, *_one_of("full", "published")),
         ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
         ("model.max_retries", model.max_retries, *_whole(0, 10**6)),
         ("model.timeout_s", model.timeout_s, *_above(YEARS_S)),

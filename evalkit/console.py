@@ -44,16 +44,20 @@ class ConsoleView:
         verbose: bool = False,
         quiet: bool = False,
         confidence: float = 0.95,
+        published: bool = False,
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`verbose` adds conversations and the log, `quiet` leaves the closing block alone.
+
+        `published`: the closing block in that form.
 
         `live` None: a live display where `wants_live` says that the stream can show one.
         """
         self._stream = stream if stream is not None else sys.stdout
         self._verbose = verbose
         self._quiet = quiet
+        self._published = published
         self._confidence = confidence
         self._progress = Progress(clock)
         self._live_wanted = not quiet and (wants_live(self._stream, os.environ) if live is None else live)
@@ -147,11 +151,21 @@ class ConsoleView:
             return
         self._stop_live()
         self._print("" if not self._quiet else None)
-        for line in closing_block(summary, info.title, simulated=info.simulated).split("\n"):
+        block = closing_block(summary, info.title, simulated=info.simulated, published=self._published)
+        for line in block.split("\n"):
             self._print(line)
+        if self._published:
+            self._say_beside(summary, info)
         if not self._quiet:
             self._print(f"Output: {plain(info.folder, one_line=True)}")
             self._print(f"Report: {plain(info.folder / 'report.html', one_line=True)}")
+
+    def _say_beside(self, summary: Summary, info: CellInfo) -> None:
+        """What the published form has no place for, and nobody may miss."""
+        for warning in summary.warnings:
+            self.warn(f"Warning: {plain(warning, one_line=True)}")
+        if info.simulated and self._quiet:  # else the header has said it
+            self.warn("Model: simulated: these figures measure no LLM")
 
     def end(self) -> None:
         """Give the terminal back."""

@@ -37,6 +37,7 @@ from evalkit.store import Key, Store, digest
 from evalkit.task import Task
 from evalkit.text import counted
 from evalkit.view import CellInfo, View
+from evalkit.wording import sweep_advice
 from evalkit.workbench import Workbench
 
 log = logging.getLogger("evalkit")
@@ -187,6 +188,8 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult
         with logs.cell_log(results[0].cell.folder):
             logs.traceback(f"The landscape could not be drawn: {error}", error.traceback)
         return []
+    if said := sweep_advice([result.summary for result in results if result.summary]):
+        engine.view.result(said)
     for line in landscape.lines:
         engine.view.result(line)
     if any(result.cell.config.confirm for result in results):

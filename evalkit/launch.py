@@ -312,7 +312,12 @@ def run_cells(cells: Sequence[Cell]) -> int:
     from evalkit.engine import run_cells as run_on_one_loop
 
     config = cells[0].config
-    view = _current.view or ConsoleView(verbose=config.verbose, quiet=config.quiet, confidence=config.band.confidence)
+    view = _current.view or ConsoleView(
+        verbose=config.verbose,
+        quiet=config.quiet,
+        published=config.report.format == "published",
+        confidence=config.band.confidence,
+    )
     while _current.notes:
         view.note(_current.notes.pop(0))
     prepared, _current.prepared = _current.prepared, None  # for the first batch; a search runs several

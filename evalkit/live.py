@@ -16,6 +16,7 @@ from evalkit.progress import CellProgress, Progress
 from evalkit.redaction import redacted
 from evalkit.run import Outcome
 from evalkit.stats.intervals import wilson
+from evalkit.stats.verdict import Decision
 from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
 from evalkit.wording import rate_text
 
@@ -113,12 +114,12 @@ def cell_table(progress: Progress, confidence: float, room: int, encoding: str) 
     knobs = list(progress.cells[0].info.overrides)
     for name in short_names(knobs):
         table.add_column(plain(name, one_line=True), overflow="fold")
-    for name in ("runs", "passed", "verdict", "more runs"):
+    for name in ("runs", "passed", "verdict"):
         table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
     shown = _visible(progress.cells, room)
     for cell in shown:
         values = [plain(cell.info.overrides.get(name, ""), one_line=True, limit=40) for name in knobs]
-        row = [*values, f"{cell.done}/{cell.total}", _rate(cell, confidence), *_verdict(cell)]
+        row = [*values, f"{cell.done}/{cell.total}", _rate(cell, confidence), _verdict(cell)]
         table.add_row(*(Text(for_encoding(item, encoding)) for item in row), style=_style(cell))
     hidden = len(progress.cells) - len(shown)
     if hidden:
@@ -126,11 +127,10 @@ def cell_table(progress: Progress, confidence: float, room: int, encoding: str) 
     return table
 
 
-def _verdict(cell: CellProgress) -> tuple[str, str]:
+def _verdict(cell: CellProgress) -> str:
     if cell.summary is None:
-        return ("running" if cell.running else ""), ""
-    more = cell.summary.verdict.more_runs
-    return cell.summary.verdict.decision.value, "" if more is None else f"≈{more:,}"
+        return "running" if cell.running else ""
+    return str(cell.summary.verdict)
 
 
 def _visible(cells: Sequence[CellProgress], room: int) -> list[CellProgress]:
@@ -141,12 +141,12 @@ def _visible(cells: Sequence[CellProgress], room: int) -> list[CellProgress]:
 
 
 def _style(cell: CellProgress) -> str:
-    if cell.summary is None or cell.summary.rate.value is None:
-        return ""
-    return "green" if cell.summary.rate.value in cell.summary.band else ""
+    return "green" if cell.summary and cell.summary.verdict.decision is Decision.IN_BAND else ""
 
 
 def _rate(cell: CellProgress, confidence: float) -> str:
+    if cell.summary:
+        return rate_text(cell.summary.rate.value, cell.summary.rate.interval)
     passed, failed = cell.count(Outcome.PASSED), cell.count(Outcome.FAILED)
     if passed + failed == 0:
         return "–"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import authored, report, signals
-from evalkit.analysis import summarize
+from evalkit.analysis import Summary, summarize
 from evalkit.config import Config
 from evalkit.errors import SandboxError, TaskError, UserError
 from evalkit.grading import Measurement
@@ -26,6 +26,7 @@ from evalkit.sandbox.api import Sandbox
 from evalkit.saved import launched_from, read_config, write_config
 from evalkit.stats.comparisons import compare_paired
 from evalkit.stats.verdict import Band
+from evalkit.stopping import conclude, planned, watch
 from evalkit.store import same_question
 from evalkit.task import Task
 from evalkit.text import counted, fitted, percent, plain
@@ -249,15 +250,7 @@ def write_regraded(
     cell: CellRecord, folder: Path, config: Config, task: Task, runs: Sequence[Run], overrides: Sequence[str]
 ) -> None:
     """A complete output directory for the new verdicts."""
-    summary = summarize(
-        runs,
-        band=Band(config.band.low, config.band.high),
-        confidence=config.band.confidence,
-        categories=task.categories,
-        batches=min(config.runs.batches, len(runs)),
-        seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
-        reused=cell.summary.reused,
-    )
+    summary = _summary(cell, config, task, runs)
     files = TaskFiles()
     digests = {**cell.manifest["digests"], "grader": grader_digest(config, task, files)[:16]}
     about = {
@@ -279,6 +272,25 @@ def write_regraded(
         shutil.copyfile(launched, folder / ".hydra" / "hydra.yaml")
     write_cell(folder, runs, summary, about)
     report.write(folder)
+
+
+def _summary(cell: CellRecord, config: Config, task: Task, runs: Sequence[Run]) -> Summary:
+    """The analysis of the new verdicts; that of the sequence where the launch stopped when it was decided."""
+    summary = summarize(
+        runs,
+        band=Band(config.band.low, config.band.high),
+        confidence=config.band.confidence,
+        categories=task.categories,
+        batches=min(config.runs.batches, len(runs)),
+        seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
+        reused=cell.summary.reused,
+    )
+    watched = watch(config)
+    if watched is None:
+        return summary
+    for run in runs:
+        watched.add(run.number, run.grade.passed if run.grade else None)
+    return conclude(summary, runs, watched, planned(config.runs))
 
 
 def describe(regraded: Regraded) -> list[str]:

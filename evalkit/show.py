@@ -28,11 +28,13 @@ from evalkit.report.markdown import observation, reuse_sentence, status, sweep_r
 from evalkit.results import CellRecord, Results, RunRecord, load
 from evalkit.rollout import Ending, Turn
 from evalkit.run import Outcome
+from evalkit.stats.verdict import Decision
 from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
 from evalkit.verbs import DIR, VerbParser, directory
-from evalkit.wording import closing_block
+from evalkit.wording import closing_block, sweep_advice
 
 STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.ERROR: "yellow"}
+DECIDED = {Decision.IN_BAND: "green", Decision.UNDECIDED: "yellow"}
 HIGHLIGHTED = 60_000
 """Characters of one program that are coloured; longer ones are shown without colours."""
 
@@ -62,8 +64,8 @@ def _pick(results: Results, number: int) -> tuple[CellRecord, RunRecord]:
 def launch(cell: CellRecord) -> RenderableType:
     """The closing block, then a line for every run."""
     words = closing_block(cell.summary, cell.title, simulated=cell.simulated)
-    marks = {"✓": "green", "✗": "red", "!": "yellow"}
-    block = Text("\n").join(Text(line, style=marks.get(line[:1], "")) for line in words.split("\n"))
+    style = DECIDED.get(cell.summary.verdict.decision, "red")
+    block = Text("\n").join(Text(line, style=style * line.startswith("Verdict:")) for line in words.split("\n"))
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     for name in ("run", "status", "observation", "tokens", "steps"):
         justify: Any = "left" if name in ("status", "observation") else "right"
@@ -85,8 +87,7 @@ def sweep(results: Results) -> RenderableType:
     for name in ("runs", "pass rate", "interval", "verdict", "tokens", "errors"):
         table.add_column(name, overflow="fold")
     for cell in results.cells:
-        rate = cell.summary.rate.value
-        style = "green" if rate is not None and rate in cell.summary.band else ""
+        style = "green" if cell.summary.verdict.decision is Decision.IN_BAND else ""
         row = sweep_row(results, cell)
         table.add_row(*(Text(plain(item, one_line=True)) for item in row), style=style)
     title = Text(f"{plain(results.cells[0].title, one_line=True)}: {counted(len(results.cells), 'cell')}", style="bold")
@@ -95,6 +96,8 @@ def sweep(results: Results) -> RenderableType:
         parts.append(Text("\nModel: simulated: these figures measure no LLM", style="yellow"))
     if said := reuse_sentence(results):
         parts.append(Text(f"\n{said}", style="yellow"))
+    if said := sweep_advice([cell.summary for cell in results.cells]):
+        parts.append(Text(f"\n{said}"))
     if results.unfinished:
         missing = counted(len(results.unfinished), "cell")
         parts.append(Text(f"\n{missing} without results: the sweep is unfinished", style="yellow"))

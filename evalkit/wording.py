@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from evalkit.analysis import Summary
 from evalkit.run import Outcome, Run
 from evalkit.stats.intervals import Interval
+from evalkit.stats.verdict import Decision
 from evalkit.text import counted, dollars, duration, percent, plain
 
 WIDTH = 80
 MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.ERROR: "!"}
 WORDS = {Outcome.PASSED: "SUCCESS", Outcome.FAILED: "FAILURE", Outcome.ERROR: "ERROR"}
+PLANNED = 200
+"""Runs that `runs.until=decided` takes at most where nobody sets `runs.max`."""
 MESSAGE_LIMIT = 600
 """Characters of a grader's or provider's message that a line shows; files keep all of it."""
 
@@ -30,17 +33,21 @@ def run_result(run: Run) -> str:
     return f"Run {run.number}: {word} - {message}" if message else f"Run {run.number}: {word}"
 
 
-def closing_block(summary: Summary, title: str, *, simulated: bool = False) -> str:
-    """The analysis that ends a launch: the published form, then what evalkit adds, in one block of 80 columns."""
+def closing_block(summary: Summary, title: str, *, simulated: bool = False, published: bool = False) -> str:
+    """The analysis that ends a launch, in one block of 80 columns.
+
+    `published`: the form in which the tasks were published, whose last line says where the observed rate lies, whatever
+    that proves. Else what is observed and what is decided, each once, and everything that evalkit adds.
+    """
     rule = "=" * WIDTH
     lines = [rule, f"TASK ANALYSIS - {plain(title, one_line=True)}", rule, *_counts(summary), ""]
     if summary.failures:
         lines += ["Failure Analysis:", *_failure_rows(summary), ""]
-    lines += [band_line(summary), "", *_additions(summary, simulated), rule]
-    return "\n".join(lines)
+    lines += [published_line(summary)] if published else _additions(summary, simulated)
+    return "\n".join([*lines, rule])
 
 
-def band_line(summary: Summary) -> str:
+def published_line(summary: Summary) -> str:
     """Whether the observed pass rate lies in the target range; says nothing about how sure that is."""
     rate, band = summary.rate.value, summary.band
     if rate is None:
@@ -50,6 +57,44 @@ def band_line(summary: Summary) -> str:
     if rate in band:
         return f"✓ PASS RATE IN TARGET RANGE ({band})"
     return f"✗ PASS RATE {'ABOVE' if rate > band.high else 'BELOW'} TARGET RANGE ({band})"
+
+
+def observed(summary: Summary) -> str:
+    """Where the observed rate lies: `above the target range (10-40%)`."""
+    rate, band = summary.rate.value, summary.band
+    if rate is None:
+        return f"nothing (target range {band}): " + (
+            "every run ended in an error" if summary.total else "there are no runs"
+        )
+    return f"{'in' if rate in band else 'above' if rate > band.high else 'below'} the target range ({band})"
+
+
+def mark(summary: Summary) -> str:
+    """One character for what is decided: ✓ in the band, ✗ outside, ? not known, ! nothing observed."""
+    if summary.rate.value is None:
+        return "!"
+    return {Decision.IN_BAND: "✓", Decision.UNDECIDED: "?"}.get(summary.verdict.decision, "✗")
+
+
+def advice(summary: Summary) -> str | None:
+    """What to do where nothing is decided: the only way to go on from the runs at hand that keeps the level."""
+    if summary.verdict.decision is not Decision.UNDECIDED or summary.rate.value is None:
+        return None
+    if summary.stopping:
+        more = f"runs.max={2 * summary.stopping.planned}"
+        return f"the same command with {more} keeps these runs and goes on until it is known"
+    kept = f"keeps {'this run' if summary.total == 1 else f'these {summary.total:,} runs'}"
+    most = f" runs.max={5 * summary.total}" if summary.total > PLANNED // 2 else ""
+    return f"the same command with runs.until=decided{most} {kept} and goes on until it is known"
+
+
+def sweep_advice(summaries: Sequence[Summary]) -> str:
+    """The same for a sweep, in one sentence; empty if every cell is decided."""
+    undecided = [summary for summary in summaries if advice(summary)]
+    if not undecided:
+        return ""
+    what = advice(max(undecided, key=lambda summary: summary.total))
+    return f"UNDECIDED: {len(undecided)} of {counted(len(summaries), 'cell')}; {what}."
 
 
 def range_text(interval: Interval) -> str:
@@ -87,6 +132,7 @@ def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str
     rows = [
         (f"{level(summary.confidence)} interval", _interval(summary)),
         ("Verdict", _verdict(summary)),
+        ("To decide", advice(summary)),
         ("Stopping", str(summary.stopping) if summary.stopping else None),
         ("Rollouts", summary.reused.sentence(summary.total)),
         ("Errors", _errors(summary)),
@@ -102,7 +148,7 @@ def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str
 
 
 def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
-    shown = figures(summary, simulated=simulated)
+    shown = [("Observed", observed(summary)), *figures(summary, simulated=simulated)]
     indent = max(len(name) for name, _ in shown) + 2
     for name, text in shown:
         kept = re.sub(r"(pass[@^]\d+) ", "\\1\N{NO-BREAK SPACE}", text)  # a name stays beside its figure
@@ -112,7 +158,8 @@ def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
 
 
 def _interval(summary: Summary) -> str | None:
-    kind = "confidence sequence, holds at every look" if summary.stopping else "Wilson"
+    kind = "confidence sequence, holds at every look; the verdict tests each end by itself"
+    kind = kind if summary.stopping else "Wilson"
     return f"{range_text(summary.rate.interval)} ({kind})" if summary.rate.runs else None
 
 
@@ -173,8 +220,7 @@ def _cost(summary: Summary, simulated: bool) -> str | None:
 
 
 def cell_line(index: int, cells: int, knobs: str, summary: Summary) -> str:
-    """One cell of a sweep: `✓ [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED (about 53 more runs)`."""
-    mark = band_line(summary)[0]
+    """One cell of a sweep: `? [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED`."""
     errors = f", {counted(summary.errors, 'error')}" if summary.errors else ""
     rate = rate_text(summary.rate.value, summary.rate.interval)
-    return f"{mark} [{index + 1}/{cells}] {knobs}: {rate}, {summary.verdict}{errors}"
+    return f"{mark(summary)} [{index + 1}/{cells}] {knobs}: {rate}, {summary.verdict}{errors}"

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,20 @@ def test_quiet_leaves_the_closing_block_alone():
     assert not any("Run 1:" in line for line in lines)
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_the_published_form_ends_with_the_range_line_and_what_it_lacks_is_said_beside_it(quiet, capsys):
+    leaked = replace(passed(1), rollout=replace(passed(1).rollout, leaked=True))
+    stream = io.StringIO()
+    view = ConsoleView(stream, quiet=quiet, published=True)
+    view.begin([replace(info(), simulated=True)])
+    view.cell_done(0, analyse([leaked]))
+    view.end()
+    block = stream.getvalue()[stream.getvalue().index("=" * 80) :].split("\n")
+    assert block[8:10] == ["✗ PASS RATE ABOVE TARGET RANGE (10-40%)", "=" * 80]
+    said = capsys.readouterr().err if quiet else stream.getvalue()
+    assert "Warning: the grader's secrets leaked" in said and "measure" in said
+
+
 def test_verbose_adds_conversations_and_the_log():
     stream = io.StringIO()
     view = ConsoleView(stream, verbose=True)
@@ -145,7 +160,7 @@ def test_verbose_adds_conversations_and_the_log():
 def test_a_sweep_prints_a_line_a_cell():
     lines = shown(RUNS, cells=2).split("\n")
     assert "  sweep    2 cells over limits.max_tokens" in lines
-    assert "✗ [2/2] limits.max_tokens=1000: 50.0% (9.5-90.5%), UNDECIDED (about 91 more runs), 1 error" in lines
+    assert "? [2/2] limits.max_tokens=1000: 50.0% (9.5-90.5%), UNDECIDED, 1 error" in lines
     assert not any("Run 1:" in line or line.startswith("=") for line in lines)
 
 
@@ -248,7 +263,7 @@ def test_the_live_display_fits_the_terminal(monkeypatch, width):
 def test_a_sweep_shows_a_table_of_cells(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     lines = screen(monkeypatch, 80, RUNS[:2], cells=2, until=1)
-    assert lines[0].split() == ["output", "max_tokens", "runs", "passed", "verdict", "more", "runs"]
+    assert lines[0].split() == ["output", "max_tokens", "runs", "passed", "verdict"]
     assert lines[2].split() == ["0.1", "9", "1/2", "100.0%", "(20.7-100.0%)"]
     assert lines[-1] == "100 output tokens"
 

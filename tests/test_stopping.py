@@ -5,10 +5,12 @@ import json
 import pytest
 
 from evalkit.engine import Cell, execute
+from evalkit.regrade import write_regraded
 from evalkit.results import load
 from evalkit.saved import write_config
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
 from evalkit.stats.verdict import Decision
+from evalkit.wording import advice
 from tests.launching import Watcher, config_for, launch
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.until=decided", "runs.max=60", "limits.max_tokens=150")
@@ -52,6 +54,34 @@ async def test_verdict_and_interval_are_those_of_the_sequence(tmp_path):
     assert facts["stopping"]["each_side"] == 0.05
     write_config(tmp_path / "out", result.cell.config, {})
     assert load(tmp_path / "out").cells[0].summary.stopping == result.summary.stopping
+
+
+async def test_a_launch_of_a_fixed_number_is_continued_and_ends_where_one_from_scratch_does(tmp_path):
+    """What an undecided launch advises: its runs are kept, and the sequence takes them as its first ones."""
+    words = [word for word in (*COMMON, "band.low=0.6", "band.high=0.9") if not word.startswith("runs.until")]
+    first = await launch(tmp_path / "first", *words, "runs.count=4", store=tmp_path / "store")
+    assert first.summary.verdict.decision is Decision.UNDECIDED
+    assert "runs.until=decided keeps these 4 runs" in advice(first.summary)
+    on = await launch(tmp_path / "on", *words, "runs.count=4", "runs.until=decided", store=tmp_path / "store")
+    assert on.summary.reused.runs == (1, 2, 3, 4)
+    assert on.summary.verdict.decision is Decision.TOO_HARD
+    scratch = await launch(tmp_path / "new", *words, "runs.until=decided", store=tmp_path / "other")
+    assert on.summary.stopping == scratch.summary.stopping
+    assert on.summary.rate == scratch.summary.rate
+    assert advice(on.summary) is None
+
+
+async def test_new_verdicts_of_a_launch_that_stopped_are_judged_by_the_sequence_again(tmp_path):
+    """A verdict for a fixed number of runs does not hold for a number that the results have chosen."""
+    words = (*COMMON, "band.low=0.6", "band.high=0.9")
+    result = await launch(tmp_path / "out", *words, store=tmp_path / "store")
+    write_config(tmp_path / "out", result.cell.config, {})
+    task, runs = result.task, sorted(result.runs, key=lambda run: run.number)
+    (tmp_path / "again").mkdir()
+    write_regraded(load(tmp_path / "out").cells[0], tmp_path / "again", result.cell.config, task, runs, [])
+    again = load(tmp_path / "again").cells[0].summary
+    assert again.stopping == result.summary.stopping
+    assert (again.verdict, again.rate) == (result.summary.verdict, result.summary.rate)
 
 
 async def test_without_a_decision_it_stops_at_the_most_runs(tmp_path):

@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evalkit.analysis import summarize
+from evalkit.analysis import Rate, summarize
 from evalkit.rollout import Ending
-from evalkit.stats import Band
-from evalkit.wording import cell_line, closing_block, run_line
+from evalkit.stats import Band, Decision, verdict
+from evalkit.stopping import Stopping
+from evalkit.wording import advice, cell_line, closing_block, observed, run_line, sweep_advice
 from tests.runs import failed, lost, passed, stopped, timed
 
 TITLE = "Positional Multi-Head Attention Implementation"
@@ -49,23 +52,77 @@ def analyse(runs, **options):
     return summarize(runs, **options)
 
 
-def block(runs, *, simulated=False, **options):
-    return closing_block(analyse(runs, **options), TITLE, simulated=simulated)
+def block(runs, *, simulated=False, published=False, **options):
+    return closing_block(analyse(runs, **options), TITLE, simulated=simulated, published=published)
 
 
-def test_the_block_begins_and_ends_as_published():
+def test_the_published_form_is_there_to_the_letter():
+    assert block(published_runs(), published=True) == PUBLISHED + "=" * 80
+
+
+def test_the_block_begins_as_published_and_ends_with_what_is_known():
     shown = block(published_runs())
-    assert shown.startswith(PUBLISHED)
+    begin, _, rest = PUBLISHED.partition("✓ PASS RATE")
+    assert rest and shown.startswith(begin + "Observed: ")
     assert shown.endswith("\n" + "=" * 80)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.sampled_from([0.8, 0.95]))
+def test_no_two_lines_of_the_block_contradict_each_other(good, bad, confidence):
+    """What is observed is said once and called so; what is decided is said once; and nobody is told to peek."""
+    summary = analyse([], confidence=confidence)
+    rate = Rate.of(good, good + bad, confidence)
+    said = verdict(good, good + bad, summary.band, confidence)
+    shown = closing_block(replace(summary, total=good + bad, rate=rate, verdict=said), TITLE)
+    assert "PASS RATE" not in shown and "✓" not in shown and "✗" not in shown and "about" not in shown
+    lines = shown.split("\n")
+    assert sum(line.startswith("Observed:") for line in lines) == 1
+    assert sum(line.startswith("Verdict:") for line in lines) == 1
+    assert sum(word.value in shown for word in Decision) == 1
+    undecided = said.decision is Decision.UNDECIDED and good + bad > 0
+    assert ("runs.until=decided" in shown) == undecided
+
+
+@pytest.mark.parametrize(
+    ("runs", "advised"),
+    [
+        (1, "runs.until=decided keeps this run"),
+        (100, "runs.until=decided keeps these 100 runs"),
+        (150, "runs.until=decided runs.max=750 keeps these 150 runs"),
+    ],
+)
+def test_an_undecided_launch_is_told_how_to_go_on(runs, advised):
+    """`runs.max` is named where its default would leave little."""
+    summary = analyse([passed(1)])
+    assert advice(replace(summary, total=runs)) == f"the same command with {advised} and goes on until it is known"
+
+
+def test_a_launch_that_stopped_undecided_is_told_to_raise_its_end():
+    stopping = Stopping(Decision.UNDECIDED, None, 200, 200, 0.05)
+    summary = replace(analyse([passed(1)]), stopping=stopping)
+    assert advice(summary) == "the same command with runs.max=400 keeps these runs and goes on until it is known"
+
+
+def test_a_sweep_says_once_how_its_undecided_cells_are_decided():
+    open_, decided = analyse(published_runs()), analyse([passed(n) for n in range(1, 60)])
+    assert decided.verdict.decision is Decision.TOO_EASY
+    assert sweep_advice([open_, decided, open_]) == (
+        "UNDECIDED: 2 of 3 cells; the same command with runs.until=decided keeps these 15 runs and goes on until it is "
+        "known."
+    )
+    assert sweep_advice([decided]) == sweep_advice([analyse([lost(1)])]) == ""
 
 
 def test_the_block_adds_what_makes_the_rate_honest():
     runs = [timed(replace(run, cost_usd=0.02), run.number) for run in published_runs()]
     shown = block(runs, batches=3, seconds={run.number: float(run.number) for run in runs})
-    additions = shown.removeprefix(PUBLISHED).strip("\n=").split("\n")
+    additions = shown.partition("(6.7%)\n\n")[2].strip("\n=").split("\n")
     assert additions == [
+        "Observed:     in the target range (10-40%)",
         "95% interval: 10.9-52.0% (Wilson)",
-        "Verdict:      UNDECIDED (about 37 more runs) at 95% confidence",
+        "Verdict:      UNDECIDED at 95% confidence",
+        "To decide:    the same command with runs.until=decided keeps these 15 runs and",
+        "              goes on until it is known",
         "Of k tries:   pass@2 47.6%, pass@4 75.8%; pass^2 5.7%, pass^4 0.1%",
         "Stability:    standard deviation 46.2 points over 3 batches (80.0%, 0.0%, 0.0%);",
         "              chance alone gives 19.8",
@@ -91,8 +148,22 @@ def test_errors_are_explained_beside_the_rate():
         ([], "! NO PASS RATE (target range 10-40%): there are no runs"),
     ],
 )
-def test_the_range_line_in_every_case(runs, line):
-    assert line in block(runs).split("\n")
+def test_the_range_line_of_the_published_form_in_every_case(runs, line):
+    assert line in block(runs, published=True).split("\n")
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([passed(1)], "above the target range (10-40%)"),
+        ([failed(1)], "below the target range (10-40%)"),
+        ([lost(1)], "nothing (target range 10-40%): every run ended in an error"),
+        ([], "nothing (target range 10-40%): there are no runs"),
+    ],
+)
+def test_what_was_observed_in_every_case(runs, words):
+    assert observed(analyse(runs)) == words
+    assert words in " ".join(block(runs).split())
 
 
 def test_without_failures_there_is_no_failure_analysis():
@@ -133,5 +204,9 @@ def test_run_lines(run, line):
 
 def test_a_cell_of_a_sweep_takes_one_line():
     shown = cell_line(2, 16, "limits.max_tokens=2900", analyse([*published_runs(), lost(16)]))
-    assert shown == ("✓ [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED (about 37 more runs), 1 error")
+    assert shown == "? [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED, 1 error"
+    easy = cell_line(1, 2, "x=1", analyse([passed(number) for number in range(1, 60)]))
+    assert easy == "✗ [2/2] x=1: 100.0% (93.9-100.0%), TOO EASY"
+    right = cell_line(1, 2, "x=1", analyse([(passed if n % 4 == 0 else failed)(n) for n in range(1, 201)]))
+    assert right == "✓ [2/2] x=1: 25.0% (19.5-31.4%), IN BAND"
     assert cell_line(0, 2, "x=1", analyse([lost(1)])) == "! [1/2] x=1: –, UNDECIDED, 1 error"

@@ -7,13 +7,12 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evalkit.analysis import Summary
 from evalkit.provenance import sweep_sentence
 from evalkit.results import CellRecord, Results, RunRecord
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval
 from evalkit.text import counted, duration, percent, plain
-from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, figures, range_text
+from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, figures, observed, range_text, sweep_advice
 
 REASONS = 5
 """Kinds of failed attempts that a report names; `timing.json` has more of them."""
@@ -81,7 +80,7 @@ def metric_rows(cell: CellRecord) -> list[tuple[str, str]]:
     return [
         ("Runs", counts),
         ("Pass rate", "unknown" if rate is None else percent(rate)),
-        ("Target range", f"{summary.band}: {_place(summary)}"),
+        ("Observed", observed(summary)),
         *(row for row in figures(summary, simulated=cell.simulated) if row[0] not in ("Model", "Warning")),
         *failed_attempts(cell),
     ]
@@ -102,13 +101,6 @@ def failed_attempts(cell: CellRecord) -> list[tuple[str, str]]:
             f"{counted(facts['count'], 'model call')} failed and counted for nothing: {reasons}{more}{took}",
         )
     ]
-
-
-def _place(summary: Summary) -> str:
-    rate, band = summary.rate.value, summary.band
-    if rate is None:
-        return "nothing was observed"
-    return "in range" if rate in band else "above" if rate > band.high else "below"
 
 
 def _runs(cell: CellRecord) -> list[str]:
@@ -190,6 +182,8 @@ def sweep_markdown(results: Results) -> str:
     lines += table(header, [sweep_row(results, cell) for cell in results.cells])
     if said := reuse_sentence(results):
         lines += ["", f"{said}"]
+    if said := sweep_advice([cell.summary for cell in results.cells]):
+        lines += ["", escaped(said)]
     if results.unfinished:
         lines += ["", f"{counted(len(results.unfinished), 'cell')} without results: the sweep is unfinished."]
     return "\n".join(lines) + "\n"

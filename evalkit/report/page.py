@@ -16,6 +16,7 @@ from evalkit.report.facts import as_json, page_facts
 from evalkit.report.markdown import raised, reuse_sentence, sweep_row
 from evalkit.results import CellRecord, Results
 from evalkit.text import counted, plain, short_names
+from evalkit.wording import sweep_advice
 
 _SCRIPTS = ("dom.js", "highlight.js", "chart.js", "runs.js", "conversation.js", "page.js")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -59,6 +60,7 @@ def sweep_page(results: Results) -> str:
         rows.append([*map(escaped, sweep_row(results, cell)), f'<a href="{escaped(link)}">open</a>'])
     notes = ["Simulated model: these figures measure no LLM."] if first.simulated else []
     notes += [escaped(said)] if (said := reuse_sentence(results)) else []
+    notes += [escaped(said)] if (said := sweep_advice([cell.summary for cell in results.cells])) else []
     if results.unfinished:
         missing = counted(len(results.unfinished), "cell")
         notes.append(f"{missing} without results: the sweep is unfinished.")

@@ -1,4 +1,4 @@
-"""A pass rate against the target band: in it, above it, below it, or how many runs until that is known."""
+"""A pass rate against the target band: in it, above it, below it, or not known yet."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ class Band:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision; where there is none yet, about how many more runs it takes."""
+    """A decision; where there is none yet, how large a new launch would have to be."""
 
     decision: Decision
     more_runs: int | None = None
-    """Only where undecided; None if the observed rate sits on an edge of the band, or nothing was observed."""
+    """Only where undecided; None if the observed rate sits on an edge of the band, or nothing was observed.
+
+    An order of magnitude for planning. It is printed nowhere: who adds as many runs and looks again is wrong too often.
+    """
 
     def __str__(self) -> str:
-        if self.decision is not Decision.UNDECIDED or self.more_runs is None:
-            return self.decision.value
-        return f"{self.decision.value} (about {self.more_runs:,} more run{'s' if self.more_runs != 1 else ''})"
+        return self.decision.value
 
 
 def decide(interval: Interval, band: Band) -> Decision:
