@@ -58,7 +58,7 @@ class Agent:
     async def roll_out(self) -> Rollout:
         """Run to the end. Faults of the provider, the sandbox and the task's own code become the ending `error`."""
         began = time.monotonic()
-        detail = traceback = ""
+        detail, traceback, unfit = "", "", None
         try:
             async with asyncio.timeout(self.limits.timeout_s) as self.deadline:
                 await self._repeat(self.start.turns)
@@ -67,8 +67,8 @@ class Agent:
             if not self.deadline.expired():
                 raise
             ending = Ending.TIME_LIMIT
-        except ContextLimitError:
-            ending = Ending.CONTEXT_LIMIT
+        except ContextLimitError as error:
+            ending, unfit = Ending.CONTEXT_LIMIT, error.unfit
         except (ProviderError, SandboxError) as error:
             ending, detail = Ending.ERROR, str(error)
         except TaskError as error:
@@ -83,7 +83,7 @@ class Agent:
             (*before.turns, *self.seconds),
             (*before.failed, *self.failed),
         )
-        rollout = replace(self.start, turns=tuple(self.turns), ending=ending, detail=detail, timing=timing)
+        rollout = replace(self.start, turns=tuple(self.turns), ending=ending, detail=detail, unfit=unfit, timing=timing)
         rollout = replace(rollout, traceback=traceback)
         return replace(rollout, leaked=bool(self.canary) and mentions(rollout, self.canary))
 
@@ -120,8 +120,10 @@ class Agent:
         asked = time.monotonic()
         try:
             response = await self.model.respond(request)
-        except (ProviderError, ContextLimitError):
+        except (ProviderError, ContextLimitError) as error:
             self.waited += time.monotonic() - asked
+            if isinstance(error, ContextLimitError):
+                error.unfit = error.unfit or max_tokens
             raise
         turn = Turn(max_tokens=max_tokens, response=response.message)
         self.recorder.response(turn, response.seconds, response.waited)
@@ -154,7 +156,8 @@ class Agent:
         if cut:
             calls = [call for call in calls if call.get("name") == "submit_answer"]
         if calls:
-            return await self._call_tools(turn, calls)
+            done = await self._call_tools(turn, calls)
+            return replace(done, tool_errors=0) if cut else done  # refused, but nobody is told any more
         if cut or turn.stop_reason in ("refusal", "model_context_window_exceeded", "pause_turn"):
             return turn
         if self._nudges_given(before) < self.nudges:

@@ -12,7 +12,7 @@ from typing import Any
 from evalkit.provenance import Reused
 from evalkit.rollout import Ending
 from evalkit.run import Outcome, Run
-from evalkit.stats.intervals import Interval, wilson
+from evalkit.stats.intervals import Interval, wilson_range
 from evalkit.stats.passk import pass_at_k, pass_hat_k
 from evalkit.stats.verdict import Band, Verdict, verdict
 from evalkit.stopping import Stopping
@@ -52,25 +52,52 @@ class Failure:
 
 @dataclass(frozen=True)
 class Rate:
-    """A pass rate with its Wilson interval."""
+    """A pass rate with its Wilson interval; a range of rates where the outcome of some runs is unknown."""
 
     passed: int
     runs: int
+    """Unknown ones included."""
     interval: Interval
+    """Covers whatever the unknown runs were."""
+    unknown: int = 0
 
     @classmethod
-    def of(cls, passed: int, runs: int, confidence: float) -> Rate:
+    def of(cls, passed: int, runs: int, confidence: float, unknown: int = 0) -> Rate:
         """Count and measure."""
-        return cls(passed, runs, wilson(passed, runs, confidence))
+        return cls(passed, runs, wilson_range(passed, unknown, runs, confidence), unknown)
 
     @property
     def value(self) -> float | None:
-        """Passed of all; None of nothing."""
-        return self.passed / self.runs if self.runs else None
+        """Passed of all; None of nothing, and where it is only known to lie in `range`."""
+        return self.passed / self.runs if self.runs and not self.unknown else None
+
+    @property
+    def range(self) -> Interval | None:
+        """The rate with all unknown runs failed, and with all of them passed; None of nothing."""
+        return Interval(self.passed / self.runs, (self.passed + self.unknown) / self.runs) if self.runs else None
+
+    def within(self, band: Band) -> bool:
+        """Whether the observed rate lies in the band, whatever the unknown runs were."""
+        return self.range is not None and self.range.within(Interval(band.low, band.high))
 
     def facts(self) -> dict[str, Any]:
         """As `summary.json` has it."""
-        return {"rate": self.value, "passed": self.passed, "runs": self.runs, "interval": asdict(self.interval)}
+        return {
+            "rate": self.value,
+            "range": asdict(self.range) if self.range else None,
+            "passed": self.passed,
+            "unknown": self.unknown,
+            "runs": self.runs,
+            "interval": asdict(self.interval),
+        }
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Runs that were clipped to limits under which their record does not tell what would have happened."""
+
+    reason: str
+    runs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -105,7 +132,7 @@ class Summary:
     error_runs: tuple[int, ...]
     endings: Mapping[str, int]
     mean_tokens: float | None
-    """Output tokens a run, runs with errors left out."""
+    """Output tokens a run, errors and unknown runs left out."""
     mean_steps: float | None
     mean_score: float | None
     total_tokens: int
@@ -118,6 +145,8 @@ class Summary:
     pass_hat_k: Mapping[int, float]
     stability: Stability | None
     warnings: tuple[str, ...]
+    unknown: tuple[Unknown, ...] = ()
+    """Runs of which nobody knows whether they passed under these limits, by the reason."""
     stopping: Stopping | None = None
     """With `runs.until=decided`: when it stopped. Verdict and interval are then those of the confidence sequence."""
     reused: Reused = field(default_factory=Reused)
@@ -138,6 +167,7 @@ class Summary:
             "failed": self.failed,
             "errors": self.errors,
             "error_runs": list(self.error_runs),
+            "unknown": [{"reason": each.reason, "runs": list(each.runs)} for each in self.unknown],
             "coverage": self.coverage,
             "confidence": self.confidence,
             "band": asdict(self.band),
@@ -188,32 +218,35 @@ def summarize(
     runs = sorted(runs, key=lambda run: run.number)
     graded = [run for run in runs if run.outcome is not Outcome.ERROR]
     passed = sum(run.outcome is Outcome.PASSED for run in graded)
+    unknown = sum(run.outcome is Outcome.UNKNOWN for run in graded)
+    known = [run for run in graded if run.outcome is not Outcome.UNKNOWN]
     costs = [run.cost_usd for run in runs]
     failures = _failures(graded, categories)
     return Summary(
         total=len(runs),
         passed=passed,
-        failed=len(graded) - passed,
+        failed=len(known) - passed,
         errors=len(runs) - len(graded),
         confidence=confidence,
         band=band,
-        rate=Rate.of(passed, len(graded), confidence),
-        rate_with_errors=Rate.of(passed, len(runs), confidence),
-        verdict=verdict(passed, len(graded), band, confidence),
+        rate=Rate.of(passed, len(graded), confidence, unknown),
+        rate_with_errors=Rate.of(passed, len(runs), confidence, unknown),
+        verdict=verdict(passed, len(graded), band, confidence, unknown),
         failures=failures,
         error_runs=tuple(run.number for run in runs if run.outcome is Outcome.ERROR),
         endings=_endings(runs),
-        mean_tokens=_mean([run.rollout.output_tokens for run in graded]),
-        mean_steps=_mean([run.rollout.steps for run in graded]),
+        mean_tokens=_mean([run.rollout.output_tokens for run in known]),
+        mean_steps=_mean([run.rollout.steps for run in known]),
         mean_score=_mean([run.grade.score for run in graded if run.grade and run.grade.score is not None]),
         total_tokens=sum(run.rollout.output_tokens for run in runs),
         cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         tool_errors=sum(run.rollout.tool_errors for run in runs),
         leaked=tuple(run.number for run in runs if run.rollout.leaked),
-        pass_at_k={k: pass_at_k(passed, len(graded), k) for k in _ks(len(graded))},
-        pass_hat_k={k: pass_hat_k(passed, len(graded), k) for k in _ks(len(graded))},
-        stability=_stability(runs, batches),
+        pass_at_k={k: pass_at_k(passed, len(known), k) for k in _ks(len(known)) if not unknown},
+        pass_hat_k={k: pass_hat_k(passed, len(known), k) for k in _ks(len(known)) if not unknown},
+        stability=None if unknown else _stability(runs, batches),
         warnings=_warnings(runs, graded, failures),
+        unknown=_unknown(graded),
         reused=(reused or Reused()).among(run.number for run in runs),
         seconds=tuple((seconds or {})[run.number] for run in runs if run.number in (seconds or {})),
     )
@@ -255,6 +288,14 @@ def _failures(graded: Sequence[Run], categories: Mapping[str, str]) -> tuple[Fai
     )
 
 
+def _unknown(graded: Sequence[Run]) -> tuple[Unknown, ...]:
+    reasons: dict[str, list[int]] = {}
+    for run in graded:
+        if run.outcome is Outcome.UNKNOWN:
+            reasons.setdefault(run.error, []).append(run.number)
+    return tuple(Unknown(reason, tuple(numbers)) for reason, numbers in reasons.items())
+
+
 def _endings(runs: Sequence[Run]) -> dict[str, int]:
     found = Counter(run.rollout.ending for run in runs)
     return {ending.value: found[ending] for ending in Ending if found[ending]}
@@ -291,7 +332,11 @@ def _stability(runs: Sequence[Run], batches: int) -> Stability | None:
 def _warnings(runs: Sequence[Run], graded: Sequence[Run], failures: Sequence[Failure]) -> tuple[str, ...]:
     found = []
     failed = [run for run in graded if run.outcome is Outcome.FAILED]
-    hopeless = [run for run in failed if run.rollout.tool_errors and run.rollout.tool_errors >= _tool_calls(run)]
+    hopeless = [
+        run
+        for run in failed
+        if run.rollout.tool_errors and run.rollout.tool_errors >= sum(turn.calls for turn in run.rollout.turns)
+    ]
     if len(hopeless) * 5 >= len(failed) > 0 and hopeless:
         found.append(
             f"{len(hopeless)} of {counted(len(failed), 'failed run')} had every tool call answered with an error: "
@@ -324,20 +369,11 @@ def _about_the_server(runs: Sequence[Run]) -> list[str]:
             f"{texts} of {counted(answers, 'answer')} {'holds' if texts == 1 else 'hold'} what looks like a tool call "
             "as text: check the chat template of the model's server, which should recognise calls"
         )
-    uncounted = sum(turn.uncounted for run in runs for turn in run.rollout.turns)
+    turns = [turn for run in runs for turn in run.rollout.turns]
+    uncounted = sum(turn.uncounted for turn in turns)
     if uncounted:
         said.append(
-            f"{uncounted} of {counted(answers, 'answer')} came without a count of output tokens: "
+            f"{uncounted} of {counted(len(turns), 'answer')} came without a count of output tokens: "
             "token figures are too small, and limits of tokens cannot hold"
         )
     return said
-
-
-def _tool_calls(run: Run) -> int:
-    """Tool calls that were answered or took effect; those of a cut response never happened."""
-    return sum(
-        block.get("type") == "tool_use"
-        for turn in run.rollout.turns
-        if turn.cut_tokens is None
-        for block in turn.content
-    )

@@ -28,11 +28,10 @@ from evalkit.output import git_commit, versions, write_cell
 from evalkit.provenance import Reused, mark_of
 from evalkit.registry import load_task
 from evalkit.rollout import Attempt, Ending, Rollout, Timing, Turn
-from evalkit.run import Run, without_submission
+from evalkit.run import Outcome, Run, without_submission
 from evalkit.sampling import Purse, Source
-from evalkit.stats.sequential import UntilDecided
 from evalkit.stats.verdict import Band
-from evalkit.stopping import conclude, planned, watch
+from evalkit.stopping import Watched, conclude, planned, watch
 from evalkit.store import Key, Store, digest
 from evalkit.task import Task
 from evalkit.text import counted
@@ -72,7 +71,7 @@ class CellResult:
     runs: list[Run] = field(default_factory=list)
     summary: Summary | None = None
     open_runs: int = 0
-    watched: UntilDecided | None = None
+    watched: Watched | None = None
     """Decides when there are enough runs; None if their number is fixed."""
     asked: int = 0
     """How many runs it takes; fewer than planned once enough runs have decided."""
@@ -84,7 +83,7 @@ class CellResult:
     @property
     def done(self) -> bool:
         """Whether everything that was asked was done: no errors, nothing left out."""
-        return len(self.runs) == self.asked and all(run.grade for run in self.runs)
+        return len(self.runs) == self.asked and all(run.outcome is not Outcome.ERROR for run in self.runs)
 
 
 class Prepared:
@@ -487,7 +486,7 @@ class Engine:
         task, source = member.task, member.source
         cost = source.model.cost_usd([turn.charged for turn in rollout.turns])
         run = Run(rollout.run, rollout, None, cost_usd=cost)
-        if rollout.ending is Ending.ERROR:
+        if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
             return replace(run, error=rollout.detail, traceback=rollout.traceback)
         if rollout.submission is None:
             return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
@@ -505,7 +504,7 @@ class Engine:
     def _take(self, member: CellResult, run: Run) -> None:
         member.runs.append(run)
         if member.watched:
-            member.watched.add(run.number, run.grade.passed if run.grade else None)
+            member.watched.take(run)
         with logs.cell_log(member.cell.folder):
             logs.run_done(run)
         if run.rollout.leaked:

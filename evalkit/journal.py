@@ -239,7 +239,11 @@ class _Reader:
             self.complete = True
             self.elapsed = line.get("seconds", 0.0)
             self.rollout = replace(
-                self.rollout, ending=Ending(line["ending"]), detail=line["detail"], leaked=line["leaked"]
+                self.rollout,
+                ending=Ending(line["ending"]),
+                detail=line["detail"],
+                leaked=line["leaked"],
+                unfit=line.get("unfit"),
             )
 
     def result(self) -> Loaded:
@@ -295,7 +299,8 @@ def _reply(turn: Turn) -> dict[str, Any]:
 
 
 def _end(rollout: Rollout) -> dict[str, Any]:
-    return {"type": "end", "ending": rollout.ending.value, "detail": rollout.detail, "leaked": rollout.leaked}
+    line = {"type": "end", "ending": rollout.ending.value, "detail": rollout.detail, "leaked": rollout.leaked}
+    return line if rollout.unfit is None else line | {"unfit": rollout.unfit}
 
 
 def _read_header(line: dict[str, Any], path: Path) -> Rollout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -96,8 +97,17 @@ UNCOUNTED = (
 )
 """Why a rollout ends as an error where it would have gone on under a limit that nobody can keep."""
 UNCUT = (
-    "the server does not count output tokens (usage.output_tokens), so what it wrote under a larger limit cannot be "
-    "cut at a smaller one: sample afresh with reuse=exact"
+    "the server does not count all output tokens that it writes (usage.output_tokens), so nobody knows whether the "
+    "smaller limit would have cut a response"
+)
+"""Why the ending of a clipped rollout is unknown, like the next two."""
+MORE_FOLLOWS = (
+    "a response goes on after its submission, and nobody knows whether the submission was complete where the smaller "
+    "limit cuts the response"
+)
+UNFIT = (
+    "the context had no room for what a call asked for under the larger limit, and nobody knows whether it has room "
+    "for the less that it asks for under the smaller one"
 )
 
 
@@ -108,15 +118,13 @@ def cut_ending(turn: Turn, allowed: int) -> Ending:
     or leave out what the model thought: only a count that is clearly smaller, and credible for what was written, tells.
     """
     counted = turn.output_tokens
-    if counted * EIGHTH < allowed * (EIGHTH - 1) and turn.written <= counted * CHARACTERS_A_TOKEN:
+    if counted * EIGHTH < allowed * (EIGHTH - 1) and turn.credible:
         return Ending.CONTEXT_LIMIT
     return Ending.TOKEN_LIMIT
 
 
 EIGHTH = 8
 """Tokenizers differ by less than one in so many tokens."""
-CHARACTERS_A_TOKEN = 16
-"""More than any tokenizer packs on the average."""
 
 
 def cannot_hold(limits: Limits, turns: Sequence[Turn]) -> bool:
@@ -128,8 +136,9 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
     """The rollout as it would have been under smaller `limits`: exact, because the model cannot see them.
 
     Pure. A turn that crosses the token budget becomes a cut turn that costs what was left of the budget;
-    whatever it would have called or submitted did not happen. `limits` must be dominated by those that the
-    rollout was sampled under (`Limits.dominates`), else what lies beyond is unknown.
+    whatever it would have called or submitted did not happen. Where the record does not tell what would have happened,
+    the ending is `unknown`, and `detail` says why. `limits` must be dominated by those that the rollout was sampled
+    under (`Limits.dominates`), else what lies beyond is unknown.
     """
     tokens = 0
     kept: list[Turn] = []
@@ -139,9 +148,9 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
         allowed = next_call(limits, tokens, step, ceiling=turn.max_tokens)
         if isinstance(allowed, Ending):
             return replace(rollout, turns=tuple(kept), ending=allowed, detail="")
-        if turn.uncounted and allowed < turn.max_tokens:
-            why = UNCUT if limits.max_tokens is None else UNCOUNTED
-            return replace(rollout, turns=tuple(kept), ending=Ending.ERROR, detail=why)
+        if why := unclear(rollout, turn, allowed):
+            turns = (*kept, turn.cut_at(min(allowed, turn.output_tokens)))
+            return replace(rollout, turns=turns, ending=Ending.UNKNOWN, detail=why)
         if turn.output_tokens > allowed:
             kept.append(turn.cut_at(allowed))
             return replace(rollout, turns=tuple(kept), ending=Ending.TOKEN_LIMIT, detail="")
@@ -149,19 +158,44 @@ def clip(rollout: Rollout, limits: Limits) -> Rollout:
         tokens += turn.output_tokens
         if rollout.ending in (Ending.TOKEN_LIMIT, Ending.CONTEXT_LIMIT) and turn.stop_reason == "max_tokens":
             return replace(rollout, ending=cut_ending(turn, allowed))
-    if rollout.ending in _BEFORE_AN_ANSWER and rollout.asks_for_more:
-        allowed = next_call(limits, tokens, rollout.steps, ceiling=1)
-        if isinstance(allowed, Ending):  # the call that it ended in, or before, is not allowed by these limits
-            return replace(rollout, ending=allowed, detail="")
+    if rollout.ending in BEFORE_AN_ANSWER and rollout.asks_for_more:
+        return _at_its_last_call(rollout, limits, tokens)
     return rollout
 
 
-_BEFORE_AN_ANSWER = (
+def unclear(rollout: Rollout, turn: Turn, allowed: int) -> str:
+    """Why nobody knows what came of a turn, had it been `allowed` so many tokens; nothing if that is known.
+
+    The place of a block within a response, in tokens, is not in the record, and neither is what was not counted.
+    """
+    if allowed >= turn.max_tokens or (turn.cut_tokens is not None and rollout.ending is not Ending.UNKNOWN):
+        return ""  # the very request that was made, or a turn that was cut before anything was unclear
+    if turn.counted > allowed:
+        return MORE_FOLLOWS if turn.more_follows else ""
+    cut_anyway = turn.stop_reason == "max_tokens" and turn.submission is None
+    return "" if turn.credible or cut_anyway else UNCUT
+
+
+def _at_its_last_call(rollout: Rollout, limits: Limits, tokens: int) -> Rollout:
+    """The rollout whose next call left no turn, or was not allowed: smaller limits decide anew about that call."""
+    if cannot_hold(limits, rollout.turns):
+        return replace(rollout, ending=Ending.ERROR, detail=UNCOUNTED)
+    asked = sys.maxsize if rollout.unfit is None else rollout.unfit
+    allowed = next_call(limits, tokens, rollout.steps, ceiling=asked)
+    if isinstance(allowed, Ending):
+        return replace(rollout, ending=allowed, detail="")
+    if rollout.ending is Ending.CONTEXT_LIMIT and allowed < asked:
+        return replace(rollout, ending=Ending.UNKNOWN, detail=UNFIT)
+    return rollout
+
+
+BEFORE_AN_ANSWER = (
     Ending.ERROR,
     Ending.CONTEXT_LIMIT,
     Ending.TIME_LIMIT,
     Ending.STEP_LIMIT,
     Ending.TOKEN_LIMIT,
+    Ending.UNKNOWN,
 )
 """Endings of a conversation that would have gone on: its next call left no turn, or was not allowed.
 

@@ -20,7 +20,7 @@ from evalkit.stats.verdict import Decision
 from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
 from evalkit.wording import rate_text
 
-STYLES = {"✓": "green", "✗": "red", "!": "yellow", "+": "green", "x": "red"}
+STYLES = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow", "+": "green", "x": "red"}
 """Colour of a line by its first character, in Unicode and in ASCII."""
 
 LAST_ROWS = 200

@@ -57,7 +57,7 @@ class Regraded:
     @property
     def complete(self) -> bool:
         """Whether every run that is no error of the provider has a grade."""
-        return all(run.grade or run.rollout.ending is Ending.ERROR for run in self.after)
+        return all(run.grade or run.rollout.ending in (Ending.ERROR, Ending.UNKNOWN) for run in self.after)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -219,7 +219,7 @@ async def _judge(
     record: RunRecord, rollout: Rollout, task: Task, sandbox: Sandbox, config: Config, known: Measurement | None
 ) -> Run:
     run = Run(record.number, rollout, None, cost_usd=_cost(record, rollout, config))
-    if rollout.ending is Ending.ERROR:
+    if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
         return replace(run, error=rollout.detail, traceback=record.traceback)
     if rollout.submission is None:
         return replace(run, grade=without_submission(rollout, config.limits.max_tokens, config.limits.max_steps))
@@ -289,7 +289,7 @@ def _summary(cell: CellRecord, config: Config, task: Task, runs: Sequence[Run]) 
     if watched is None:
         return summary
     for run in runs:
-        watched.add(run.number, run.grade.passed if run.grade else None)
+        watched.take(run)
     return conclude(summary, runs, watched, planned(config.runs))
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit.analysis import Failure, Rate, Stability, Summary
+from evalkit.analysis import Failure, Rate, Stability, Summary, Unknown
 from evalkit.errors import UserError
 from evalkit.grading import Check, Measurement
 from evalkit.journal import read_rollout
@@ -46,7 +46,7 @@ class RunRecord:
     outcome: Outcome
     ending: Ending
     category: str | None
-    """Why it failed; None for a pass and for an error."""
+    """Why it failed; None for everything else."""
     label: str | None
     """The category as reports call it."""
     message: str
@@ -74,8 +74,8 @@ class RunRecord:
 
     @property
     def passed(self) -> bool | None:
-        """The verdict; None for an error, which is no verdict on the model."""
-        return None if self.outcome is Outcome.ERROR else self.outcome is Outcome.PASSED
+        """The verdict; None for an error, which is no verdict on the model, and where the outcome is unknown."""
+        return {Outcome.PASSED: True, Outcome.FAILED: False}.get(self.outcome)
 
     @property
     def path(self) -> Path:
@@ -165,7 +165,8 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """One row a run: the swept knobs, then the run's facts; a check's value is in `check.<name>`.
 
-        `passed` is True, False or, for an error, None. Needs pandas (`pip install evalkit[notebooks]`).
+        `passed` is True, False or, for an error and an unknown run, None. Needs pandas
+        (`pip install evalkit[notebooks]`).
         """
         try:
             import pandas as pd
@@ -409,6 +410,7 @@ def summary_from(
         pass_hat_k={int(k): value for k, value in facts["pass_hat_k"].items()},
         stability=Stability(tuple(stability["rates"]), stability["std"], stability["expected"]) if stability else None,
         warnings=tuple(facts["warnings"]),
+        unknown=tuple(Unknown(each["reason"], tuple(each["runs"])) for each in facts.get("unknown", ())),
         stopping=Stopping.of(facts["stopping"]) if facts.get("stopping") else None,
         reused=Reused.read(facts, manifest or {}),
         seconds=tuple((seconds or {}).values()),
@@ -416,7 +418,8 @@ def summary_from(
 
 
 def _rate(facts: Mapping[str, Any]) -> Rate:
-    return Rate(facts["passed"], facts["runs"], Interval(facts["interval"]["low"], facts["interval"]["high"]))
+    interval = Interval(facts["interval"]["low"], facts["interval"]["high"])
+    return Rate(facts["passed"], facts["runs"], interval, facts.get("unknown", 0))
 
 
 def _row(cell: CellRecord, index: int, run: RunRecord) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Ending(StrEnum):
     GAVE_UP = "gave_up"  # ended its turn without submitting, after every reminder
     REFUSED = "refused"  # the model, or its provider's filter, declined
     CONTEXT_LIMIT = "context_limit"  # the conversation no longer fits the model
+    UNKNOWN = "unknown"  # clipped to limits under which the record does not tell what would have happened
     ERROR = "error"  # the fault of the provider, the sandbox or the task's own code: not a failure of the model
 
 
@@ -59,7 +60,12 @@ class Turn:
     @property
     def output_tokens(self) -> int:
         """Output tokens of the response, thinking included; of a cut one, those inside the budget."""
-        return count(self.usage.get("output_tokens")) or 0 if self.cut_tokens is None else self.cut_tokens
+        return self.counted if self.cut_tokens is None else self.cut_tokens
+
+    @property
+    def counted(self) -> int:
+        """Output tokens of the response as the server counted them, whether the turn was clipped or not."""
+        return count(self.usage.get("output_tokens")) or 0
 
     @property
     def written(self) -> int:
@@ -69,7 +75,33 @@ class Turn:
     @property
     def uncounted(self) -> bool:
         """Whether the server wrote something and counted nothing of it: no limit of tokens can hold then."""
-        return not count(self.usage.get("output_tokens")) and self.written > 0
+        return not self.counted and self.written > 0
+
+    @property
+    def credible(self) -> bool:
+        """Whether the server can have counted all that it wrote; some leave out what the model thought."""
+        return self.written <= self.counted * CHARACTERS_A_TOKEN
+
+    @property
+    def more_follows(self) -> bool:
+        """Whether a submission that was not refused stands before the last block: a cut behind it leaves it valid."""
+        if self.submission is None and self.reply is not None:
+            return False
+        return any(
+            block.get("type") == "tool_use" and block.get("name") == "submit_answer" for block in self.content[:-1]
+        )
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit cut the response, when it was sampled or by `clip`: nobody may see what stands behind."""
+        return self.cut_tokens is not None or self.stop_reason == "max_tokens"
+
+    @property
+    def calls(self) -> int:
+        """Tool calls that were answered or took effect; of a response that was cut, at most its submission."""
+        if self.cut:
+            return int(self.submission is not None)
+        return sum(block.get("type") == "tool_use" for block in self.content)
 
     @property
     def usage(self) -> Mapping[str, Json]:
@@ -105,6 +137,10 @@ class Turn:
     def cut_at(self, tokens: int) -> Turn:
         """This turn with its response cut after `tokens` output tokens."""
         return replace(self, cut_tokens=tokens, reply=None, submission=None, tool_errors=0)
+
+
+CHARACTERS_A_TOKEN = 16
+"""More than any tokenizer packs on the average."""
 
 
 def _written(block: Mapping[str, Json]) -> int:
@@ -156,7 +192,11 @@ class Rollout:
     turns: tuple[Turn, ...] = ()
     ending: Ending = Ending.ERROR
     detail: str = ""
-    """One sentence for `error` and `refused`: what the provider or the sandbox said, or what the task's code raised."""
+    """One sentence for `error`, `refused` and `unknown`: what the provider or the sandbox said, what the task's code
+    raised, or why nobody can tell."""
+    unfit: int | None = None
+    """Of `context_limit` at a call that was refused: the fewest output tokens that are known not to have fitted beside
+    the conversation (1: the conversation alone did not); None where a record does not say."""
     leaked: bool = False
     """A canary planted in the grader's process was found in the conversation."""
     traceback: str = ""
@@ -196,6 +236,6 @@ class Rollout:
     def asks_for_more(self) -> bool:
         """Whether the conversation, as it stands, would go on with another model call."""
         last = self.turns[-1] if self.turns else None
-        if last is None or last.stop_reason == "max_tokens":
+        if last is None or last.stop_reason == "max_tokens" or last.cut_tokens is not None:
             return last is None
         return last.reply is not None or last.stop_reason == "pause_turn"

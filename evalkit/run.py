@@ -12,10 +12,12 @@ from evalkit.text import counted
 
 
 class Outcome(StrEnum):
-    """What a run counts as. Errors are nobody's answer to the task and stand beside the pass rate, not in it."""
+    """What a run counts as. Errors are nobody's answer to the task and stand beside the pass rate, not in it; an
+    unknown run is in it, as a failure at its low end and as a pass at its high end."""
 
     PASSED = "passed"
     FAILED = "failed"
+    UNKNOWN = "unknown"
     ERROR = "error"
 
 
@@ -27,26 +29,26 @@ class Run:
     """1-based."""
     rollout: Rollout
     grade: Grade | None
-    """None exactly where the outcome is `error`."""
+    """None exactly where the outcome is `error` or `unknown`."""
     measurement: Measurement | None = None
     """None where nothing was submitted."""
     cost_usd: float | None = None
     """None where the price is unknown."""
     error: str = ""
-    """One sentence where the outcome is `error`."""
+    """One sentence where the outcome is `error` or `unknown`."""
     traceback: str = ""
     """Of the task's own code, where that is to blame for the error."""
 
     @property
     def outcome(self) -> Outcome:
-        """Passed, failed or error."""
+        """What it counts as."""
         if self.grade is None:
-            return Outcome.ERROR
+            return Outcome.UNKNOWN if self.rollout.ending is Ending.UNKNOWN else Outcome.ERROR
         return Outcome.PASSED if self.grade.passed else Outcome.FAILED
 
     @property
     def message(self) -> str:
-        """What the run line shows after SUCCESS, FAILURE or ERROR."""
+        """What the run line shows after SUCCESS, FAILURE, UNKNOWN or ERROR."""
         return self.grade.message if self.grade else self.error
 
     def facts(self) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class Run:
 
 
 def without_submission(rollout: Rollout, limit_tokens: int | None, limit_steps: int | None) -> Grade:
-    """The grade of a rollout that ended without a submission (not for `error`)."""
+    """The grade of a rollout that ended without a submission (not for `error` and `unknown`)."""
     messages = {
         Ending.TOKEN_LIMIT: f"[LIMIT REACHED] Hit {limit_tokens or rollout.output_tokens} token limit",
         Ending.STEP_LIMIT: f"[LIMIT REACHED] Hit {limit_steps or rollout.steps} step limit",

@@ -33,7 +33,7 @@ from evalkit.text import counted, dollars, duration, for_encoding, plain, short_
 from evalkit.verbs import DIR, VerbParser, directory
 from evalkit.wording import closing_block, sweep_advice
 
-STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.ERROR: "yellow"}
+STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "yellow", Outcome.ERROR: "yellow"}
 DECIDED = {Decision.IN_BAND: "green", Decision.UNDECIDED: "yellow"}
 HIGHLIGHTED = 60_000
 """Characters of one program that are coloured; longer ones are shown without colours."""

@@ -61,24 +61,68 @@ def planned(runs: RunsConfig) -> int:
     return runs.max if runs.until == "decided" else runs.count
 
 
-def watch(config: Config) -> UntilDecided | None:
+class Watched:
+    """When a cell has enough runs: once it is decided whatever its unknown runs were."""
+
+    def __init__(self, band: Band, confidence: float, most: int | None = None) -> None:
+        """`most`: how many runs there can be; None for any number."""
+        self.confidence = confidence
+        self._failed, self._passed = (UntilDecided(band, confidence, most) for _ in range(2))
+
+    @property
+    def each_side(self) -> float:
+        """The error that `TOO EASY` and `TOO HARD` are allowed each."""
+        return self._failed.each_side
+
+    def take(self, run: Run) -> None:
+        """One run's result; an error is none."""
+        for decider, counts_as in ((self._failed, False), (self._passed, True)):
+            decider.add(run.number, _result(run, counts_as))
+
+    @property
+    def decision(self) -> Decision:
+        """What is decided with all unknown runs failed, if it is the same with all of them passed."""
+        one, other = self._failed.decision, self._passed.decision
+        return one if one is other else Decision.UNDECIDED
+
+    @property
+    def decided_at(self) -> int | None:
+        """The number of the run that decided."""
+        ends = [decider.decided_at for decider in (self._failed, self._passed)]
+        return None if self.decision is Decision.UNDECIDED else max(end for end in ends if end is not None)
+
+
+def _result(run: Run, unknown: bool) -> bool | None:
+    if run.outcome is Outcome.UNKNOWN:
+        return unknown
+    return None if run.outcome is Outcome.ERROR else run.outcome is Outcome.PASSED
+
+
+def watch(config: Config) -> Watched | None:
     """What decides when a cell has enough runs; None if their number is fixed."""
     if config.runs.until != "decided":
         return None
-    return UntilDecided(Band(config.band.low, config.band.high), config.band.confidence, config.runs.max)
+    return Watched(Band(config.band.low, config.band.high), config.band.confidence, config.runs.max)
 
 
-def conclude(summary: Summary, runs: Sequence[Run], watched: UntilDecided, most: int) -> Summary:
+def conclude(summary: Summary, runs: Sequence[Run], watched: Watched, most: int) -> Summary:
     """The summary with the sequence's verdict and interval: those of a fixed plan do not survive peeking."""
-    sequence = ConfidenceSequence(watched.confidence)
-    for run in sorted(runs, key=lambda run: run.number):
-        if run.outcome is not Outcome.ERROR:
-            sequence.observe(run.outcome is Outcome.PASSED)
+    lowest, highest = (_sequence(runs, watched.confidence, unknown) for unknown in (False, True))
     stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
-    interval = sequence.interval if sequence.runs else Interval(0.0, 1.0)
+    interval = Interval(min(lowest.low, highest.low), max(lowest.high, highest.high))
     return replace(
         summary,
         rate=replace(summary.rate, interval=interval),
         verdict=Verdict(watched.decision),
         stopping=stopping,
     )
+
+
+def _sequence(runs: Sequence[Run], confidence: float, unknown: bool) -> Interval:
+    """The interval of the confidence sequence with all unknown runs counted as passed, or as failed."""
+    sequence = ConfidenceSequence(confidence)
+    for run in sorted(runs, key=lambda run: run.number):
+        result = _result(run, unknown)
+        if result is not None:
+            sequence.observe(result)
+    return sequence.interval

@@ -21,13 +21,12 @@ _NAMES = ("name", "function", "tool", "tool_name", "action")
 
 
 def calls_as_text(rollouts: Iterable[Rollout]) -> tuple[int, int]:
-    """How many answers hold what looks like a tool call as text, and how many answers there are."""
-    found = total = 0
-    for rollout in rollouts:
-        for turn in rollout.turns:
-            total += 1
-            found += called_in_text(turn, rollout.tools)
-    return found, total
+    """How many answers hold what looks like a tool call as text, and how many answers there are.
+
+    Answers that a limit cut are left out: how much of one is on record depends on the limit that it was sampled under.
+    """
+    whole = [(turn, rollout.tools) for rollout in rollouts for turn in rollout.turns if not turn.cut]
+    return sum(called_in_text(turn, tools) for turn, tools in whole), len(whole)
 
 
 def called_in_text(turn: Turn, tools: Sequence[Mapping[str, Json]]) -> bool:

@@ -6,15 +6,20 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from evalkit.analysis import Summary
+from evalkit.analysis import Rate, Summary
 from evalkit.run import Outcome, Run
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Decision
 from evalkit.text import counted, dollars, duration, percent, plain
 
 WIDTH = 80
-MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.ERROR: "!"}
-WORDS = {Outcome.PASSED: "SUCCESS", Outcome.FAILED: "FAILURE", Outcome.ERROR: "ERROR"}
+MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNKNOWN: "?", Outcome.ERROR: "!"}
+WORDS = {
+    Outcome.PASSED: "SUCCESS",
+    Outcome.FAILED: "FAILURE",
+    Outcome.UNKNOWN: "UNKNOWN",
+    Outcome.ERROR: "ERROR",
+}
 PLANNED = 200
 """Runs that `runs.until=decided` takes at most where nobody sets `runs.max`."""
 MESSAGE_LIMIT = 600
@@ -50,6 +55,11 @@ def closing_block(summary: Summary, title: str, *, simulated: bool = False, publ
 def published_line(summary: Summary) -> str:
     """Whether the observed pass rate lies in the target range; says nothing about how sure that is."""
     rate, band = summary.rate.value, summary.band
+    if summary.rate.unknown and summary.rate.within(band):
+        return f"✓ PASS RATE IN TARGET RANGE ({band})"
+    if summary.rate.unknown:
+        unknown = f"{summary.rate.unknown} of {counted(summary.rate.runs, 'run')} are unknown"
+        return f"? PASS RATE KNOWN AS A RANGE ONLY (target range {band}): {unknown}"
     if rate is None:
         return f"! NO PASS RATE (target range {band}): " + (
             "every run ended in an error" if summary.total else "there are no runs"
@@ -62,6 +72,9 @@ def published_line(summary: Summary) -> str:
 def observed(summary: Summary) -> str:
     """Where the observed rate lies: `above the target range (10-40%)`."""
     rate, band = summary.rate.value, summary.band
+    if summary.rate.unknown:
+        inside = "in" if summary.rate.within(band) else "not known to be in"
+        return f"{inside} the target range ({band})"
     if rate is None:
         return f"nothing (target range {band}): " + (
             "every run ended in an error" if summary.total else "there are no runs"
@@ -71,7 +84,7 @@ def observed(summary: Summary) -> str:
 
 def mark(summary: Summary) -> str:
     """One character for what is decided: ✓ in the band, ✗ outside, ? not known, ! nothing observed."""
-    if summary.rate.value is None:
+    if not summary.rate.runs:
         return "!"
     return {Decision.IN_BAND: "✓", Decision.UNDECIDED: "?"}.get(summary.verdict.decision, "✗")
 
@@ -112,14 +125,26 @@ def rate_text(rate: float | None, interval: Interval) -> str:
     return "–" if rate is None else f"{percent(rate)} ({range_text(interval)})"
 
 
+def rate_words(rate: Rate) -> str:
+    """`rate_text` of a rate; of one that is known as a range only, `between 0.0 and 60.0% (0.0-80.2%)`."""
+    if not rate.unknown or rate.range is None:
+        return rate_text(rate.value, rate.interval)
+    return f"between {100 * rate.range.low:.1f} and {percent(rate.range.high)} ({range_text(rate.interval)})"
+
+
 def _counts(summary: Summary) -> Iterator[str]:
     yield f"Total Runs: {summary.total}"
     yield f"Successful: {summary.passed}"
     yield f"Failed: {summary.failed}"
+    if summary.rate.unknown:
+        yield f"Unknown: {summary.rate.unknown}"
     if summary.errors:
         yield f"Errors: {summary.errors}"
     rate = summary.rate.value
-    yield f"Pass Rate: {'unknown' if rate is None else percent(rate)}"
+    if summary.rate.unknown and summary.rate.range:
+        yield f"Pass Rate: between {percent(summary.rate.range.low)} and {percent(summary.rate.range.high)}"
+    else:
+        yield f"Pass Rate: {'unknown' if rate is None else percent(rate)}"
 
 
 def _failure_rows(summary: Summary) -> Iterator[str]:
@@ -136,6 +161,7 @@ def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str
         ("Stopping", str(summary.stopping) if summary.stopping else None),
         ("Rollouts", summary.reused.sentence(summary.total)),
         ("Errors", _errors(summary)),
+        *(("Unknown", text) for text in unknown_sentences(summary)),
         ("Of k tries", _pass_k(summary)),
         ("Stability", _stability(summary)),
         ("Run time", _run_time(summary)),
@@ -175,8 +201,17 @@ def _errors(summary: Summary) -> str | None:
     return (
         f"{counted(summary.errors, 'run')} ended by a fault that is not the model's ({runs}); "
         f"the rate covers {percent(cover)} of the runs; with errors counted as failures it is "
-        f"{rate_text(whole.value or 0.0, whole.interval)}"
+        f"{rate_words(whole)}"
     )
+
+
+def unknown_sentences(summary: Summary) -> list[str]:
+    """How many runs are unknown and why, one sentence a reason, with the way to know."""
+    return [
+        f"{len(each.runs)} of {counted(summary.rate.runs, 'run')} may have passed or not: {each.reason}; "
+        "reuse=exact samples at these limits"
+        for each in summary.unknown
+    ]
 
 
 def _pass_k(summary: Summary) -> str | None:
@@ -222,5 +257,6 @@ def _cost(summary: Summary, simulated: bool) -> str | None:
 def cell_line(index: int, cells: int, knobs: str, summary: Summary) -> str:
     """One cell of a sweep: `? [3/16] limits.max_tokens=2900: 26.7% (10.9-52.0%), UNDECIDED`."""
     errors = f", {counted(summary.errors, 'error')}" if summary.errors else ""
-    rate = rate_text(summary.rate.value, summary.rate.interval)
-    return f"{mark(summary)} [{index + 1}/{cells}] {knobs}: {rate}, {summary.verdict}{errors}"
+    unknown = f", {counted(summary.rate.unknown, 'run')} unknown" if summary.rate.unknown else ""
+    told = f"{rate_words(summary.rate)}, {summary.verdict}{unknown}{errors}"
+    return f"{mark(summary)} [{index + 1}/{cells}] {knobs}: {told}"

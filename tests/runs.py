@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evalkit.grading import Check, Fault, Grade, Measurement
+from evalkit.limits import UNFIT
 from evalkit.rollout import Ending, Rollout, Timing
 from evalkit.run import Run, without_submission
 from tests.builders import rollout, turn
@@ -34,3 +35,8 @@ def lost(number: int, message: str = "overloaded (529) after 5 tries", **options
 
 def timed(run: Run, seconds: float) -> Run:
     return replace(run, rollout=replace(run.rollout, timing=Timing(seconds=seconds)))
+
+
+def unknown(number: int, reason: str = UNFIT) -> Run:
+    done = rollout(turn(100), ending=Ending.UNKNOWN, run=number, detail=reason)
+    return Run(number, done, None, error=reason)

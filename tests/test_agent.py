@@ -130,6 +130,19 @@ async def test_an_answer_that_is_cut_before_the_tokens_asked_for_filled_the_cont
     assert clip(rollout, Limits(max_tokens=2_900)).ending is ending
 
 
+async def test_a_refused_submission_in_a_cut_response_is_no_error_that_anybody_was_told():
+    refused = message(call("submit_answer", {"answer": "?"}), text("so"), stop="max_tokens", tokens=50)
+    rollout = await agent(refused, limits=Limits(max_tokens=50)).roll_out()
+    assert (rollout.ending, rollout.tool_errors) == (Ending.TOKEN_LIMIT, 0)
+
+
+async def test_what_no_longer_fitted_the_context_is_on_record():
+    asked = await agent(message(call("look", {}), tokens=10), ContextLimitError("full"), limits=Limits(500)).roll_out()
+    assert (asked.ending, asked.unfit) == (Ending.CONTEXT_LIMIT, 490)
+    prompt = await agent(message(call("look", {}), tokens=10), ContextLimitError("full", 0)).roll_out()
+    assert prompt.unfit == 1
+
+
 async def test_a_complete_submission_before_the_cut_counts():
     rollout = await agent(message(SUBMIT, text("and also"), stop="max_tokens")).roll_out()
     assert rollout.ending is Ending.SUBMITTED

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.analysis import percentile, summarize
+from evalkit.limits import UNFIT
+from evalkit.results import summary_from
 from evalkit.rollout import Ending
-from evalkit.stats import Band, Decision, wilson
+from evalkit.stats import Band, Decision, Interval, Verdict, wilson
 from tests.builders import call, message, rollout
-from tests.runs import failed, lost, passed, stopped
+from tests.runs import failed, lost, passed, stopped, unknown
 
 CATEGORIES = {
     "shape_error": "Dimension errors",
@@ -35,6 +37,37 @@ def test_errors_stand_beside_the_rate_and_not_in_it():
     assert found.rate_with_errors.interval == wilson(1, 5)
     assert found.coverage == pytest.approx(3 / 5)
     assert found.error_runs == (4, 5)
+
+
+def test_unknown_runs_make_the_rate_a_range_that_holds_whatever_they_were():
+    runs = [passed(1), failed(2), unknown(3), unknown(4, "another reason"), lost(5)]
+    found = analyse(runs, batches=2)
+    assert (found.total, found.passed, found.failed, found.errors, found.rate.unknown) == (5, 1, 1, 1, 2)
+    assert found.rate.value is None and found.rate.range == Interval(0.25, 0.75)
+    assert found.rate.interval == Interval(wilson(1, 4).low, wilson(3, 4).high)
+    assert found.rate_with_errors.range == Interval(0.2, 0.6)
+    assert [(each.reason, each.runs) for each in found.unknown] == [(UNFIT, (3,)), ("another reason", (4,))]
+    assert found.pass_at_k == found.pass_hat_k == {} and found.stability is None
+    assert found.mean_tokens == 100 and found.verdict == Verdict(Decision.UNDECIDED)
+    assert summary_from(json.loads(json.dumps(found.facts()))) == found
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "unsure", "decision"),
+    [
+        (0, 60, 0, Decision.TOO_HARD),
+        (0, 60, 2, Decision.UNDECIDED),  # with both passed, the interval reaches into the band
+        (0, 60, 1, Decision.TOO_HARD),
+        (60, 0, 60, Decision.TOO_EASY),
+        (60, 0, 90, Decision.UNDECIDED),
+        (20, 65, 3, Decision.IN_BAND),
+        (20, 65, 15, Decision.UNDECIDED),
+    ],
+)
+def test_a_verdict_is_one_only_if_it_is_the_same_whatever_the_unknown_runs_were(good, bad, unsure, decision):
+    runs = [*map(passed, range(1, good + 1)), *(failed(100 + n) for n in range(bad))]
+    found = analyse([*runs, *(unknown(300 + n) for n in range(unsure))]).verdict
+    assert found == Verdict(decision)
 
 
 @pytest.mark.parametrize("runs", [[], [lost(1), lost(2)]])

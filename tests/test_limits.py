@@ -4,12 +4,13 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.limits import Limits, clip, cut_ending, join, next_call
-from evalkit.rollout import Ending, Turn
+from evalkit.limits import MORE_FOLLOWS, UNCOUNTED, UNCUT, UNFIT, Limits, clip, cut_ending, join, next_call
+from evalkit.rollout import Ending, Submission, Turn
 from evalkit.run import without_submission
+from tests import worlds
 from tests.builders import call, message, rollout, text, turn
 
 
@@ -103,14 +104,62 @@ def test_clipping_a_full_context_is_what_sampling_afresh_gives(first, room, smal
         (Limits(), Ending.SUBMITTED),
         (Limits(max_steps=1), Ending.STEP_LIMIT),
         (Limits(max_tokens=10_000), Ending.ERROR),
-        (Limits(max_tokens_per_turn=500), Ending.ERROR),
+        (Limits(max_tokens=9_999), Ending.UNKNOWN),
+        (Limits(max_tokens_per_turn=500), Ending.UNKNOWN),
     ],
 )
 def test_what_was_not_counted_is_not_cut(limits, ending):
     uncounted = Turn(10_000, message(call("look", {}), usage={}), reply=turn(1).reply)
     clipped = clip(rollout(uncounted, turn(5, answer=1)), limits)
     assert clipped.ending is ending
-    assert ("does not count output tokens" in clipped.detail) is (ending is Ending.ERROR)
+    assert clipped.detail == {Ending.ERROR: UNCOUNTED, Ending.UNKNOWN: UNCUT}.get(ending, "")
+
+
+def test_after_an_answer_that_was_not_counted_no_limit_of_tokens_can_allow_a_call():
+    uncounted = Turn(10_000, message(call("look", {}), usage={}), reply=turn(1).reply)
+    stopped = rollout(uncounted, ending=Ending.STEP_LIMIT)
+    assert clip(stopped, Limits(max_steps=1)).ending is Ending.STEP_LIMIT
+    assert clip(stopped, Limits(max_steps=1, max_tokens=10**6)).ending is Ending.ERROR
+
+
+@pytest.mark.parametrize(
+    ("budget", "ending"),
+    [
+        (4100, Ending.CONTEXT_LIMIT),  # 4,000 are left, and these did not fit
+        (4099, Ending.UNKNOWN),
+        (101, Ending.UNKNOWN),
+        (100, Ending.TOKEN_LIMIT),  # the call is not made
+    ],
+)
+def test_below_what_did_not_fit_the_context_nobody_knows_what_would_have(budget, ending):
+    refused = replace(rollout(turn(100), ending=Ending.CONTEXT_LIMIT), unfit=4000)
+    clipped = clip(refused, Limits(max_tokens=budget))
+    assert (clipped.ending, clipped.detail == UNFIT) == (ending, ending is Ending.UNKNOWN)
+
+
+def test_a_record_that_does_not_say_what_did_not_fit_is_known_under_no_smaller_limit():
+    refused = rollout(turn(100), ending=Ending.CONTEXT_LIMIT)
+    assert clip(refused, Limits(max_tokens=10**9)).ending is Ending.UNKNOWN
+    assert clip(refused, Limits(max_steps=5)).ending is Ending.CONTEXT_LIMIT
+
+
+@pytest.mark.parametrize("kind", ["text", "thinking", "look"])
+@pytest.mark.parametrize(
+    ("budget", "ending"),
+    [(600, Ending.SUBMITTED), (599, Ending.UNKNOWN), (101, Ending.UNKNOWN), (100, Ending.TOKEN_LIMIT)],
+)
+def test_whatever_follows_a_submission_leaves_open_whether_a_smaller_budget_cuts_before_it(kind, budget, ending):
+    more = {"text": text("so"), "thinking": {"type": "thinking", "thinking": "hm"}, "look": call("look", {})}[kind]
+    submit = call("submit_answer", {"answer": 1})
+    last = Turn(4000, message(submit, more, tokens=500), submission=Submission(1))
+    clipped = clip(rollout(turn(100), last), Limits(max_tokens=budget))
+    assert (clipped.ending, clipped.detail == MORE_FOLLOWS) == (ending, ending is Ending.UNKNOWN)
+
+
+def test_a_refused_submission_before_other_words_is_a_failure_however_it_is_cut():
+    wrong = call("submit_answer", {"answer": "?"})
+    refused = Turn(4000, message(wrong, text("so"), tokens=500), reply=turn(1).reply, tool_errors=1)
+    assert clip(rollout(refused, turn(5, answer=1)), Limits(max_tokens=400)).ending is Ending.TOKEN_LIMIT
 
 
 def test_a_cut_turn_did_nothing():
@@ -185,7 +234,7 @@ def test_wall_clocks_are_never_clipped():
 
 @pytest.mark.parametrize("ending", [Ending.ERROR, Ending.CONTEXT_LIMIT, Ending.TIME_LIMIT])
 def test_a_call_that_the_smaller_limits_would_not_have_bought_cannot_have_failed(ending):
-    broken = rollout(turn(100), turn(200), ending=ending, detail="overloaded")
+    broken = replace(rollout(turn(100), turn(200), ending=ending, detail="overloaded"), unfit=1)
     assert clip(broken, Limits(max_tokens=301)).ending is ending
     assert clip(broken, Limits(max_tokens=300)).ending is Ending.TOKEN_LIMIT
     assert clip(broken, Limits(max_steps=3)).ending is ending
@@ -196,3 +245,30 @@ def test_a_call_that_the_smaller_limits_would_not_have_bought_cannot_have_failed
 def test_a_response_that_ended_the_conversation_stays_what_it_was():
     whole = rollout(turn(100), turn(200, reply=None, stop="model_context_window_exceeded"), ending=Ending.CONTEXT_LIMIT)
     assert clip(whole, Limits(max_tokens=300, max_steps=2)) == whole
+
+
+def facts(one):
+    return one.ending, one.output_tokens, one.steps, one.submission, one.tool_errors, one.detail
+
+
+@settings(max_examples=600, deadline=None)
+@given(worlds.worlds, worlds.limits, worlds.limits)
+def test_what_a_fresh_launch_finds_under_smaller_limits_is_never_against_what_clipping_says(world, one, other):
+    large, small = join([one, other]), one
+    whole, fresh = world.sampled(large), clip(world.sampled(small), small)
+    assert fresh.ending is not Ending.UNKNOWN  # under its own limits everything is known
+    clipped = clip(whole, small)
+    if clipped.ending is Ending.UNKNOWN:
+        assert clipped.detail in (MORE_FOLLOWS, UNCUT, UNFIT)
+    elif world.counts == "all":
+        assert facts(clipped) == facts(fresh)
+    else:  # of what is not counted, how much was spent differs; what came of it does not
+        assert clipped.submission == fresh.submission
+        assert (clipped.ending is Ending.ERROR) == (fresh.ending is Ending.ERROR)
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds.worlds, worlds.limits, worlds.limits, worlds.limits)
+def test_clipping_step_by_step_tells_as_much_as_clipping_at_once(world, one, other, third):
+    whole = world.sampled(join([one, other, third]))
+    assert facts(clip(clip(whole, join([one, other])), one)) == facts(clip(whole, one))

@@ -4,14 +4,17 @@ import json
 
 import pytest
 
+from evalkit.analysis import summarize
 from evalkit.engine import Cell, execute
 from evalkit.regrade import write_regraded
 from evalkit.results import load
 from evalkit.saved import write_config
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
-from evalkit.stats.verdict import Decision
+from evalkit.stats.verdict import Band, Decision
+from evalkit.stopping import Watched, conclude
 from evalkit.wording import advice
 from tests.launching import Watcher, config_for, launch
+from tests.runs import failed, unknown
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.until=decided", "runs.max=60", "limits.max_tokens=150")
 
@@ -105,6 +108,33 @@ async def test_cells_that_share_rollouts_stop_together(tmp_path):
     assert decided[0] < max(at or 60 for at in decided)
     assert {len(result.runs) for result in results} == {max(at or 60 for at in decided)}
     assert len({tuple(run.number for run in result.runs) for result in map(sorted_runs, results)}) == 1
+
+
+def test_unknown_runs_decide_only_what_they_could_not_change():
+    hard, both = Watched(Band(0.1, 0.4), 0.95), Watched(Band(0.1, 0.4), 0.95)
+    for number in range(1, 121):
+        hard.take(unknown(number) if number == 30 else failed(number))
+        both.take(unknown(number))
+    assert (both.decision, both.decided_at) == (Decision.UNDECIDED, None)
+    alone = UntilDecided(Band(0.1, 0.4))
+    for number in range(1, 121):
+        alone.add(number, number == 30)
+    assert hard.decision is Decision.TOO_HARD and hard.decided_at == alone.decided_at > 30
+
+
+def test_the_interval_of_a_sequence_with_unknown_runs_holds_both_of_its_ends():
+    runs = [*map(failed, range(1, 11)), *map(unknown, range(11, 21))]
+    watched = Watched(Band(0.1, 0.4), 0.95)
+    summary = summarize(runs, band=Band(0.1, 0.4), confidence=0.95, categories={})
+    found = conclude(summary, runs, watched, 20).rate
+    ends = []
+    for counts_as in (False, True):
+        sequence = ConfidenceSequence(0.95)
+        for number in range(1, 21):
+            sequence.observe(number > 10 and counts_as)
+        ends.append(sequence.interval)
+    assert (found.interval.low, found.interval.high) == (ends[0].low, ends[1].high)
+    assert (found.range.low, found.range.high) == (0.0, 0.5)
 
 
 def sorted_runs(result):

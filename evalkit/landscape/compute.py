@@ -44,37 +44,42 @@ class Axis:
 
 @dataclass(frozen=True)
 class Counts:
-    """Per cell, in the order of the axes: how many rollouts passed, of how many that are no errors there."""
+    """Per cell, in the order of the axes: how many rollouts passed, and of how many nobody knows whether they did, of
+    how many that are no errors there."""
 
     axes: tuple[Axis, ...]
     passed: NDArray[np.int32]
     graded: NDArray[np.int32]
+    unknown: NDArray[np.int32]
 
 
 def count(trials: Sequence[Trial], axes: Sequence[Axis], judge: Judging) -> Counts:
     """Count passes on the whole grid.
 
     Every limit that is no axis must be one under which the trials were taken. Time: the judging of each trial at a
-    few points per tolerance axis, then O(cells). Memory: two 32-bit numbers a cell.
+    few points per tolerance axis, then O(cells). Memory: three 32-bit numbers a cell.
     """
     shape = tuple(len(axis.values) for axis in axes)
     passed = np.zeros(shape, np.int32)
     errors = np.zeros(shape, np.int32)
+    unknown = np.zeros(shape, np.int32)
     tolerances = [axis for axis in axes if not axis.is_limit]
     for trial in trials:
         anywhere = tuple((0, len(axis.values)) for axis in tolerances)
-        for start, end in trial.gaps:
-            _add(errors, _place(start, axes, anywhere))
-            _add(errors, _place(end, axes, anywhere), -1)
+        for grid, gaps in ((errors, trial.errors), (unknown, trial.unknown)):
+            for start, end in gaps:
+                _add(grid, _place(start, axes, anywhere))
+                if end is not None:
+                    _add(grid, _place(end, axes, anywhere), -1)
         if trial.error:
             _add(errors, _place(trial.reach, axes, anywhere))
         elif trial.measurement is not None:
             for box in _passing(trial.measurement, tolerances, judge):
                 _add(passed, _place(trial.reach, axes, box))
-    for grid in (passed, errors):
+    for grid in (passed, errors, unknown):
         for axis in range(grid.ndim):
             np.cumsum(grid, axis=axis, out=grid)
-    return Counts(tuple(axes), passed, np.int32(len(trials)) - errors)
+    return Counts(tuple(axes), passed, np.int32(len(trials)) - errors, unknown)
 
 
 def _passing(measurement: Measurement, tolerances: Sequence[Axis], judge: Judging) -> list[Box]:

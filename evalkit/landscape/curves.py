@@ -8,21 +8,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
-from evalkit.landscape.thresholds import LARGEST, SMALLEST, Judge, NotMonotoneError, Trial, breakpoints, critical
+from evalkit.landscape.thresholds import (
+    LARGEST,
+    SMALLEST,
+    Gap,
+    Judge,
+    NotMonotoneError,
+    Trial,
+    breakpoints,
+    critical,
+)
+from evalkit.stats.verdict import Band
 
 
 @dataclass(frozen=True)
 class Step:
-    """From `value` on, up to the next step: `passed` of `graded` runs."""
+    """From `value` on, up to the next step: `passed` of `graded` runs, and perhaps the `unknown` ones among them."""
 
     value: float
     passed: int
     graded: int
+    unknown: int = 0
 
     @property
     def rate(self) -> float:
-        """0 where no run was graded."""
+        """With all unknown runs failed; 0 where no run was graded."""
         return self.passed / self.graded if self.graded else 0.0
+
+    @property
+    def highest(self) -> float:
+        """With all unknown runs passed."""
+        return (self.passed + self.unknown) / self.graded if self.graded else 0.0
+
+    def within(self, band: Band) -> bool:
+        """Whether the rate is in the band, whatever the unknown runs were."""
+        return self.graded > 0 and self.rate in band and self.highest in band
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,8 @@ class Curve:
     """The largest value about which anything is known: what was sampled, or the largest tolerance."""
     whole: bool
     """Whether the knob takes whole numbers only."""
+    perhaps: tuple[float, ...] = ()
+    """`needed`, with every run passed where nobody knows; empty where everything is known."""
 
     @property
     def is_limit(self) -> bool:
@@ -92,9 +114,15 @@ class Nest:
             if whole:
                 start, end = max(1.0, start), math.floor(end)
                 needs = [(math.ceil(need) if need < math.inf else need, error) for need, error in needs]
+        unknown = [self._gaps(knob, others, trial.unknown) for trial in self.trials]
+        errors = [(need, math.inf) for need, error in needs if error]
+        errors += [gap for trial in self.trials for gap in self._gaps(knob, others, trial.errors)]
         fine = sorted(need if need <= end else math.inf for need, error in needs if not error)
-        steps = _steps(start, end, fine, [need for need, error in needs if error], self._gaps(knob, others))
-        return Curve(knob, others, steps, tuple(fine), end, whole)
+        steps = _steps(start, end, len(self.trials), fine, errors, [gap for gaps in unknown for gap in gaps])
+        pairs = zip(needs, unknown, strict=True)
+        perhaps = sorted(min([need, *(first for first, _ in gaps)]) for (need, error), gaps in pairs if not error)
+        perhaps = [max(start, value) if value <= end else math.inf for value in perhaps]
+        return Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps) if any(unknown) else ())
 
     def trials_within(self, at: Mapping[str, float]) -> list[Trial]:
         """The trials whose end lies within these limits."""
@@ -103,16 +131,16 @@ class Nest:
     def _within(self, trial: Trial, at: Mapping[str, float]) -> bool:
         return all(trial.reach.of(name) <= value for name, value in at.items() if name in LIMITS)
 
-    def _gaps(self, knob: str, others: Mapping[str, float]) -> list[tuple[float, float]]:
-        """Where along the knob, from … to below …, a run is an error because its tokens were not counted."""
+    def _gaps(self, knob: str, others: Mapping[str, float], gaps: Sequence[Gap]) -> list[tuple[float, float]]:
+        """Where along the knob, from … to below …, limits lie in a gap."""
         found = []
-        for start, end in (gap for trial in self.trials for gap in trial.gaps):
+        for start, end in gaps:
             inside = all(start.of(name) <= value for name, value in others.items() if name in LIMITS)
-            past = all(end.of(name) <= value for name, value in others.items() if name in LIMITS)
+            past = end is not None and all(end.of(name) <= value for name, value in others.items() if name in LIMITS)
             if inside and (knob in LIMITS or not past):
                 first = start.of(knob) if knob in LIMITS else -math.inf
-                found.append((first, end.of(knob) if past else math.inf))
-        return found
+                found.append((first, end.of(knob) if end is not None and past else math.inf))
+        return [(first, last) for first, last in found if first < last]
 
     def _limit_needed(self, trial: Trial, knob: str, others: Mapping[str, float]) -> tuple[float, bool]:
         """The budget at which the trial passes (or turns into an error), and whether it is an error."""
@@ -151,18 +179,28 @@ class Nest:
         return critical(grade, breakpoints(hints), *domain), False
 
 
+Span = tuple[float, float]
+"""From the first value on, up to below the second."""
+
+
 def _steps(
-    start: float, end: float, needed: Sequence[float], errors: Sequence[float], gaps: Sequence[tuple[float, float]]
+    start: float, end: float, total: int, needed: Sequence[float], errors: Sequence[Span], unknown: Sequence[Span]
 ) -> tuple[Step, ...]:
-    """`errors`: from where on a run is an error and leaves the rate; `gaps`: from where to where."""
-    total = len(needed) + len(errors)
-    errors = sorted([*errors, *(first for first, _ in gaps)])
-    back = sorted(last for _, last in gaps)
-    found = []
-    for value in sorted({start, *(max(start, need) for need in (*needed, *errors, *back) if need <= end)}):
-        graded = total - bisect_right(errors, value) + bisect_right(back, value)
-        found.append(Step(value, bisect_right(needed, value), graded))
-    return tuple(found)
+    """`errors`: where a run is an error and leaves the rate; `unknown`: where nobody knows whether it passes."""
+    gone, unsure = _Inside(errors), _Inside(unknown)
+    edges = (edge for span in (*errors, *unknown) for edge in span)
+    values = sorted({start, *(max(start, value) for value in (*needed, *edges) if value <= end)})
+    return tuple(Step(value, bisect_right(needed, value), total - gone(value), unsure(value)) for value in values)
+
+
+class _Inside:
+    """How many of several spans hold a value."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._firsts, self._lasts = (sorted(ends) for ends in zip(*spans, strict=True)) if spans else ([], [])
+
+    def __call__(self, value: float) -> int:
+        return bisect_right(self._firsts, value) - bisect_right(self._lasts, value)
 
 
 __all__ = ["LARGEST", "SMALLEST", "Curve", "Nest", "Step"]

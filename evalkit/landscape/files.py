@@ -33,7 +33,9 @@ def as_csv(landscape: Landscape) -> str:
         row: list[Any] = [spot.index, spot.folder, *(spot.overrides.get(knob, "") for knob in knobs)]
         row += [
             "" if spot.rate is None else f"{spot.rate:.6f}",
+            *("" if spot.range is None else f"{end:.6f}" for end in _ends(spot)),
             spot.passed,
+            spot.unknown,
             spot.runs,
             spot.errors,
             *(f"{end:.6f}" for kind in (spot.pointwise, spot.simultaneous) for end in (kind.low, kind.high)),
@@ -46,9 +48,16 @@ def as_csv(landscape: Landscape) -> str:
     return text.getvalue()
 
 
+def _ends(spot: Spot) -> tuple[float, float]:
+    return (spot.range.low, spot.range.high) if spot.range else (0.0, 1.0)
+
+
 _COLUMNS = (
     "pass_rate",
+    "pass_rate_low",
+    "pass_rate_high",
     "passed",
+    "unknown",
     "runs",
     "errors",
     "pointwise_low",
@@ -116,7 +125,9 @@ def _spot(spot: Spot) -> dict[str, Any]:
         "overrides": dict(spot.overrides),
         "at": _numbers(spot.at),
         "rate": spot.rate,
+        "range": asdict(spot.range) if spot.range else None,
         "passed": spot.passed,
+        "unknown": spot.unknown,
         "runs": spot.runs,
         "errors": spot.errors,
         "not_started": spot.missing,
@@ -132,13 +143,13 @@ def _spot(spot: Spot) -> dict[str, Any]:
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    """Steps as `[value, passed, graded]`: the rate holds from that value up to the next."""
+    """Steps as `[value, passed, graded, unknown]`: the rate holds from that value up to the next."""
     return {
         "knob": curve.knob,
         "at": _numbers(curve.at),
         "end": finite(curve.end) if curve.is_limit else None,
         "whole": curve.whole,
-        "steps": [[finite(step.value), step.passed, step.graded] for step in curve.steps],
+        "steps": [[finite(step.value), step.passed, step.graded, step.unknown] for step in curve.steps],
     }
 
 

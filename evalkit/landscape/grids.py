@@ -50,10 +50,10 @@ class Slice:
 
     @property
     def rates(self) -> NDArray[np.float64]:
-        """Shares; NaN where nothing was graded."""
+        """Shares; NaN where nothing was graded, and where some runs are unknown."""
         graded = self.counts.graded
-        with np.errstate(invalid="ignore"):
-            return np.where(graded > 0, self.counts.passed / np.maximum(graded, 1), np.nan)
+        known = (graded > 0) & (self.counts.unknown == 0)
+        return np.where(known, self.counts.passed / np.maximum(graded, 1), np.nan)
 
 
 def scale(axis: Axis, nest: Nest) -> Scale:
@@ -96,7 +96,7 @@ def grid(nest: Nest, at: Mapping[str, float], axes: Sequence[Axis]) -> Counts:
     places = [order.index(knob) for knob in nest.tolerances]
     counts = count(nest.trials, every, lambda values, measured: nest.judge([values[n] for n in places], measured))
     shape = tuple(len(axis.values) for axis in axes)
-    return Counts(tuple(axes), counts.passed.reshape(shape), counts.graded.reshape(shape))
+    return Counts(tuple(axes), *(grid.reshape(shape) for grid in (counts.passed, counts.graded, counts.unknown)))
 
 
 def edges(values: Sequence[float], logarithmic: bool) -> list[float]:

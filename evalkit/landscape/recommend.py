@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
+from evalkit.analysis import Rate
 from evalkit.landscape.curves import Curve, Step
 from evalkit.stats.inband import (
     MOST_RUNS,
@@ -24,7 +25,7 @@ from evalkit.stats.sequential import lower_bound, upper_bound
 from evalkit.stats.simultaneous import crossing
 from evalkit.stats.verdict import Band
 from evalkit.text import counted, percent
-from evalkit.wording import level, rate_text
+from evalkit.wording import level, rate_words
 
 
 class Finding(StrEnum):
@@ -36,6 +37,7 @@ class Finding(StrEnum):
     TOO_HARD = "too_hard"  # the rate stays below the band up to the largest known value
     TOO_EASY = "too_easy"  # the rate is above the band even at the smallest value
     JUMP = "jump"  # the rate jumps over the band
+    UNKNOWN = "unknown"  # too many runs are unknown to say
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Recommendation:
     passed: int = 0
     runs: int = 0
     """At `candidate`; where there is none, at the end that comes nearest to the band."""
+    unknown: int = 0
+    """Of `runs`: those that may have passed or not."""
     interval: Interval = field(default_factory=lambda: Interval(0.0, 1.0))
     sentence: str = ""
 
@@ -92,6 +96,11 @@ class Grounds:
         tail = (1 - self.confidence) / 2
         return Interval(lower_bound(passed, runs, tail), upper_bound(passed, runs, tail)) if runs else Interval(0, 1)
 
+    def around(self, step: Step) -> Interval:
+        """Of the rate at a step, whatever its unknown runs were."""
+        highest = self.interval(step.passed + step.unknown, step.graded).high
+        return Interval(self.interval(step.passed, step.graded).low, highest)
+
 
 def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> Recommendation:
     """Invert the curve: the values at which the rate is in the band, and one of them to set if the runs support it.
@@ -101,7 +110,7 @@ def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> R
     The intervals of both crossings are order statistics of what the runs need (`stats.simultaneous.crossing`).
     """
     band = grounds.band
-    inside = [n for n, step in enumerate(curve.steps) if step.graded and step.rate in band]
+    inside = _last_block([n for n, step in enumerate(curve.steps) if step.within(band)], curve)
     if not inside or len(curve.steps) == 1:
         return _nothing(curve, grounds)
     chances = _chances(curve, grounds)
@@ -125,17 +134,32 @@ def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> R
         chance=float(chances[place]),
         passed=step.passed,
         runs=step.graded,
-        interval=grounds.interval(step.passed, step.graded),
+        unknown=step.unknown,
+        interval=grounds.around(step),
     )
     words = _words_to_set(found, curve, grounds) if sure else _words_for_too_few(found, curve, grounds)
     return replace(found, sentence=words)
 
 
+def _last_block(inside: list[int], curve: Curve) -> list[int]:
+    """Where unknown runs tear the values in the band apart: those that belong together with the largest."""
+    if not any(step.unknown for step in curve.steps):
+        return inside
+    return [n for n in inside if all(other in inside for other in range(n, inside[-1]))]
+
+
 def _chances(curve: Curve, grounds: Grounds) -> Sequence[float]:
-    """For every step, how sure it is that the true rate is in the band."""
-    passed, graded = [step.passed for step in curve.steps], [step.graded for step in curve.steps]
-    found: Sequence[float] = chance_in_band(passed, graded, grounds.band, grounds.plan).tolist()
-    return found
+    """For every step, how sure it is that the true rate is in the band, whatever its unknown runs were."""
+    graded = [step.graded for step in curve.steps]
+
+    def chances(passed: list[int]) -> list[float]:
+        found: list[float] = chance_in_band(passed, graded, grounds.band, grounds.plan).tolist()
+        return found
+
+    lowest = chances([step.passed for step in curve.steps])
+    if not any(step.unknown for step in curve.steps):
+        return lowest
+    return [*map(min, lowest, chances([step.passed + step.unknown for step in curve.steps]))]
 
 
 def _crossings(curve: Curve, grounds: Grounds) -> tuple[Interval | None, Interval | None]:
@@ -143,11 +167,16 @@ def _crossings(curve: Curve, grounds: Grounds) -> tuple[Interval | None, Interva
     if grounds.plan.stopped:
         return None, None
     low, band, confidence = curve.steps[0].value, grounds.band, grounds.confidence
-    enters, leaves = Interval(-math.inf, -math.inf), crossing(curve.needed, band.high, confidence)
-    if band.low > 0:
-        found = crossing(curve.needed, band.low, confidence)
-        enters = Interval(max(found.low, low) if found.low > -math.inf else -math.inf, found.high)
-    return enters, Interval(leaves.low, leaves.high)
+
+    def across(edge: float) -> Interval:
+        """From where the rate could reach the edge, unknown runs passed, to where it must have, unknown runs failed."""
+        known = crossing(curve.needed, edge, confidence)
+        return Interval(crossing(curve.perhaps or curve.needed, edge, confidence).low, known.high)
+
+    enters = across(band.low) if band.low > 0 else Interval(-math.inf, -math.inf)
+    if enters.low > -math.inf:
+        enters = Interval(max(enters.low, low), enters.high)
+    return enters, across(band.high)
 
 
 def _certain(curve: Curve, sure: Sequence[int], place: int) -> Interval | None:
@@ -174,8 +203,10 @@ def _nothing(curve: Curve, grounds: Grounds) -> Recommendation:
     band = grounds.band
     graded = [step for step in curve.steps if step.graded]
     step = graded[-1] if graded else Step(curve.end, 0, 0)
-    if graded and len(curve.steps) == 1 and step.rate in band:
+    if graded and len(curve.steps) == 1 and step.within(band):
         finding = Finding.FLAT
+    elif perhaps := [one for one in graded if one.unknown and one.highest >= band.low and one.rate <= band.high]:
+        finding, step = Finding.UNKNOWN, perhaps[-1]
     elif not graded or step.rate < band.low:
         finding = Finding.TOO_HARD
     elif graded[0].rate > band.high:
@@ -189,7 +220,8 @@ def _nothing(curve: Curve, grounds: Grounds) -> Recommendation:
         finding,
         passed=step.passed,
         runs=step.graded,
-        interval=grounds.interval(step.passed, step.graded),
+        unknown=step.unknown,
+        interval=grounds.around(step),
     )
     return replace(found, sentence=_words_for_none(found, curve, grounds, step))
 
@@ -312,7 +344,7 @@ def _values(low: float, high: float, curve: Curve) -> str:
 
 
 def _rate(found: Recommendation) -> str:
-    return rate_text(found.passed / found.runs, found.interval) if found.runs else "unknown"
+    return rate_words(Rate(found.passed, found.runs, found.interval, found.unknown)) if found.runs else "unknown"
 
 
 def _words_for_none(found: Recommendation, curve: Curve, grounds: Grounds, nearest: Step) -> str:
@@ -320,6 +352,11 @@ def _words_for_none(found: Recommendation, curve: Curve, grounds: Grounds, neare
     knob, band = f"`{curve.knob}`", grounds.band
     if found.runs == 0:
         return f"nothing can be said about {knob}: no run was graded"
+    if found.finding is Finding.UNKNOWN:
+        return (
+            f"no value of {knob} is known to give a rate in the band ({band}): at {number(nearest.value)} it is "
+            f"{_rate(found)}, because {nearest.unknown} of {counted(nearest.graded, 'run')} are unknown"
+        )
     rate = f"{_rate(found)} in {counted(found.runs, 'run')}"
     if found.finding is Finding.FLAT:
         return f"{knob} made no difference: the rate is {rate} whatever it is"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,20 +51,27 @@ class Spot:
     """Runs whose rollouts another launch sampled."""
     missing: int
     """Runs that were asked for and not started."""
+    unknown: int
+    """Of `runs`: those of which nobody knows whether they passed."""
     pointwise: Interval
     simultaneous: Interval
     """Together with those of all other cells at the confidence."""
     verdict: str
     in_band: bool
-    """Whether the observed rate is in the band."""
+    """Whether the observed rate is in the band, whatever the unknown runs were."""
     failures: Mapping[str, int]
     output_tokens: int
     cost_usd: float | None
 
     @property
     def rate(self) -> float | None:
-        """Passed of all without errors."""
-        return self.passed / self.runs if self.runs else None
+        """Passed of all without errors; None where some of them are unknown."""
+        return self.passed / self.runs if self.runs and not self.unknown else None
+
+    @property
+    def range(self) -> Interval | None:
+        """The rate with all unknown runs failed, and with all of them passed."""
+        return Interval(self.passed / self.runs, (self.passed + self.unknown) / self.runs) if self.runs else None
 
 
 @dataclass(frozen=True)
@@ -149,18 +157,28 @@ def _simultaneous(results: Sequence[Entry], confidence: float) -> dict[int, Inte
         z = _deviation(members, level)
         local = 1 - 2 * _tail(z)
         for member in members:
-            passed, graded = _counts(member)
-            found[member.index] = exact(passed, graded, local)
+            passed, unknown, graded = _counts(member)
+            low = exact(passed, graded, local).low
+            found[member.index] = Interval(low, exact(passed + unknown, graded, local).high)
     return found
 
 
 def _deviation(members: Sequence[Entry], level: float) -> float:
-    """How many standard errors wide the intervals must be, from the runs that every cell could grade."""
-    graded = [{run.number: run.outcome is Outcome.PASSED for run in m.runs if run.grade} for m in members]
+    """How many standard errors wide the intervals must be, from the runs that every cell could grade.
+
+    Unknown runs are counted as failed and as passed: the wider one is taken.
+    """
+    graded = [{run.number: run.outcome for run in m.runs if run.outcome is not Outcome.ERROR} for m in members]
     common = sorted(set.intersection(*(set(one) for one in graded)))
     if not common:
         return normal_quantile(1 - (1 - level) / len(members))
-    return simultaneous(np.array([[one[run] for one in graded] for run in common]), level).z
+    found = []
+    for passes in ({Outcome.PASSED}, {Outcome.PASSED, Outcome.UNKNOWN}):
+        matrix = np.array([[one[run] in passes for one in graded] for run in common])
+        found.append(simultaneous(matrix, level).z)
+        if not any(Outcome.UNKNOWN in one.values() for one in graded):
+            break
+    return max(found)
 
 
 def _tail(z: float) -> float:
@@ -169,9 +187,10 @@ def _tail(z: float) -> float:
     return NormalDist().cdf(-z)
 
 
-def _counts(member: Entry) -> tuple[int, int]:
-    graded = [run for run in member.runs if run.grade]
-    return sum(run.outcome is Outcome.PASSED for run in graded), len(graded)
+def _counts(member: Entry) -> tuple[int, int, int]:
+    """Runs that passed, that may have passed, and that are no errors."""
+    found = Counter(run.outcome for run in member.runs)
+    return found[Outcome.PASSED], found[Outcome.UNKNOWN], found.total() - found[Outcome.ERROR]
 
 
 def _spot(panel: Panel, member: Entry, intervals: Mapping[int, Interval]) -> Spot:
@@ -189,7 +208,8 @@ def _spot(panel: Panel, member: Entry, intervals: Mapping[int, Interval]) -> Spo
         pointwise=summary.rate.interval,
         simultaneous=intervals[member.index],
         verdict=str(summary.verdict),
-        in_band=summary.rate.value is not None and summary.rate.value in summary.band,
+        unknown=summary.rate.unknown,
+        in_band=summary.rate.within(summary.band),
         failures={row.label: row.count for row in summary.failures},
         output_tokens=summary.total_tokens,
         cost_usd=summary.cost_usd,
@@ -255,11 +275,12 @@ def _script(member: Entry) -> str:
 
 
 def _anchor(spots: Sequence[Spot], band: Band) -> Spot:
-    def distance(spot: Spot) -> tuple[bool, float, int]:
-        rate = spot.rate
-        if rate is None:
-            return True, 2.0, spot.index
-        return not spot.in_band, abs(rate - (band.low + band.high) / 2), spot.index
+    def distance(spot: Spot) -> tuple[bool, int, float, int]:
+        if spot.range is None:
+            return True, spot.runs, 2.0, spot.index
+        middle = (band.low + band.high) / 2
+        nearest = min(max(middle, spot.range.low), spot.range.high)
+        return not spot.in_band, spot.unknown, abs(nearest - middle), spot.index
 
     return min(spots, key=distance)
 

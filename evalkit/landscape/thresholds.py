@@ -6,7 +6,7 @@ import copy
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
@@ -15,8 +15,9 @@ from evalkit.blame import blamed, from_outside, task_error
 from evalkit.errors import UserError
 from evalkit.graded import judged
 from evalkit.grading import Grade, Measurement
+from evalkit.limits import BEFORE_AN_ANSWER, unclear
 from evalkit.registry import build_config, load_plugin
-from evalkit.rollout import Ending, Rollout
+from evalkit.rollout import Ending, Rollout, Turn
 from evalkit.run import Run
 from evalkit.task import Task
 
@@ -42,59 +43,122 @@ class Reach:
         return found
 
 
-Gap = tuple[Reach, Reach]
-"""Limits from the first reach on, but short of the second, under which `clip` cannot tell: the run is an error."""
+NEVER = Reach(math.inf, math.inf, math.inf)
+
+Gap = tuple[Reach, Reach | None]
+"""Limits from the first reach on, but short of the second: something else is true there. None: it never ends."""
 
 
-def reach(rollout: Rollout) -> tuple[Reach, tuple[Gap, ...]]:
-    """What `clip` needs to get past every turn, up to the submission if there is one, and to a call that failed.
+@dataclass
+class Path:
+    """What `clip` needs to get past every turn, up to the submission if there is one, and to a call that failed."""
 
-    A turn whose tokens were not counted leaves a gap: it stays whole only where nothing could have cut it, and what
-    follows it is known only without a limit of tokens.
-    """
-    tokens, spent, widest, steps = 0.0, 0, 1, 0
-    gaps: list[Gap] = []
-    for turn in rollout.turns:
-        written = turn.output_tokens
-        if written > turn.max_tokens:  # more than was allowed: `clip` cuts it under any limits
-            return Reach(math.inf, math.inf, math.inf), tuple(gaps)
-        tokens = max(tokens, spent + max(written, 1))  # a call needs at least one token left
-        widest = max(widest, written)
-        spent, steps = spent + written, steps + 1
-        if turn.uncounted:
-            asked_here = Reach(tokens, widest, steps)
-            tokens = max(tokens, spent + turn.max_tokens) if steps == rollout.steps else math.inf
-            widest = max(widest, turn.max_tokens)
-            gaps.append((asked_here, Reach(tokens, widest, steps)))
-        if turn.submission:
-            return Reach(tokens, widest, steps), tuple(gaps)
-    if rollout.ending is Ending.ERROR and rollout.asks_for_more:
-        return Reach(max(tokens, spent + 1), widest, steps + 1), tuple(gaps)
-    return Reach(tokens, widest, steps), tuple(gaps)
+    rollout: Rollout
+    tokens: float = 0.0
+    spent: int = 0
+    widest: int = 1
+    steps: int = 0
+    unknown: list[Gap] = field(default_factory=list)
+    """Where nobody knows how the rollout would have ended."""
+    errors: list[Gap] = field(default_factory=list)
+    """Where it is an error, because a limit of tokens cannot hold."""
+
+    @property
+    def here(self) -> Reach:
+        """The limits that are needed so far."""
+        return Reach(self.tokens, self.widest, self.steps)
+
+    def walk(self) -> Reach:
+        """The limits from which on the rollout is what it is on record."""
+        for turn in self.rollout.turns:
+            self._call()
+            if turn.cut_tokens is not None or turn.counted > turn.max_tokens:
+                self._cut(turn)
+                return NEVER
+            self._answered(turn)
+            if turn.submission:
+                return self.here
+            if turn.uncounted and (self.steps < self.rollout.steps or self._goes_on):
+                self.errors.append((self.here, Reach(math.inf, self.widest, self.steps)))
+                self.tokens = math.inf
+        if self.rollout.ending is Ending.ERROR and self._goes_on:
+            self._call()
+        elif self.rollout.ending in (Ending.CONTEXT_LIMIT, Ending.UNKNOWN) and self._goes_on:
+            self._refused()
+        return self.here
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.rollout.ending in BEFORE_AN_ANSWER and self.rollout.asks_for_more
+
+    def _call(self) -> None:
+        """One more call, which needs at least one token left."""
+        self.tokens, self.steps = max(self.tokens, self.spent + 1), self.steps + 1
+
+    def _allow(self, tokens: int) -> None:
+        self.tokens, self.widest = max(self.tokens, self.spent + tokens), max(self.widest, tokens)
+
+    def _cut(self, turn: Turn) -> None:
+        """A response that every limit cuts."""
+        if not turn.more_follows or (turn.cut_tokens is not None and self.rollout.ending is not Ending.UNKNOWN):
+            if self.rollout.ending is Ending.UNKNOWN:
+                self._allow(turn.counted)
+                self.unknown.append((self.here, None))
+            return
+        start = self.here
+        self._allow(turn.max_tokens)
+        self.unknown.append((start, None if turn.cut_tokens is not None else self.here))
+
+    def _answered(self, turn: Turn) -> None:
+        """A response that is whole where its tokens fit; the mirror of `limits.unclear`."""
+        start = self.here
+        self._allow(turn.counted)
+        if turn.more_follows:
+            self.unknown.append((start, self.here))
+        if unclear(self.rollout, turn, turn.counted):
+            start = self.here
+            self._allow(turn.max_tokens)
+            self.unknown.append((start, self.here))
+        self.spent += turn.counted
+
+    def _refused(self) -> None:
+        """A call that was refused because the context is full; asked for less, it might have been answered."""
+        self._call()
+        start = self.here
+        if self.rollout.ending is Ending.UNKNOWN:
+            self.unknown.append((start, None))
+        elif self.rollout.unfit is None:
+            self.unknown.append((start, Reach(math.inf, math.inf, self.steps)))
+        else:
+            self._allow(self.rollout.unfit)
+            self.unknown.append((start, self.here))
 
 
 @dataclass(frozen=True)
 class Trial:
     """What the landscape depends on, of one run under the largest limits.
 
-    Below `reach` a run is a failure: its rollout was cut; in a gap it is an error, because nobody knows where. From
-    `reach` on it is what it was under the largest limits: judged by its measurement, an error that is left out of the
-    rate, or a failure without a submission.
+    Below `reach` a run is a failure: its rollout was cut; in a gap it is an error, or nobody knows. From `reach` on it
+    is what it was under the largest limits: judged by its measurement, an error that is left out of the rate, or a
+    failure without a submission.
     """
 
     run: int
     reach: Reach
     measurement: Measurement | None = None
     error: bool = False
-    gaps: tuple[Gap, ...] = ()
+    errors: tuple[Gap, ...] = ()
+    unknown: tuple[Gap, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Trial:
         """A run that was graded under limits which dominate those of every cell in question."""
         submitted = run.rollout.submission is not None
         error = run.grade is None and (submitted or run.rollout.ending is Ending.ERROR)
-        needed, gaps = reach(run.rollout)
-        return cls(run.number, needed, run.measurement if submitted and not error else None, error, gaps)
+        path = Path(run.rollout)
+        needed = path.walk()
+        measurement = run.measurement if submitted and not error else None
+        return cls(run.number, needed, measurement, error, tuple(path.errors), tuple(path.unknown))
 
 
 class Judge:

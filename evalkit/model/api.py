@@ -72,6 +72,8 @@ class ContextLimitError(Exception):
         """`room`: output tokens that would still fit, where the endpoint told the numbers."""
         super().__init__(said)
         self.room = room
+        self.unfit: int | None = 1 if room == 0 else None
+        """The fewest output tokens that are known not to fit; None: no fewer than were asked for."""
 
 
 class Model(Protocol):

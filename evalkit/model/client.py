@@ -293,7 +293,11 @@ class AnthropicModel:
             # The model sees no `max_tokens`: what fits beside the conversation is all that it can write anyway.
             if error.room is None or not self.floor <= error.room < request.max_tokens:
                 raise
-            return await self._respond(request, error.room)
+            try:
+                return await self._respond(request, error.room)
+            except ContextLimitError as again:
+                again.unfit = again.unfit or error.room
+                raise
 
     async def _respond(self, request: Request, max_tokens: int) -> Response:
         started = time.monotonic()

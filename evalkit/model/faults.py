@@ -119,7 +119,7 @@ def _too_long(error: Exception, place: Place, knob: str, *, first: bool) -> Exce
     """Later, the end of a conversation; before the first answer, a setting."""
     what, where = said(error), place.address
     prompt, context = refusals.sizes(told(error))
-    room = context - prompt if prompt and context and prompt < context else None
+    room = max(0, context - prompt) if prompt and context else None
     if not first:
         return ContextLimitError(what, room)
     if prompt and context and not room:

@@ -65,6 +65,16 @@ def wilson(passed: float, runs: int, confidence: float = 0.95) -> Interval:
     return Interval(low, 1.0 if passed == runs else min(1.0, centre + half))
 
 
+def wilson_range(passed: int, unknown: int, runs: int, confidence: float = 0.95) -> Interval:
+    """Wilson's interval where `unknown` of the runs may have passed or not: it holds each that they could give.
+
+    From the low end with all of them failed to the high end with all of them passed (worst-case bounds: Manski 1989,
+    "Anatomy of the selection problem", Journal of Human Resources 24).
+    """
+    low = wilson(passed, runs, confidence).low
+    return Interval(low, wilson(passed + unknown, runs, confidence).high)
+
+
 def exact(passed: int, runs: int, confidence: float = 0.95) -> Interval:
     """The interval that covers with at least `confidence` whatever the true rate is, and is wider for it.
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evalkit.stats.intervals import Interval, normal_quantile, wilson
+from evalkit.stats.intervals import Interval, normal_quantile, wilson_range
 
 
 class Decision(StrEnum):
@@ -62,14 +62,15 @@ def decide(interval: Interval, band: Band) -> Decision:
     return Decision.UNDECIDED
 
 
-def verdict(passed: int, runs: int, band: Band, confidence: float = 0.95) -> Verdict:
-    """The verdict of the Wilson interval of `passed` of `runs`.
+def verdict(passed: int, runs: int, band: Band, confidence: float = 0.95, unknown: int = 0) -> Verdict:
+    """The verdict of the Wilson interval of `passed` of `runs`; with `unknown` runs only where it is the same
+    whatever they were, and no number of runs decides it otherwise.
 
     For a number of runs that was fixed beforehand. Looking after every run until the answer pleases makes it
     wrong far more often than `1 - confidence`; that is what `sequential.ConfidenceSequence` is for.
     """
-    decision = decide(wilson(passed, runs, confidence), band)
-    if decision is not Decision.UNDECIDED or runs == 0:
+    decision = decide(wilson_range(passed, unknown, runs, confidence), band)
+    if decision is not Decision.UNDECIDED or runs == 0 or unknown:
         return Verdict(decision)
     needed = runs_to_decide(passed / runs, band, confidence)
     return Verdict(decision, None if needed is None else max(1, needed - runs))

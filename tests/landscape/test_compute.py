@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,16 +16,17 @@ from evalkit.landscape.thresholds import (
     SMALLEST,
     Judge,
     NotMonotoneError,
+    Path,
+    Reach,
     Trial,
     breakpoints,
     critical,
     passing_boxes,
-    reach,
 )
 from evalkit.limits import Limits, clip
 from evalkit.rollout import Ending, Rollout
 from evalkit.run import Run, without_submission
-from tests.builders import rollout, turn
+from tests.builders import rollout, text, turn
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,20 @@ ERRORS = st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, 7.0])
 
 @st.composite
 def runs(draw, number=1) -> Run:
-    """A run under limits that dominate the grid: submitted, failed without submission, or an error."""
-    kind = draw(st.sampled_from(["submitted", "fault", "gave_up", "error", "grader_error"]))
-    turns = [turn(draw(SIZES)) for _ in range(draw(st.integers(0, 3)))]
+    """A run under limits that dominate the grid: submitted, failed without submission, unknown, or an error."""
+    kind = draw(st.sampled_from(["submitted", "more", "refused", "fault", "gave_up", "error", "grader_error"]))
+    turns = [turn(draw(SIZES), asked=draw(st.integers(6, 9))) for _ in range(draw(st.integers(0, 3)))]
+    if kind == "refused":
+        ended = replace(rollout(*turns, ending=Ending.CONTEXT_LIMIT, run=number), unfit=draw(st.integers(1, 9)))
+        ended = clip(ended, Limits(max_tokens=draw(st.integers(12, 30)), max_steps=4, max_tokens_per_turn=6))
+        return graded_without_submission(ended)
     if kind in ("error", "gave_up"):
         ended: Rollout = rollout(*turns, ending=Ending.ERROR if kind == "error" else Ending.GAVE_UP, run=number)
         return Run(number, ended, None if kind == "error" else without_submission(ended, None, None))
-    whole = rollout(*turns, turn(draw(SIZES), answer="x"), run=number)
+    last = turn(draw(SIZES), answer="x")
+    if kind == "more":
+        last = replace(last, response={**last.response, "content": [*last.content, text("so")]})
+    whole = rollout(*turns, last, run=number)
     if kind == "grader_error":
         return Run(number, whole, None, error="the grader raised")
     measured = (
@@ -70,10 +78,15 @@ def runs(draw, number=1) -> Run:
     return Run(number, whole, Grade(True, ""), measured)
 
 
+def graded_without_submission(ended: Rollout) -> Run:
+    grade = None if ended.ending in (Ending.ERROR, Ending.UNKNOWN) else without_submission(ended, None, None)
+    return Run(ended.run, ended, grade)
+
+
 def slowly(several, axes, judge):
     """Every cell for itself: clip, judge, count."""
     passed = np.zeros([len(axis.values) for axis in axes], int)
-    graded = passed.copy()
+    graded, unknown = passed.copy(), passed.copy()
     for place in np.ndindex(passed.shape):
         at = {axis.knob: axis.values[n] for axis, n in zip(axes, place, strict=True)}
         budgets = {
@@ -84,15 +97,16 @@ def slowly(several, axes, judge):
             clipped = clip(run.rollout, Limits(**budgets))
             if clipped.submission is None:
                 graded[place] += clipped.ending is not Ending.ERROR
+                unknown[place] += clipped.ending is Ending.UNKNOWN
                 continue
             if run.grade is None:
                 continue
             graded[place] += 1
             passed[place] += judge(values, run.measurement).passed
-    return passed, graded
+    return passed, graded, unknown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(runs(), min_size=1, max_size=8), st.sampled_from(["both", "either"]))
 def test_counts_are_those_of_clipping_and_judging_every_cell(several, rule):
     axes = [
@@ -104,9 +118,10 @@ def test_counts_are_those_of_clipping_and_judging_every_cell(several, rule):
     ]
     judge = TwoErrors(rule)
     counts = count([Trial.of(run) for run in several], axes, judge)
-    passed, graded = slowly(several, axes, judge)
+    passed, graded, unknown = slowly(several, axes, judge)
     np.testing.assert_array_equal(counts.passed, passed)
     np.testing.assert_array_equal(counts.graded, graded)
+    np.testing.assert_array_equal(counts.unknown, unknown)
 
 
 def test_a_submission_exactly_at_the_limit_counts_and_an_error_exactly_at_the_tolerance_does_not():
@@ -117,16 +132,17 @@ def test_a_submission_exactly_at_the_limit_counts_and_an_error_exactly_at_the_to
 
 
 def test_a_response_longer_than_it_was_allowed_to_be_reaches_nowhere():
-    needed, gaps = reach(rollout(turn(100, asked=90), turn(5, answer=1)))
-    assert needed.max_tokens == math.inf
-    assert not gaps
+    path = Path(rollout(turn(100, asked=90), turn(5, answer=1)))
+    assert path.walk() == Reach(math.inf, math.inf, math.inf)
+    assert not path.unknown and not path.errors
 
 
-def test_where_tokens_were_not_counted_a_run_leaves_the_rate_below_what_it_was_allowed():
+def test_where_tokens_were_not_counted_a_run_is_unknown_below_what_it_was_allowed():
     run = Run(1, rollout(turn(100), turn(0, asked=50, answer="x")), Grade(True, ""), Measurement({"a": 0.0}))
     axes = [Axis("limits.max_tokens", (99, 100, 101, 149, 150, math.inf))]
     counts = count([Trial.of(run)], axes, lambda values, m: Grade(True, ""))
-    assert counts.graded.tolist() == [1, 1, 0, 0, 1, 1]
+    assert counts.graded.tolist() == [1] * 6
+    assert counts.unknown.tolist() == [0, 0, 1, 1, 0, 0]
     assert counts.passed.tolist() == [0, 0, 0, 0, 1, 1]
 
 

@@ -68,8 +68,8 @@ def test_curves_go_through_every_cell(facts):
         on_it = [cell for cell in panel["cells"] if all(cell["at"][knob] == value for knob, value in others.items())]
         assert on_it
         for cell in on_it:
-            passed, graded = [step[1:] for step in curve["steps"] if step[0] <= cell["at"][curve["knob"]]][-1]
-            assert (passed, graded) == (cell["passed"], cell["runs"])
+            passed, graded, unknown = [step[1:] for step in curve["steps"] if step[0] <= cell["at"][curve["knob"]]][-1]
+            assert (passed, graded, unknown) == (cell["passed"], cell["runs"], cell["unknown"])
 
 
 def test_the_dense_map_agrees_with_every_cell(swept, facts):
