@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,9 @@ from typing import Any
 from evalkit.provenance import Reused
 from evalkit.rollout import Ending
 from evalkit.run import Outcome, Run
+from evalkit.stats.homogeneity import homogeneity
 from evalkit.stats.intervals import Interval, wilson_range
-from evalkit.stats.passk import pass_at_k, pass_hat_k
+from evalkit.stats.passk import pass_at_k, pass_at_k_interval, pass_hat_k, pass_hat_k_interval
 from evalkit.stats.verdict import Band, Verdict, verdict
 from evalkit.stopping import Stopping
 from evalkit.text import counted
@@ -110,6 +112,8 @@ class Stability:
     """Sample standard deviation of the rates."""
     expected: float
     """Standard deviation that chance alone gives batches of this size at the pooled rate."""
+    p_value: float
+    """How likely batches of one rate differ as much by chance alone: `evalkit.stats.homogeneity`."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,10 @@ class Summary:
     """Of every run; None if the price of any is unknown."""
     tool_errors: int
     leaked: tuple[int, ...]
+    problems: int
+    """How many different questions the graded runs were asked: 1, unless every run has a problem of its own."""
     pass_at_k: Mapping[int, float]
+    """Empty where the runs were asked different questions: k tries at one say nothing about another."""
     pass_hat_k: Mapping[int, float]
     stability: Stability | None
     warnings: tuple[str, ...]
@@ -153,6 +160,14 @@ class Summary:
     """Runs whose rollouts other launches sampled."""
     seconds: tuple[float, ...] = field(default=(), compare=False)
     """Wall clock of every run whose time is known, in seconds."""
+
+    def of_k(self) -> dict[str, dict[int, Interval]]:
+        """Intervals of `pass_at_k` and `pass_hat_k` by name and k, from that of the rate."""
+        rate = self.rate.interval
+        return {
+            "pass_at_k": {k: pass_at_k_interval(rate, k, value) for k, value in self.pass_at_k.items()},
+            "pass_hat_k": {k: pass_hat_k_interval(rate, k, value) for k, value in self.pass_hat_k.items()},
+        }
 
     @property
     def coverage(self) -> float | None:
@@ -187,8 +202,13 @@ class Summary:
             "tool_errors": self.tool_errors,
             "leaked_runs": list(self.leaked),
             "reused_runs": list(self.reused.runs),
+            "problems": self.problems,
             "pass_at_k": {str(k): value for k, value in self.pass_at_k.items()},
             "pass_hat_k": {str(k): value for k, value in self.pass_hat_k.items()},
+            **{
+                f"{name}_intervals": {str(k): asdict(interval) for k, interval in found.items()}
+                for name, found in self.of_k().items()
+            },
             "stability": asdict(self.stability) if self.stability else None,
             "stopping": self.stopping.facts() if self.stopping else None,
             "warnings": list(self.warnings),
@@ -222,6 +242,8 @@ def summarize(
     known = [run for run in graded if run.outcome is not Outcome.UNKNOWN]
     costs = [run.cost_usd for run in runs]
     failures = _failures(graded, categories)
+    problems = _problems(graded)
+    ks = _ks(len(known)) if problems == 1 and not unknown else []
     return Summary(
         total=len(runs),
         passed=passed,
@@ -242,8 +264,9 @@ def summarize(
         cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         tool_errors=sum(run.rollout.tool_errors for run in runs),
         leaked=tuple(run.number for run in runs if run.rollout.leaked),
-        pass_at_k={k: pass_at_k(passed, len(known), k) for k in _ks(len(known)) if not unknown},
-        pass_hat_k={k: pass_hat_k(passed, len(known), k) for k in _ks(len(known)) if not unknown},
+        problems=problems,
+        pass_at_k={k: pass_at_k(passed, len(known), k) for k in ks},
+        pass_hat_k={k: pass_hat_k(passed, len(known), k) for k in ks},
         stability=None if unknown else _stability(runs, batches),
         warnings=_warnings(runs, graded, failures),
         unknown=_unknown(graded),
@@ -305,6 +328,15 @@ def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
+def _problems(graded: Sequence[Run]) -> int:
+    """How many different questions: what the model is shown, and the files that it finds."""
+    asked = {
+        json.dumps([run.rollout.prompt, run.rollout.system, run.rollout.tools, run.rollout.set_up], sort_keys=True)
+        for run in graded
+    }
+    return len(asked)
+
+
 def _ks(runs: int) -> list[int]:
     """1, 2, 4, 8 … as far as half of the runs: beyond it the estimate rests on a handful of draws."""
     return [1 << power for power in range(runs.bit_length()) if 1 << power <= max(1, runs // 2)] if runs else []
@@ -326,7 +358,7 @@ def _stability(runs: Sequence[Run], batches: int) -> Stability | None:
     std = math.sqrt(math.fsum((rate - centre) ** 2 for rate in rates) / (len(rates) - 1))
     pooled = sum(passed for passed, _ in counts) / sum(size for _, size in counts)
     expected = math.sqrt(pooled * (1 - pooled) * math.fsum(1 / size for _, size in counts) / len(counts))
-    return Stability(rates, std, expected)
+    return Stability(rates, std, expected, homogeneity(counts))
 
 
 def _warnings(runs: Sequence[Run], graded: Sequence[Run], failures: Sequence[Failure]) -> tuple[str, ...]:

@@ -177,7 +177,9 @@ def _additions(summary: Summary, simulated: bool) -> Iterator[str]:
     shown = [("Observed", observed(summary)), *figures(summary, simulated=simulated)]
     indent = max(len(name) for name, _ in shown) + 2
     for name, text in shown:
-        kept = re.sub(r"(pass[@^]\d+) ", "\\1\N{NO-BREAK SPACE}", text)  # a name stays beside its figure
+        # a name stays beside its figure and its interval
+        kept = re.sub(r"(pass[@^]\d+) ([\d.]+%) ", "\\1\N{NO-BREAK SPACE}\\2\N{NO-BREAK SPACE}", text)
+        kept = kept.replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
         first = f"{name + ':':<{indent}}{kept}"
         for line in textwrap.wrap(first, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False):
             yield line.replace("\N{NO-BREAK SPACE}", " ")
@@ -215,11 +217,16 @@ def unknown_sentences(summary: Summary) -> list[str]:
 
 
 def _pass_k(summary: Summary) -> str | None:
+    if summary.problems > 1:
+        return (
+            f"not estimated: the {summary.rate.runs:,} runs were {summary.problems:,} different problems, and a rate "
+            "over all of them says nothing about k tries at one"
+        )
     if summary.passed == 0 or summary.failed == 0 or len(summary.pass_at_k) < 2:
         return None
-    shown = [k for k in summary.pass_at_k if 1 < k <= 8]
-    some = ", ".join(f"pass@{k} {percent(summary.pass_at_k[k])}" for k in shown)
-    every = ", ".join(f"pass^{k} {percent(summary.pass_hat_k[k])}" for k in shown)
+    shown, found = [k for k in summary.pass_at_k if 1 < k <= 8], summary.of_k()
+    some = ", ".join(f"pass@{k} {rate_text(summary.pass_at_k[k], found['pass_at_k'][k])}" for k in shown)
+    every = ", ".join(f"pass^{k} {rate_text(summary.pass_hat_k[k], found['pass_hat_k'][k])}" for k in shown)
     return f"{some}; {every}"
 
 
@@ -230,7 +237,8 @@ def _stability(summary: Summary) -> str | None:
     rates = ", ".join(percent(rate) for rate in found.rates[:8]) + (", …" if len(found.rates) > 8 else "")
     return (
         f"standard deviation {100 * found.std:.1f} points over {counted(len(found.rates), 'batch', 'batches')} "
-        f"({rates}); chance alone gives {100 * found.expected:.1f}"
+        f"({rates}); chance alone gives {100 * found.expected:.1f} "
+        f"(p = {found.p_value:.2g} that it gives as much as observed)"
     )
 
 

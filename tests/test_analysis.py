@@ -13,6 +13,7 @@ from evalkit.limits import UNFIT
 from evalkit.results import summary_from
 from evalkit.rollout import Ending
 from evalkit.stats import Band, Decision, Interval, Verdict, wilson
+from evalkit.stats.homogeneity import homogeneity
 from tests.builders import call, message, rollout
 from tests.runs import failed, lost, passed, stopped, unknown
 
@@ -153,6 +154,7 @@ def test_stability_is_the_deviation_between_consecutive_batches():
     assert found.rates == pytest.approx((2 / 3, 1 / 3, 0))
     assert found.std == pytest.approx(1 / 3)
     assert found.expected == pytest.approx((1 / 3 * 2 / 3 / 3) ** 0.5)
+    assert found.p_value == homogeneity([(2, 3), (1, 3), (0, 3)])
 
 
 def test_a_batch_of_errors_has_no_rate():
@@ -202,6 +204,33 @@ def test_a_call_in_a_response_that_the_budget_cut_never_happened():
 def test_pass_at_k_goes_as_far_as_half_of_the_runs():
     assert list(analyse([passed(n) for n in range(1, 11)]).pass_at_k) == [1, 2, 4]
     assert list(analyse([passed(1)]).pass_hat_k) == [1]
+
+
+def test_runs_at_different_problems_say_nothing_about_k_tries_at_one():
+    """Half of the problems always pass, half never: at any of them the chance of a pass in 4 tries is 0 or 1."""
+    runs = [(passed if number % 2 else failed)(number) for number in range(1, 13)]
+    seeded = [replace(run, rollout=replace(run.rollout, prompt=f"problem {run.number}")) for run in runs]
+    found, same = analyse(seeded), analyse(runs)
+    assert (found.problems, found.pass_at_k, found.pass_hat_k) == (12, {}, {})
+    assert (same.problems, list(same.pass_at_k)) == (1, [1, 2, 4])
+    assert (found.facts()["problems"], found.facts()["pass_at_k_intervals"]) == (12, {})
+    assert found.rate == same.rate  # the rate over all of them stays
+
+
+@pytest.mark.parametrize("part", [{"system": "other"}, {"tools": ({"name": "x"},)}, {"set_up": "0123"}])
+def test_whatever_a_model_sees_makes_another_problem(part):
+    other = replace(passed(1), rollout=replace(passed(1).rollout, **part))
+    assert analyse([other, failed(2)]).problems == 2
+    broken = replace(lost(1), rollout=replace(lost(1).rollout, prompt="never asked"))
+    assert analyse([broken, failed(2), passed(3)]).problems == 1
+
+
+def test_pass_at_k_has_intervals_that_follow_the_rates():
+    found = analyse([passed(n) if n < 5 else failed(n) for n in range(1, 16)])
+    rate, of_k = found.rate.interval, found.of_k()
+    assert of_k["pass_at_k"][2].high == pytest.approx(1 - (1 - rate.high) ** 2)
+    assert of_k["pass_hat_k"][2].low == pytest.approx(rate.low**2)
+    assert found.facts()["pass_hat_k_intervals"]["2"]["low"] == pytest.approx(rate.low**2)
 
 
 def test_tool_errors_that_a_model_recovers_from_are_no_warning():

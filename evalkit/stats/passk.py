@@ -1,8 +1,14 @@
-"""pass@k (at least one of k tries passes) and pass^k (all of k tries pass), estimated without bias."""
+"""pass@k (at least one of k tries passes) and pass^k (all of k tries pass), estimated without bias.
+
+Both are about k tries at one problem. Runs at different problems say nothing about them: with a rate of 100 % at half
+of the problems and 0 % at the others, pass@8 is 50 %, and what a rate over all of them would give 99.6 %.
+"""
 
 from __future__ import annotations
 
 from math import comb
+
+from evalkit.stats.intervals import Interval
 
 
 def pass_at_k(passed: int, runs: int, k: int) -> float:
@@ -22,6 +28,25 @@ def pass_hat_k(passed: int, runs: int, k: int) -> float:
     """
     _check(passed, runs, k)
     return comb(passed, k) / comb(runs, k)
+
+
+def pass_at_k_interval(rate: Interval, k: int, estimate: float) -> Interval:
+    """An interval of pass@k, 1 − (1−p)ᵏ, from one of the pass rate p, with at least the same coverage.
+
+    The function grows with p, so it holds the true value whenever `rate` holds p (a confidence set of a function of the
+    parameter is the image of the parameter's: Casella & Berger 2002, "Statistical inference", 2nd ed., section 9.2).
+    Widened to hold the unbiased `estimate`, which is not 1 − (1−p)ᵏ of the observed rate.
+    """
+    return _around(Interval(1 - (1 - rate.low) ** k, 1 - (1 - rate.high) ** k), estimate)
+
+
+def pass_hat_k_interval(rate: Interval, k: int, estimate: float) -> Interval:
+    """The same of pass^k, pᵏ."""
+    return _around(Interval(rate.low**k, rate.high**k), estimate)
+
+
+def _around(interval: Interval, estimate: float) -> Interval:
+    return Interval(min(interval.low, estimate), max(interval.high, estimate))
 
 
 def _check(passed: int, runs: int, k: int) -> None:

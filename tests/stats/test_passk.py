@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from evalkit.stats import pass_at_k, pass_hat_k
+from evalkit.stats import exact, pass_at_k, pass_hat_k
+from evalkit.stats.intervals import Interval
+from evalkit.stats.passk import pass_at_k_interval, pass_hat_k_interval
 
 cases = st.integers(1, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n), st.integers(1, n)))
 
@@ -37,3 +39,22 @@ def test_impossible_questions_are_refused(passed, runs, k):
     for estimate in (pass_at_k, pass_hat_k):
         with pytest.raises(ValueError):
             estimate(passed, runs, k)
+
+
+@given(cases, st.sampled_from([0.8, 0.95]))
+def test_an_interval_holds_the_estimate_and_covers_as_often_as_that_of_the_rate(count, confidence):
+    passed, runs, k = count
+    rate = exact(passed, runs, confidence)
+    at = pass_at_k_interval(rate, k, pass_at_k(passed, runs, k))
+    hat = pass_hat_k_interval(rate, k, pass_hat_k(passed, runs, k))
+    assert pass_at_k(passed, runs, k) in at and pass_hat_k(passed, runs, k) in hat
+    for p in (rate.low, (rate.low + rate.high) / 2, rate.high):  # every rate that the one allows, the others allow
+        assert at.low - 1e-12 <= 1 - (1 - p) ** k <= at.high + 1e-12
+        assert hat.low - 1e-12 <= p**k <= hat.high + 1e-12
+    assert 0 <= at.low <= at.high <= 1 and 0 <= hat.low <= hat.high <= 1
+
+
+def test_of_one_try_both_are_the_rate():
+    rate = Interval(0.2, 0.6)
+    assert pass_at_k_interval(rate, 1, 0.4).low == pytest.approx(0.2)
+    assert pass_hat_k_interval(rate, 1, 0.4) == rate
