@@ -53,7 +53,9 @@ class Effort:
     """Attempts that count as failed."""
     excused: int = 0
     answers_seen: int = -1
-    """How many answers the endpoint had given when it refused this call last."""
+    """How many answers the endpoint had given when this call failed last."""
+    unlucky: int = 0
+    """Faults that used up no retry, because others were answered meanwhile."""
     _waiting: bool = False
 
     def wait(self) -> None:
@@ -130,17 +132,22 @@ class Throttle:
         """Whether this failure uses up no retry.
 
         A server that loads its model is no failure for a while. A refusal is none if others were answered since the
-        last one: the call had bad luck. A time-out is none if this process was too busy to read.
+        last failure: the call had bad luck. So it has with other faults, but only as often as it may fail: they may be
+        due to what this call asks. A time-out is none if this process was too busy to read.
         """
         if is_loading(error):
             self._loading_since = self._loading_since or time.monotonic()
             return time.monotonic() - self._loading_since < effort.patience_s
+        seen, effort.answers_seen = effort.answers_seen, self._answers
+        others_were_answered = -1 < seen < self._answers
         if status_of(error) in (429, 529):
-            seen, effort.answers_seen = effort.answers_seen, self._answers
-            return -1 < seen < self._answers
-        busy = isinstance(error, anthropic.APITimeoutError) and lag >= max(1.0, seconds / 4)
-        effort.excused += busy
-        return busy and effort.excused <= EXCUSED
+            return others_were_answered
+        if isinstance(error, anthropic.APITimeoutError):
+            busy = lag >= max(1.0, seconds / 4)
+            effort.excused += busy
+            return busy and effort.excused <= EXCUSED
+        effort.unlucky += others_were_answered
+        return others_were_answered and effort.unlucky <= effort.retries
 
     def _close(self, error: anthropic.AnthropicError, asked: float | None, *, new_round: bool) -> float:
         """Hold all calls back. Answers to requests that left together are one round, and count as one refusal."""

@@ -194,6 +194,23 @@ async def test_a_call_that_loses_to_others_uses_up_no_retry() -> None:
     assert (await gate.call(unlucky, effort(retries=1)))[0] == "answer"
 
 
+@pytest.mark.parametrize("dropped", [False, True])
+async def test_faults_between_answers_to_others_are_bad_luck_as_often_as_a_call_may_fail(
+    dropped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers others may still fail on what this call asks: it is not asked for ever."""
+    monkeypatch.setattr("evalkit.model.throttle.FIRST_S", 0.001)
+    gate, attempts = Throttle("here"), list[Attempt]()
+
+    async def unlucky() -> str:
+        await gate.call(script(), effort())
+        raise anthropic.APIConnectionError(request=httpx2.Request("POST", "http://here")) if dropped else refusal(500)
+
+    with pytest.raises(anthropic.AnthropicError):
+        await gate.call(unlucky, effort(retries=2, failed=attempts.append))
+    assert len(attempts) == 1 + 2 + 2
+
+
 async def test_a_rate_limit_that_never_ends_uses_up_the_retries() -> None:
     attempts: list[Attempt] = []
     with pytest.raises(anthropic.APIStatusError):
