@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.landscape.compute import Axis, Counts, count
-from evalkit.landscape.curves import Nest
+from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.survey import PanelResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MAP_SHARE = 0.1
+"""The same of a heat map, whose cells need room."""
 LOGARITHMIC_FROM = 12.0
-"""Ratio of the largest to the smallest swept value from which an axis is logarithmic."""
+"""Ratio of the largest to the smallest value shown from which an axis is logarithmic."""
+SMALLEST_SHARE = 1e-4
+"""How far below all other values a picture follows a tolerance down to where the first run passes: answers that are
+exact pass at tolerances that nobody sets."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,16 @@ class Scale:
     high: float
     logarithmic: bool
 
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers make sense."""
+        return self.knob in LIMITS
+
     def values(self, number: int) -> tuple[float, ...]:
         """Evenly spaced values from end to end; of a budget, whole numbers only, so there may be fewer."""
         space = np.geomspace if self.logarithmic else np.linspace
         found = space(self.low, self.high, number)
-        if self.knob in LIMITS:
+        if self.whole:
             return tuple(sorted({float(round(value)) for value in found}))
         return tuple(float(value) for value in found)
 
@@ -56,19 +66,64 @@ class Slice:
         return np.where(known, self.counts.passed / np.maximum(graded, 1), np.nan)
 
 
-def scale(axis: Axis, nest: Nest) -> Scale:
-    """From a little below the smallest swept value to the largest; of a budget never beyond what is known."""
+def scale(axis: Axis, result: PanelResult, follow: float = SMALLEST_SHARE) -> Scale:
+    """From where the curve leaves 0 % to the largest swept value, with all that is recommended in between.
+
+    Of a budget never beyond what is known; of a tolerance down to `follow` of the smallest of these values.
+    """
+    nest = result.nest
+    assert nest is not None
     swept = [value for value in axis.values if value < math.inf]
     end = nest.base[axis.knob] if axis.is_limit else math.inf
     if end == math.inf and (axis.is_limit or not swept):
         reached = [trial.reach.of(axis.knob) for trial in nest.trials if axis.is_limit]
-        swept += [max((value for value in reached if value < math.inf), default=1.0)]
-    low, high = min(swept), min(max(swept), end)
+        swept += [1.05 * max((value for value in reached if value < math.inf), default=1.0)]
+    shown = [*swept, *_recommended(axis.knob, result)]
+    smallest = 1.0 if axis.is_limit else min(shown) * follow
+    begins = [_leaves_zero(curve) for curve in result.curves if curve.knob == axis.knob]
+    shown += [max(value, smallest) for value in begins if value < end]
+    low, high = min(shown), min(max(shown), end)
+    if high <= low:
+        low, high = low * 0.5, low * 1.5
     logarithmic = low > 0 and high / low >= LOGARITHMIC_FROM
-    below = low / 1.3 if logarithmic else max(low - 0.15 * (high - low), low * 0.5)
-    smallest = 1.0 if axis.is_limit else min(low, high) * 1e-3
-    low = max(below, smallest)
-    return Scale(axis.knob, low, high if high > low else low * 1.5, logarithmic)
+    below = low / (high / low) ** 0.05 if logarithmic else low - 0.05 * (high - low)
+    return Scale(axis.knob, max(below, 1.0 if axis.is_limit else low * 0.5), high, logarithmic)
+
+
+def _recommended(knob: str, result: PanelResult) -> list[float]:
+    """The value that is recommended and the ends of the range around it; without one, the value that is likeliest."""
+    found = next((found for found in result.recommendations if found.knob == knob), None)
+    if found is None or found.candidate is None:
+        return []
+    ends = [found.certain.low, found.certain.high] if found.certain else []
+    return [found.candidate, *(end for end in ends if 1e-300 < end < math.inf)]
+
+
+def _leaves_zero(curve: Curve) -> float:
+    """Where the first run passes; infinite where none does, or where some do at whatever value."""
+    return (
+        next((step.value for step in curve.steps[1:] if step.passed), math.inf)
+        if not curve.steps[0].passed
+        else math.inf
+    )
+
+
+def round_ticks(shown: Scale, most: int) -> list[float]:
+    """Round numbers (1, 2 or 5 times a power of ten) along an axis, at most so many; few of them on a short axis."""
+    if not shown.logarithmic:
+        rough = (shown.high - shown.low) / max(most, 1)
+        scale = 10 ** math.floor(math.log10(rough))
+        step = next(scale * n for n in (1, 2, 5, 10) if scale * n >= rough * (1 - 1e-9))
+        step = max(step, 1.0) if shown.whole else step
+        first, last = math.ceil(shown.low / step - 1e-9), math.floor(shown.high / step + 1e-9)
+        return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
+    decades = range(math.floor(math.log10(shown.low)), math.floor(math.log10(shown.high)) + 1)
+    for digits in ((1, 2, 3, 4, 6, 8), (1, 2, 5), (1, 3), (1,)):
+        found = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        found = [value for value in found if shown.low <= value <= shown.high]
+        if len(found) <= most:
+            return found
+    return found[:: math.ceil(len(found) / most)]
 
 
 def slices(result: PanelResult, across: str, up: str, size: tuple[int, int]) -> list[Slice]:
@@ -80,8 +135,8 @@ def slices(result: PanelResult, across: str, up: str, size: tuple[int, int]) -> 
     found = []
     for combination in product(*(axis.values for axis in others)):
         at = dict(zip((axis.knob for axis in others), combination, strict=True))
-        first = Axis(across, scale(by_name[across], nest).values(size[0]))
-        second = Axis(up, scale(by_name[up], nest).values(size[1]))
+        first = Axis(across, scale(by_name[across], result, MAP_SHARE).values(size[0]))
+        second = Axis(up, scale(by_name[up], result, MAP_SHARE).values(size[1]))
         found.append(Slice(at, grid(nest, at, (first, second))))
     return found
 

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from evalkit.landscape.files import facts, finite
-from evalkit.landscape.grids import Scale, Slice, scale, slices
+from evalkit.landscape.grids import MAP_SHARE, SMALLEST_SHARE, Scale, Slice, scale, slices
 from evalkit.landscape.survey import Landscape, PanelResult
 from evalkit.report.page import document, escaped
 from evalkit.stats.intervals import normal_quantile
@@ -53,7 +53,7 @@ def _maps(result: PanelResult) -> list[dict[str, Any]]:
 
 
 def _map(result: PanelResult, part: Slice) -> dict[str, Any]:
-    scales = _scales(result)
+    scales = _scales(result, MAP_SHARE)
     across, up = (
         {"knob": axis.knob, **scales[axis.knob], "values": [finite(round_off(value)) for value in axis.values]}
         for axis in part.counts.axes
@@ -72,14 +72,14 @@ def round_off(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def _scales(result: PanelResult) -> dict[str, Any]:
+def _scales(result: PanelResult, follow: float = SMALLEST_SHARE) -> dict[str, Any]:
     if result.nest is None:
         return {}
-    return {axis.knob: _scale(scale(axis, result.nest)) for axis in result.panel.axes}
+    return {axis.knob: _scale(scale(axis, result, follow)) for axis in result.panel.axes}
 
 
 def _scale(shown: Scale) -> dict[str, Any]:
-    return {"low": shown.low, "high": shown.high, "logarithmic": shown.logarithmic}
+    return {"low": shown.low, "high": shown.high, "logarithmic": shown.logarithmic, "whole": shown.whole}
 
 
 @cache

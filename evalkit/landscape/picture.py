@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalkit.landscape.curves import Curve
-from evalkit.landscape.grids import Scale, Slice, edges, scale, slices
-from evalkit.landscape.recommend import number
+from evalkit.landscape.grids import MAP_SHARE, Scale, Slice, edges, round_ticks, scale, slices
+from evalkit.landscape.recommend import Recommendation, number
 from evalkit.landscape.survey import Landscape, PanelResult, Spot
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Band
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PLOTS = 24
+KEY = "dots: swept cells, thick bars: their intervals, thin: all cells at once; green: target and recommended values"
+TICKS = 6
+"""At most, along an axis."""
 GREEN, BLUE, GREY = "#1a7f37", "#0550ae", "#57606a"
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -63,6 +66,8 @@ def as_figure(landscape: Landscape) -> Figure:
     for axes, (title, result, part) in zip(flat, plots, strict=False):
         _draw(figure, axes, landscape, result, part)
         axes.set_title(title, pad=14)  # the topmost cells stand out of their map
+    if any(len(result.panel.axes) < 2 or result.nest is None for _, result, _ in plots):
+        figure.supxlabel(KEY, fontsize=7, color=GREY)
     figure.suptitle(_title(landscape, len(plots)), fontsize=11)
     return figure
 
@@ -107,24 +112,49 @@ def _curve(axes: Axes, result: PanelResult, band: Band, confidence: float) -> No
     _target(axes, band, horizontal=True)
     places = {spot.index: spot.at[axis.knob] for spot in result.spots}
     if result.nest is not None and result.curves:
-        shown = scale(axis, result.nest)
+        shown = scale(axis, result)
         _steps(axes, result.curves[0], shown, confidence)
-        _x_axis(axes, shown)
+        _x_axis(axes, shown, unlimited=math.inf in places.values())
         places = {index: min(place, shown.high) for index, place in places.items()}
     for spot in result.spots:
         if spot.rate is not None:
             place = places[spot.index]
             axes.vlines(place, spot.simultaneous.low, spot.simultaneous.high, color=BLUE, linewidth=0.8)
             axes.vlines(place, spot.pointwise.low, spot.pointwise.high, color=BLUE, linewidth=3)
-            axes.plot(place, spot.rate, "o", color=GREEN if spot.in_band else BLUE, markeredgecolor="white", zorder=3)
-    best = result.best
-    if best is not None and best.knob == axis.knob and best.certain is not None:
-        high = min(best.certain.high, axes.get_xlim()[1])
-        axes.hlines(0.0, best.certain.low, high, color=GREEN, linewidth=6, zorder=4, clip_on=True)
+            axes.plot(
+                place,
+                spot.rate,
+                "o",
+                color=GREEN if spot.in_band else BLUE,
+                markeredgecolor="white",
+                zorder=3,
+                clip_on=False,
+            )
     axes.set_ylim(0, 1)
+    _recommendation(axes, result, axis.knob)
     axes.set_ylabel("pass rate")
     axes.set_xlabel(axis.knob)
     axes.yaxis.set_major_formatter(_percent)
+
+
+def _recommendation(axes: Axes, result: PanelResult, knob: str) -> None:
+    """The values that are recommended as a bar on the axis, and the one to set with its name."""
+    found = next((found for found in result.recommendations if found.knob == knob and found.possible), None)
+    if found is None or found.value is None or found.certain is None:
+        return
+    high = min(found.certain.high, axes.get_xlim()[1])
+    axes.hlines(0.0, found.certain.low, high, color=GREEN, linewidth=6, zorder=4, clip_on=True)
+    axes.axvline(found.value, color=GREEN, linewidth=1.2, linestyle=(0, (4, 3)))
+    right = axes.transAxes.inverted().transform(axes.transData.transform((found.value, 0)))[0] > 0.7
+    axes.annotate(
+        f"set {number(found.value)}",
+        (found.value, 0.97),
+        (-4 if right else 4, 0),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="top",
+        color=GREEN,
+    )
 
 
 def _percent(value: float, position: float) -> str:
@@ -147,7 +177,7 @@ def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band
     assert nest is not None
     across, up = part.counts.axes
     by_name = {axis.knob: axis for axis in result.panel.axes}
-    shown = [scale(by_name[axis.knob], nest) for axis in (across, up)]
+    shown = [scale(by_name[axis.knob], result, MAP_SHARE) for axis in (across, up)]
     rates = part.rates.T
     borders = [edges(axis.values, one.logarithmic) for axis, one in zip((across, up), shown, strict=True)]
     mesh = axes.pcolormesh(*borders, rates, cmap="Blues", vmin=0, vmax=1, rasterized=True)
@@ -168,9 +198,12 @@ def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band
                 clip_on=False,
             )
             axes.annotate(f"{100 * spot.rate:.0f}", (x, y), ha="center", va="center", fontsize=7.5, color=colour)
+    for found in result.recommendations:
+        _recommended_line(axes, found, part, *shown)
     _x_axis(axes, shown[0])
     axes.set_yscale("log" if shown[1].logarithmic else "linear")
     axes.set_ylim(borders[1][0], borders[1][-1])
+    _ticks(axes.yaxis, shown[1], TICKS)
     axes.set_xlim(borders[0][0], borders[0][-1])
     axes.set_xlabel(across.knob)
     axes.set_ylabel(up.knob)
@@ -179,11 +212,32 @@ def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band
         bar.ax.axhline(edge, color=GREEN, linewidth=2)
 
 
-def _x_axis(axes: Axes, shown: Scale) -> None:
+def _recommended_line(axes: Axes, found: Recommendation, part: Slice, across: Scale, up: Scale) -> None:
+    """On a heat map, the values that are recommended for one knob, where the others are."""
+    at = {**found.at, **part.at}
+    if found.certain is None or found.knob not in (across.knob, up.knob) or at != dict(found.at):
+        return
+    along, other = (across, up) if found.knob == across.knob else (up, across)
+    ends, place = [found.certain.low, min(found.certain.high, along.high)], min(at[other.knob], other.high)
+    x, y = (ends, [place] * 2) if along is across else ([place] * 2, ends)
+    axes.plot(x, y, color=GREEN, linewidth=4, alpha=0.6, solid_capstyle="butt", zorder=1.5)
+
+
+def _x_axis(axes: Axes, shown: Scale, *, unlimited: bool = False) -> None:
     axes.set_xscale("log" if shown.logarithmic else "linear")
-    axes.set_xlim(shown.low, shown.high + (shown.high - shown.low) * 0.02)
-    if not shown.logarithmic and shown.high >= 1000:
-        axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
+    beyond = (shown.high / shown.low) ** 0.02 * shown.high if shown.logarithmic else 0.02 * (shown.high - shown.low)
+    axes.set_xlim(shown.low, beyond if shown.logarithmic else shown.high + beyond)
+    _ticks(axes.xaxis, shown, TICKS, unlimited=unlimited)
+
+
+def _ticks(axis: Any, shown: Scale, most: int, *, unlimited: bool = False) -> None:
+    places = round_ticks(shown, most)
+    names = [number(place) for place in places]
+    if unlimited:  # stands at the end; what is too near to it gives way
+        inner = [place for place in places if place <= shown.low + 0.88 * (shown.high - shown.low)]
+        places, names = [*inner, shown.high], [*map(number, inner), "no limit"]
+    axis.set_ticks(places, names)
+    axis.set_ticks([], minor=True)
 
 
 def _dots(axes: Axes, spots: Sequence[Spot], band: Band) -> None:

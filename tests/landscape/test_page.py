@@ -15,7 +15,7 @@ from evalkit.landscape.page import as_html
 from tests.landscape.conftest import run_sweep, surveyed
 
 Visitor = Callable[..., Any]
-FIXED = ("task=arithmetic", "model=simulated", "runs.count=30", "runs.concurrency=10")
+FIXED = ("task=arithmetic", "model=simulated", "runs.count=60", "runs.concurrency=10")
 ATTACK = '</script><script>window.hacked=1</script><img src="https://example.org/x" onerror="window.hacked=2">'
 
 
@@ -84,6 +84,44 @@ def test_another_curve_can_be_chosen(page: Any) -> None:
     before = page.locator("svg").first.inner_html()
     box.select_option(index=1)
     assert page.locator("svg").first.inner_html() != before
+
+
+def test_the_curve_is_as_wide_as_the_page_with_round_ticks_and_holds_what_is_recommended(
+    swept: Path, visit: Visitor
+) -> None:
+    found = json.loads((swept / "landscape.json").read_text())["panels"][0]["recommendations"][0]
+    for width, ticks in ((1280, ["100", "150", "200", "250"]), (390, ["100", "200", "300", "400"])):
+        page = visit(swept / "landscape.html", width=width).page
+        drawing = page.locator("svg:has(.recommended)").first.bounding_box()
+        assert drawing["width"] == page.locator("main").bounding_box()["width"]
+        assert drawing["width"] > 0.9 * width
+        bar = page.locator("svg .recommended").first.bounding_box()
+        assert drawing["x"] < bar["x"] < bar["x"] + bar["width"] < drawing["x"] + drawing["width"]
+        chosen = page.locator("svg .chosen").first.bounding_box()
+        assert bar["x"] <= chosen["x"] <= bar["x"] + bar["width"]
+        assert page.locator("svg .chosen-text").first.inner_html() == f"set {found['value']}"
+        shown = page.locator("svg:has(.recommended)").first.locator(".tick").all_text_contents()
+        assert shown[: len(ticks)] == ticks
+        size = page.evaluate("getComputedStyle(document.querySelector('svg .tick')).fontSize")
+        assert size == "12px"  # and the drawing is not scaled: a pixel of it is one of the screen
+        assert (
+            page.evaluate("document.querySelector('svg:has(.recommended)').viewBox.baseVal.width") == drawing["width"]
+        )
+        tried = page.locator("label.probe:has-text('Try a value') output").first.inner_text()
+        assert tried.startswith(f"max_tokens = {found['value']}: {found['passed']} of {found['runs']} pass")
+
+
+def test_it_is_drawn_anew_when_the_window_changes(page: Any) -> None:
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_timeout(300)
+    assert page.locator("svg").first.bounding_box()["width"] == page.locator("main").bounding_box()["width"]
+
+
+def test_ranges_in_a_sentence_stay_on_one_line(swept: Path, visit: Visitor) -> None:
+    page = visit(swept / "landscape.html", width=390).page
+    assert "(10-40%)" in page.locator(".says .range").all_inner_texts()
+    lines = page.evaluate("[...document.querySelectorAll('.says .range')].map((part) => part.getClientRects().length)")
+    assert set(lines) == {1}
 
 
 @pytest.mark.parametrize("options", [{"color_scheme": "dark"}, {"width": 360}, {"width": 2200}])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from evalkit.landscape.grids import scale
+from evalkit.landscape.grids import MAP_SHARE, Scale, round_ticks, scale
 from evalkit.landscape.picture import BLUE, GREEN, as_figure, as_png
+from evalkit.landscape.recommend import number
 from evalkit.landscape.write import write
 from tests.landscape.conftest import surveyed
 
@@ -36,9 +37,8 @@ async def test_a_curve_with_its_interval_the_cells_with_theirs_the_band_and_the_
     landscape, _, (axes,) = await drawn(sweep, LIMITS)
     (panel,) = landscape.panels
     curve, best = panel.curves[0], panel.best
-    (steps,) = [line for line in axes.lines if line.get_marker() != "o"]
-    assert steps.get_drawstyle() == "steps-post"
-    shown = scale(panel.panel.axes[0], panel.nest)
+    (steps,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+    shown = scale(panel.panel.axes[0], panel)
     for value, rate in zip(steps.get_xdata(), steps.get_ydata(), strict=True):
         assert rate == curve.step(min(value, shown.high)).rate
     assert len(steps.get_xdata()) > 4
@@ -53,6 +53,9 @@ async def test_a_curve_with_its_interval_the_cells_with_theirs_the_band_and_the_
     for width, kind in ((3.0, "pointwise"), (0.8, "simultaneous")):
         ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in panel.spots]
         assert [(y1, y2) for _, y1, _, y2 in segments(axes, width)] == ends
+    (chosen,) = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert list(chosen.get_xdata()) == [best.value] * 2
+    assert [text.get_text() for text in axes.texts] == [f"set {number(best.value)}"]
     assert segments(axes, 6.0) == [(best.certain.low, 0.0, best.certain.high, 0.0)]
     (band,) = [patch for patch in axes.patches if to_hex(patch.get_facecolor()) == GREEN]
     assert tuple(band.get_extents().transformed(axes.transData.inverted()).intervaly) == pytest.approx((0.1, 0.9))
@@ -112,3 +115,57 @@ async def test_every_panel_has_its_own_plot_and_title(sweep, tmp_path):
     write(tmp_path / "out", landscape)
     assert (tmp_path / "out" / "landscape.png").read_bytes() == as_png(landscape)
     assert as_png(landscape)[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+SWEEPS = [
+    {"limits.max_tokens": ["400", "4000"]},
+    {"limits.max_tokens": ["300", "null"]},
+    {"task.tolerances.answer": ["0.1", "10000"]},
+    {"limits.max_tokens": ["170", "400"], "task.tolerances.answer": ["0.1", "10000"]},
+    {"limits.max_steps": ["3", "5"]},
+    {"limits.max_tokens": ["150", "400"], "runs.seed": ["0", "1"]},
+]
+
+
+@pytest.mark.parametrize("knobs", SWEEPS, ids=[" ".join(knobs) for knobs in SWEEPS])
+async def test_the_picture_holds_what_is_recommended_and_the_curve_from_where_it_leaves_zero(sweep, knobs):
+    fixed = ("task=arithmetic", "model=simulated", "runs.count=60", "band.low=0.1", "band.high=0.6")
+    landscape = surveyed(await sweep(fixed, knobs))
+    seen = 0
+    for panel in landscape.panels:
+        for axis in panel.panel.axes:
+            for follow in (1e-4, MAP_SHARE):
+                shown = scale(axis, panel, follow)
+                for found in (one for one in panel.recommendations if one.knob == axis.knob and one.possible):
+                    seen += 1
+                    lowest = max(found.certain.low, min(shown.low, found.value) if found.certain.low < 1e-300 else 0)
+                    assert shown.low <= lowest <= found.value <= min(found.certain.high, shown.high)
+                    assert found.certain.high <= shown.high or found.certain.high == np.inf
+            assert all(shown.low <= value <= shown.high for value in axis.values if value < np.inf)
+            for curve in (one for one in panel.curves if one.knob == axis.knob and axis.is_limit):
+                first = next((step.value for step in curve.steps if step.passed), None)
+                assert first is None or shown.low < first or first == 1
+    assert seen or "limits.max_tokens" not in knobs
+    axes = [axes for axes in as_figure(landscape).axes if axes.get_xlabel() in knobs]
+    assert len(axes) == len(landscape.panels)
+    for panel, one in zip(landscape.panels, axes, strict=True):
+        low, high = one.get_xlim()
+        found = next((f for f in panel.recommendations if f.knob == one.get_xlabel() and f.possible), None)
+        assert found is None or low <= found.certain.low <= found.value <= high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "logarithmic", "whole", "want"),
+    [
+        (1450, 6000, False, True, [2000, 3000, 4000, 5000, 6000]),
+        (92, 415, False, True, [100, 200, 300, 400]),
+        (1, 3.2, False, True, [1, 2, 3]),
+        (0.01, 0.34, False, False, [0.1, 0.2, 0.3]),
+        (0.004, 0.5, True, False, [0.01, 0.03, 0.1, 0.3]),
+        (50, 4000, True, True, [50, 100, 200, 500, 1000, 2000]),
+        (1e-9, 1e9, True, False, [1e-9, 1e-5, 1e-1, 1e3, 1e7]),
+    ],
+)
+def test_ticks_are_round_and_few(low, high, logarithmic, whole, want):
+    knob = "limits.max_tokens" if whole else "task.tolerances.x"
+    assert round_ticks(Scale(knob, low, high, logarithmic), 6) == pytest.approx(want)

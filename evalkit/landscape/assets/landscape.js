@@ -28,8 +28,9 @@ const said = (passed, runs) => {
   return `${passed} of ${runs} pass: ${percent(passed / runs)} (${(100 * low).toFixed(1)}-${percent(high)})${mark}`;
 };
 
-// Sentences mark knobs with backquotes.
-const sentence = (text) => text.split("`").map((part, index) => index % 2 ? el("code", {}, part) : part);
+// Sentences mark knobs with backquotes. Ranges such as 10-40% stay on one line.
+const together = (text) => text.split(/(\(?[\d.]+-[\d.]+%\)?)/).map((part, index) => index % 2 ? el("span", { class: "range" }, part) : part);
+const sentence = (text) => text.split("`").flatMap((part, index) => index % 2 ? el("code", {}, part) : together(part));
 
 function transform(scale) {
   const f = scale.logarithmic ? Math.log : (x) => x, g = scale.logarithmic ? Math.exp : (x) => x;
@@ -49,15 +50,38 @@ function stepAt(steps, x) {
   return steps[low];
 }
 
-function ticks(scale, count) {
-  const place = transform(scale);
-  return Array.from({ length: count }, (_, n) => place.at(n / (count - 1)));
+// Round numbers (1, 2 or 5 times a power of ten), at most so many.
+function roundTicks(scale, most) {
+  if (!scale.logarithmic) {
+    const rough = (scale.high - scale.low) / Math.max(most, 1), power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((n) => n * power).map((n) => scale.whole ? Math.max(1, n) : n).find((n) => n >= rough * (1 - 1e-9));
+    const first = Math.ceil(scale.low / step - 1e-9), last = Math.floor(scale.high / step + 1e-9);
+    return Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
+  }
+  const first = Math.floor(Math.log10(scale.low)), last = Math.floor(Math.log10(scale.high));
+  const decades = Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  let found = [];
+  for (const digits of [[1, 2, 3, 4, 6, 8], [1, 2, 5], [1, 3], [1]]) {
+    found = decades.flatMap((decade) => digits.map((digit) => Number(`${digit}e${decade}`)))
+      .filter((v) => v >= scale.low && v <= scale.high);
+    if (found.length <= most) return found;
+  }
+  return found.filter((_, n) => n % Math.ceil(found.length / most) === 0);
 }
 
-// ---- one swept knob: the whole step function ----
-const W = 760, H = 330, LEFT = 48, RIGHT = 12, TOP = 8, BOTTOM = 44;
+// ---- one swept knob: the whole step function, as wide as there is room ----
+const LEFT = 48, RIGHT = 14, TOP = 18, BOTTOM = 44;
+const drawings = [];
+const KEY = "Line: share of runs that pass, in the shade of its interval. Dots: swept cells; thick bars: intervals, thin: " +
+  "all cells at once. Green area: the target; green bar on the axis, if there is one: values that are recommended.";
 
-function curvePlot(panel, curve, scale) {
+function recommended(panel, curve) {
+  return panel.recommendations.find((found) => found.knob === curve.knob && found.value != null &&
+    Object.entries(found.at).every(([knob, v]) => curve.at[knob] === v));
+}
+
+function curvePlot(panel, curve, scale, tried, W) {
+  const H = Math.round(Math.min(420, Math.max(260, W * 0.4)));
   const place = transform(scale);
   const x = (v) => LEFT + place.share(v) * (W - LEFT - RIGHT), y = (share) => TOP + (1 - share) * (H - TOP - BOTTOM);
   const steps = [[scale.low, ...stepAt(curve.steps, scale.low).slice(1)],
@@ -70,20 +94,28 @@ function curvePlot(panel, curve, scale) {
   const rate = (step) => step[2] ? step[1] / step[2] : 0;
   const margin = [...across((step) => wilson(step[1], step[2])[1]), ...across((step) => wilson(step[1], step[2])[0]).reverse()];
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: H - BOTTOM, x1: LEFT, x2: LEFT });
-  const best = panel.recommendations.find((found) => found.knob === curve.knob && found.value != null);
+  const best = recommended(panel, curve);
+  const unlimited = panel.cells.some((cell) => cell.at[curve.knob] === null);
   const parts = [
     svg("rect", { class: "zone", x: LEFT, width: W - LEFT - RIGHT, y: y(facts.band.high), height: y(facts.band.low) - y(facts.band.high) }),
     svg("polygon", { class: "margin", points: points(margin) }),
     svg("polyline", { class: "curve", points: points(across(rate)) }),
     svg("line", { class: "axis", x1: LEFT, x2: W - RIGHT, y1: y(0), y2: y(0) }),
     ...[0, 0.25, 0.5, 0.75, 1].map((share) => svg("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, whole(share))),
-    ...ticks(scale, 5).map((v, n) => svg("text", { x: x(v), y: H - BOTTOM + 16, "text-anchor": n === 4 ? "end" : n ? "middle" : "start" },
-      value(curve.whole ? Math.round(v) : v))),
+    unlimited && svg("text", { class: "tick", x: x(null), y: H - BOTTOM + 18, "text-anchor": "end" }, "no limit"),
+    ...roundTicks(scale, Math.floor(W / 80)).filter((v) => !unlimited || x(v) < W - 90).flatMap((v) => [
+      svg("line", { class: "axis", x1: x(v), x2: x(v), y1: y(0), y2: y(0) + 5 }),
+      svg("text", { class: "tick", x: x(v), y: H - BOTTOM + 18, "text-anchor": x(v) > W - 30 ? "end" : "middle" }, value(v))]),
     svg("text", { class: "strong", x: (LEFT + W - RIGHT) / 2, y: H - 8, "text-anchor": "middle" }, curve.knob),
   ];
   if (best) {
     const { low, high } = best.certain;
-    parts.push(svg("rect", { class: "recommended", x: x(low), width: Math.max(2, x(high ?? scale.high) - x(low)), y: y(0), height: 5 }));
+    const at = x(best.value), right = at > W * 0.7;
+    parts.push(
+      svg("rect", { class: "recommended", x: x(low), width: Math.max(2, x(high ?? scale.high) - x(low)), y: y(0), height: 5 }),
+      svg("line", { class: "chosen", x1: at, x2: at, y1: TOP - 8, y2: y(0) }),
+      svg("text", { class: "chosen-text", x: right ? at - 6 : at + 6, y: TOP, "text-anchor": right ? "end" : "start" },
+        `set ${value(best.value)}`));
   }
   for (const cell of panel.cells) {
     if (cell.rate == null || !matches(curve, cell)) continue;
@@ -94,9 +126,9 @@ function curvePlot(panel, curve, scale) {
       svg("circle", { class: cell.in_band ? "inside" : "mark", cx: at, cy: y(cell.rate), r: 5 }));
   }
   const output = el("output", { "aria-live": "polite" });
-  const slider = el("input", { type: "range", min: 0, max: 1000, value: 500, "aria-label": curve.knob });
+  const slider = el("input", { type: "range", min: 0, max: 1000, value: tried.share ?? 500, "aria-label": curve.knob });
   const show = () => {
-    let v = place.at(slider.value / 1000);
+    let v = best && tried.share == null ? best.value : place.at(slider.value / 1000);
     if (curve.whole) v = Math.round(v);
     const [, passed, graded] = stepAt(curve.steps, v);
     cursor.setAttribute("x1", x(v));
@@ -104,10 +136,10 @@ function curvePlot(panel, curve, scale) {
     output.textContent = `${shortName(curve.knob)} = ${value(v)}: ${said(passed, graded)}`;
     slider.setAttribute("aria-valuetext", output.textContent);
   };
-  slider.addEventListener("input", show);
-  if (best) slider.value = Math.round(1000 * place.share(best.value));
+  slider.addEventListener("input", () => { tried.share = slider.value; show(); });
+  if (best && tried.share == null) slider.value = Math.round(1000 * place.share(best.value));
   show();
-  const picture = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img",
+  const picture = svg("svg", { viewBox: `0 0 ${W} ${H}`, width: W, role: "img",
     "aria-label": `Pass rate by ${curve.knob}; the table below has the swept values` }, ...parts, cursor);
   return el("figure", {}, picture, el("label", { class: "probe" }, "Try a value", slider, output));
 }
@@ -157,6 +189,16 @@ function heatMap(panel, map, select) {
   drawField(canvas, map);
   const crossX = el("div", { class: "cross x" }), crossY = el("div", { class: "cross y" });
   const field = el("div", { class: "field" }, canvas, crossX, crossY);
+  for (const found of panel.recommendations) {
+    if (!found.certain || ![knobX, knobY].includes(found.knob)) continue;
+    if (!Object.entries(map.at).every(([knob, v]) => found.at[knob] === v)) continue;
+    const across = found.knob === knobX, place = across ? placeX : placeY, { low, high } = found.certain;
+    const bar = el("div", { class: across ? "sure x" : "sure y", title: `recommended for ${found.knob}` });
+    bar.style[across ? "left" : "bottom"] = `${100 * place.share(low)}%`;
+    bar.style[across ? "width" : "height"] = `${100 * (place.share(high) - place.share(low))}%`;
+    bar.style[across ? "bottom" : "left"] = `${100 * (across ? placeY.share(found.at[knobY]) : placeX.share(found.at[knobX]))}%`;
+    field.append(bar);
+  }
   for (const cell of panel.cells) {
     if (!Object.entries(map.at).every(([knob, v]) => cell.at[knob] === v)) continue;
     const button = el("button", { class: cell.in_band ? "spot in" : "spot", type: "button", "aria-pressed": "false", "data-cell": cell.cell,
@@ -178,13 +220,17 @@ function heatMap(panel, map, select) {
   };
   sliders.forEach((slider) => slider.addEventListener("input", show));
   show();
-  const ends = (scale) => ticks(scale, 4).map((v) => el("span", {}, value(Number.isInteger(scale.values[0]) ? Math.round(v) : v)));
+  const marks = (scale, side, most) => roundTicks(scale, most).map((v) => {
+    const mark = el("span", {}, value(v));
+    mark.style[side] = `${100 * transform(scale).share(v)}%`;
+    return mark;
+  });
   const fixed = Object.entries(map.at).map(([knob, v]) => `${shortName(knob)} = ${value(v)}`).join(", ");
   return el("figure", {},
     fixed && el("h3", {}, fixed),
     el("div", { class: "map" },
-      el("div", { class: "side" }, ...ends(map.y)), field,
-      el("div", { class: "foot" }, ...ends(map.x))),
+      el("div", { class: "side" }, ...marks(map.y, "bottom", 6)), field,
+      el("div", { class: "foot" }, ...marks(map.x, "left", 5))),
     el("figcaption", {}, `across: ${knobX}; up: ${knobY}; numbers: percent passed in the swept cells`),
     el("label", { class: "probe" }, shortName(knobX), sliders[0]),
     el("label", { class: "probe" }, shortName(knobY), sliders[1]), output);
@@ -195,7 +241,7 @@ const colourScale = () => el("div", { class: "scale", "aria-hidden": "true" }, "
     const box = el("i");
     box.style.background = `rgb(${shade(share).join(",")})`;
     return box;
-  }), "100%; green line: border of the band");
+  }), "100%; green line: border of the band; green bars: recommended values");
 
 // ---- cells: failure layers and numbers ----
 function layers(cell) {
@@ -218,10 +264,11 @@ const legend = () => el("ul", { class: "legend" }, el("li", {}, el("i", { class:
 function cellTable(panel) {
   const knobs = Object.keys(panel.cells[0].overrides);
   const interval = (kind) => brief(`${percent(kind.low)} to ${percent(kind.high)}`);
-  const header = [...knobs, figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", "Verdict", "How they ended"];
+  // A long name breaks after its dots.
+  const header = [...knobs.map((knob) => el("th", { scope: "col" }, knob.split(/(?<=\.)/).flatMap((part) => [part, el("wbr")]))), figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", "Verdict", "How they ended"];
   const rows = panel.cells.map((cell) => [...knobs.map((knob) => cell.overrides[knob]), figure(`${cell.passed} of ${cell.runs}`),
     figure(cell.rate == null ? "–" : percent(cell.rate)), interval(cell.pointwise), interval(cell.simultaneous),
-    brief(cell.verdict + (cell.errors ? `, ${counted(cell.errors, "error")}` : "")), layers(cell)]);
+    el("td", { class: "verdict" }, cell.verdict + (cell.errors ? `, ${counted(cell.errors, "error")}` : "")), layers(cell)]);
   const built = table(header, rows, "Cells of the sweep");
   built.querySelectorAll("tbody tr").forEach((row, index) => {
     row.id = `cell-${panel.cells[index].cell}`;
@@ -270,16 +317,22 @@ function panelSection(panel, index) {
 }
 
 function curveSection(panel, axis, curves, scale) {
-  const holder = el("div", {}, curvePlot(panel, curves[0], scale));
+  const holder = el("div", {}), tried = {};
   const box = el("div", {}, el("h3", {}, `Along ${axis.knob}`));
+  let chosen = curves[0];
+  const draw = () => holder.replaceChildren(curvePlot(panel, chosen, scale, tried, Math.max(280, holder.clientWidth)));
   if (curves.length > 1) {
-    const choice = el("select", { "aria-label": "Other knobs at", change: () =>
-      holder.replaceChildren(curvePlot(panel, curves[Number(choice.value)], scale)) },
+    const choice = el("select", { "aria-label": "Other knobs at", change: () => {
+      chosen = curves[Number(choice.value)];
+      draw();
+    } },
     curves.map((curve, n) => el("option", { value: n }, panel.axes.filter((other) => other.knob !== axis.knob)
       .map((other) => `${other.knob}=${value(curve.at[other.knob])}`).join(", "))));
     box.append(el("label", { class: "muted" }, "with ", choice));
   }
   box.append(holder);
+  if (!drawings.length) box.append(el("p", { class: "muted key" }, KEY));
+  drawings.push(draw);
   return box;
 }
 
@@ -290,3 +343,10 @@ if (facts.confirmation) {
   main.append(el("p", { class: agrees === false ? "note failed" : "note" }, facts.confirmation.sentence || `Confirmation: ${facts.confirmation.reason}.`));
 }
 facts.panels.forEach((panel, index) => main.append(panelSection(panel, index)));
+const drawAll = () => drawings.forEach((draw) => draw());
+drawAll();
+let resized;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(drawAll, 100);
+});
