@@ -35,26 +35,24 @@ class Plan:
     """Whether the results themselves could end the sampling (`runs.until=decided`)."""
 
 
-def chance_in_band(passed: Any, runs: Any, band: Band, plan: Plan = Plan(), *, unknown: Any = 0) -> Any:
+def chance_in_band(passed: Any, runs: Any, band: Band, plan: Plan = Plan()) -> Any:
     """At least this sure is it that the true rate is in the band; NumPy arrays broadcast, the result is an array.
 
     Of all sweeps, at most a share of 1 − c recommends a value outside of the band with a chance of c or more, whatever
-    the task is and however the value was chosen. `passed` of `runs`; `unknown` more runs that may have passed or not
-    count against either end.
+    the task is and however the value was chosen.
     """
     import numpy
 
-    passed, runs, unknown = (numpy.asarray(one, dtype=float) for one in (passed, runs, unknown))
-    total = runs + unknown
+    passed, runs = numpy.asarray(passed, dtype=float), numpy.asarray(runs, dtype=float)
     ends = []
     if band.low > 0:
-        ends.append(_at_most(passed, total, band.low, plan, below=True))
+        ends.append(_at_most(passed, runs, band.low, plan, below=True))
     if band.high < 1:
-        ends.append(_at_most(passed + unknown, total, band.high, plan, below=False))
+        ends.append(_at_most(passed, runs, band.high, plan, below=False))
     if not ends:
-        return numpy.ones_like(total)
+        return numpy.ones_like(runs)
     worst = numpy.maximum.reduce(ends)
-    return numpy.where(total > 0, numpy.clip(1 - len(ends) * plan.curves * worst, 0, 1), 0.0)
+    return numpy.where(runs > 0, numpy.clip(1 - len(ends) * plan.curves * worst, 0, 1), 0.0)
 
 
 def is_below(passed: int, runs: int, share: float, confidence: float, plan: Plan = Plan()) -> bool:
