@@ -20,7 +20,7 @@ from evalkit.parts import system_of
 from evalkit.redaction import redacted_json
 from evalkit.rollout import Attempt, Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.api import Session
-from evalkit.tool import Tool, ToolResult, definition
+from evalkit.tool import Tool, ToolResult, called_wrongly, definition
 
 
 class Recorder(Protocol):
@@ -184,7 +184,7 @@ class Agent:
             return ToolResult(f"There is no tool {_short(repr(call.get('name')))}. Available: {names}.", is_error=True)
         wrong = mismatch(call.get("input"), tool.input_schema)
         if wrong:
-            return ToolResult(f"{tool.name} was called wrongly: {wrong}", is_error=True)
+            return ToolResult(called_wrongly(tool.name) + wrong, is_error=True)
         return await authored.call_tool(tool, call["input"], self.session, self.limits.tool_timeout_s)
 
     def _ending(self) -> Ending | None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from evalkit.cautions import cautions
 from evalkit.provenance import Reused
 from evalkit.rollout import Ending
 from evalkit.run import Outcome, Run
@@ -18,8 +19,6 @@ from evalkit.stats.intervals import Interval, wilson_range
 from evalkit.stats.passk import pass_at_k, pass_at_k_interval, pass_hat_k, pass_hat_k_interval
 from evalkit.stats.verdict import Band, Verdict, verdict
 from evalkit.stopping import Stopping
-from evalkit.text import counted
-from evalkit.unparsed import calls_as_text
 
 NO_SUBMISSION = {
     Ending.TOKEN_LIMIT: "Token limit",
@@ -28,12 +27,6 @@ NO_SUBMISSION = {
     Ending.CONTEXT_LIMIT: "Context limit",
 }
 """How a `no_submission` failure is called in reports; every other ending is "No submission"."""
-
-
-DOMINANT, ENOUGH_FAILURES = 0.8, 10
-"""Share of one reason among at least so many failed runs that is worth a warning."""
-SOME = 0.1
-"""Share of answers with a tool call as text that is no slip of the model."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +261,7 @@ def summarize(
         pass_at_k={k: pass_at_k(passed, len(known), k) for k in ks},
         pass_hat_k={k: pass_hat_k(passed, len(known), k) for k in ks},
         stability=None if unknown else _stability(runs, batches),
-        warnings=_warnings(runs, graded, failures),
+        warnings=cautions(runs, failures),
         unknown=_unknown(graded),
         reused=(reused or Reused()).among(run.number for run in runs),
         seconds=tuple((seconds or {})[run.number] for run in runs if run.number in (seconds or {})),
@@ -359,53 +352,3 @@ def _stability(runs: Sequence[Run], batches: int) -> Stability | None:
     pooled = sum(passed for passed, _ in counts) / sum(size for _, size in counts)
     expected = math.sqrt(pooled * (1 - pooled) * math.fsum(1 / size for _, size in counts) / len(counts))
     return Stability(rates, std, expected, homogeneity(counts))
-
-
-def _warnings(runs: Sequence[Run], graded: Sequence[Run], failures: Sequence[Failure]) -> tuple[str, ...]:
-    found = []
-    failed = [run for run in graded if run.outcome is Outcome.FAILED]
-    hopeless = [
-        run
-        for run in failed
-        if run.rollout.tool_errors and run.rollout.tool_errors >= sum(turn.calls for turn in run.rollout.turns)
-    ]
-    if len(hopeless) * 5 >= len(failed) > 0 and hopeless:
-        found.append(
-            f"{len(hopeless)} of {counted(len(failed), 'failed run')} had every tool call answered with an error: "
-            "a task whose rollouts fail because of its tools is a broken task, so check the tools first"
-        )
-    found += _dominant(failures, len(failed))
-    found += _about_the_server(runs)
-    leaked = sum(run.rollout.leaked for run in runs)
-    if leaked:
-        found.append(f"the grader's secrets leaked into {counted(leaked, 'conversation')}: the grades prove nothing")
-    return tuple(found)
-
-
-def _dominant(failures: Sequence[Failure], failed: int) -> list[str]:
-    """A task that nearly always fails for one reason measures little else."""
-    if failed < ENOUGH_FAILURES or not failures or failures[0].count < DOMINANT * failed:
-        return []
-    row = failures[0]
-    return [
-        f"{row.count} of {counted(failed, 'failed run')} have one reason, {row.label}: the task measures little else"
-    ]
-
-
-def _about_the_server(runs: Sequence[Run]) -> list[str]:
-    """What makes a model look bad that may be a good one behind a server that is set up wrongly."""
-    said = []
-    texts, answers = calls_as_text(run.rollout for run in runs)
-    if texts and texts >= SOME * answers:
-        said.append(
-            f"{texts} of {counted(answers, 'answer')} {'holds' if texts == 1 else 'hold'} what looks like a tool call "
-            "as text: check the chat template of the model's server, which should recognise calls"
-        )
-    turns = [turn for run in runs for turn in run.rollout.turns]
-    uncounted = sum(turn.uncounted for turn in turns)
-    if uncounted:
-        said.append(
-            f"{uncounted} of {counted(len(turns), 'answer')} came without a count of output tokens: "
-            "token figures are too small, and limits of tokens cannot hold"
-        )
-    return said

@@ -53,6 +53,11 @@ class Tool(Protocol):
     def __call__(self, input: Mapping[str, Any], context: ToolContext) -> Awaitable[Told] | Told: ...
 
 
+def called_wrongly(name: str) -> str:
+    """How the answer to a call begins whose arguments do not fit; it never reached the tool."""
+    return f"{name} was called wrongly: "
+
+
 def definition(tool: Tool) -> dict[str, Any]:
     """The tool as the Messages API wants it.
 

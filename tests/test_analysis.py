@@ -14,7 +14,6 @@ from evalkit.results import summary_from
 from evalkit.rollout import Ending
 from evalkit.stats import Band, Decision, Interval, Verdict, wilson
 from evalkit.stats.homogeneity import homogeneity
-from tests.builders import call, message, rollout
 from tests.runs import failed, lost, passed, stopped, unknown
 
 CATEGORIES = {
@@ -168,39 +167,6 @@ def test_one_batch_or_more_batches_than_runs_have_no_stability(batches):
     assert analyse([passed(1), failed(2), passed(3)], batches=batches).stability is None
 
 
-def with_tool_errors(number, *, calls, errors):
-    blocks = [call("look", {}, f"toolu_{i}") for i in range(calls)]
-    run = stopped(number)
-    done = rollout(run.rollout.turns[0], run=number, ending=Ending.TOKEN_LIMIT)
-    broken = replace(done.turns[0], response=message(*blocks), tool_errors=errors)
-    return replace(run, rollout=replace(done, turns=(broken,)))
-
-
-@pytest.mark.parametrize(("failing", "said"), [(0, False), (1, False), (2, True), (3, True), (10, True)])
-def test_one_in_five_failed_runs_without_a_working_tool_is_worth_a_warning(failing, said):
-    broken = [with_tool_errors(number, calls=2, errors=2) for number in range(1, failing + 1)]
-    other = [failed(number, f"category_{number}") for number in range(failing + 1, 11)]
-    warnings = analyse([*broken, *other, *(passed(number) for number in range(11, 90))]).warnings
-    assert any(f"{failing} of 10 failed runs had every tool call" in warning for warning in warnings) is said
-
-
-def test_a_task_whose_tools_fail_is_called_broken():
-    runs = [with_tool_errors(1, calls=2, errors=2), failed(2), passed(3)]
-    found = analyse(runs)
-    assert found.tool_errors == 2
-    assert found.warnings == (
-        "1 of 2 failed runs had every tool call answered with an error: a task whose rollouts fail because of its "
-        "tools is a broken task, so check the tools first",
-    )
-
-
-def test_a_call_in_a_response_that_the_budget_cut_never_happened():
-    run = with_tool_errors(1, calls=2, errors=2)
-    later = replace(run.rollout.turns[0], tool_errors=0, cut_tokens=10)
-    run = replace(run, rollout=replace(run.rollout, turns=(*run.rollout.turns, later)))
-    assert "1 of 2 failed runs had every tool call answered with an error" in analyse([run, failed(2)]).warnings[0]
-
-
 def test_pass_at_k_goes_as_far_as_half_of_the_runs():
     assert list(analyse([passed(n) for n in range(1, 11)]).pass_at_k) == [1, 2, 4]
     assert list(analyse([passed(1)]).pass_hat_k) == [1]
@@ -231,26 +197,6 @@ def test_pass_at_k_has_intervals_that_follow_the_rates():
     assert of_k["pass_at_k"][2].high == pytest.approx(1 - (1 - rate.high) ** 2)
     assert of_k["pass_hat_k"][2].low == pytest.approx(rate.low**2)
     assert found.facts()["pass_hat_k_intervals"]["2"]["low"] == pytest.approx(rate.low**2)
-
-
-def test_tool_errors_that_a_model_recovers_from_are_no_warning():
-    runs = [with_tool_errors(1, calls=3, errors=2), failed(2), passed(3)]
-    assert analyse(runs).warnings == ()
-
-
-def test_one_reason_for_nearly_all_failures_is_a_warning():
-    runs = [failed(n) for n in range(1, 10)] + [failed(10, "format_error")]
-    (said,) = analyse(runs).warnings
-    assert said.startswith("9 of 10 failed runs have one reason, Wrong values")
-    assert not analyse(runs[:9]).warnings  # too few to tell
-    assert not analyse([failed(n, ("wrong_values", "format_error")[n % 2]) for n in range(1, 21)]).warnings
-
-
-def test_a_leak_is_a_warning():
-    run = passed(1)
-    found = analyse([replace(run, rollout=replace(run.rollout, leaked=True)), passed(2)])
-    assert found.leaked == (1,)
-    assert found.warnings == ("the grader's secrets leaked into 1 conversation: the grades prove nothing",)
 
 
 def test_the_facts_are_json_with_plain_names():

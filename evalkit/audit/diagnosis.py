@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import signals
-from evalkit.analysis import DOMINANT, ENOUGH_FAILURES
 from evalkit.audit.dictionary import Dictionary, Match
 from evalkit.audit.evidence import solutions, task_folder
+from evalkit.cautions import DOMINANT, ENOUGH_FAILURES
 from evalkit.config import Config
 from evalkit.errors import UserError
 from evalkit.keys import spec_of
@@ -110,7 +110,8 @@ def warnings(found: Counter[str]) -> Iterator[str]:
     total = found.total()
     for reason, count in found.most_common(1):
         if total >= ENOUGH_FAILURES and count >= DOMINANT * total:
-            yield f"{count} of {counted(total, 'failure')} have one reason, {reason}: the task measures little else"
+            told = f"{count} of {counted(total, 'failure')} have one reason, {reason}"
+            yield f"{told}: they say little about anything else"
 
 
 def main(argv: Sequence[str]) -> int:
