@@ -105,8 +105,11 @@ class Stability:
     """Sample standard deviation of the rates."""
     expected: float
     """Standard deviation that chance alone gives batches of this size at the pooled rate."""
-    p_value: float
-    """How likely batches of one rate differ as much by chance alone: `evalkit.stats.homogeneity`."""
+    p_value: float | None
+    """How likely batches of one rate differ as much by chance alone: `evalkit.stats.homogeneity`.
+
+    None where the results decided how many runs there are.
+    """
 
 
 @dataclass(frozen=True)

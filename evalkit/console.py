@@ -43,7 +43,6 @@ class ConsoleView:
         *,
         verbose: bool = False,
         quiet: bool = False,
-        confidence: float = 0.95,
         published: bool = False,
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -58,7 +57,6 @@ class ConsoleView:
         self._verbose = verbose
         self._quiet = quiet
         self._published = published
-        self._confidence = confidence
         self._progress = Progress(clock)
         self._live_wanted = not quiet and (wants_live(self._stream, os.environ) if live is None else live)
         self._live: LiveDisplay | None = None
@@ -76,7 +74,7 @@ class ConsoleView:
         if self._live_wanted:
             from evalkit.live import LiveDisplay  # Rich is loaded only where it draws
 
-            self._live = LiveDisplay(self._stream, self._progress, self._confidence)
+            self._live = LiveDisplay(self._stream, self._progress)
             self._live.start()
             self._open.callback(self._stop_live)
         if self._verbose:

@@ -316,7 +316,6 @@ def run_cells(cells: Sequence[Cell]) -> int:
         verbose=config.verbose,
         quiet=config.quiet,
         published=config.report.format == "published",
-        confidence=config.band.confidence,
     )
     while _current.notes:
         view.note(_current.notes.pop(0))

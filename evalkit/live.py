@@ -15,9 +15,8 @@ from evalkit import signals
 from evalkit.progress import CellProgress, Progress
 from evalkit.redaction import redacted
 from evalkit.run import Outcome
-from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Decision
-from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
+from evalkit.text import counted, dollars, duration, for_encoding, percent, plain, short_names
 from evalkit.wording import rate_text
 
 STYLES = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow", "+": "green", "x": "red"}
@@ -30,14 +29,11 @@ LAST_ROWS = 200
 class LiveDisplay:
     """Owns the terminal between `start` and `stop`; lines printed meanwhile appear above the display."""
 
-    def __init__(self, stream: TextIO, progress: Progress, confidence: float) -> None:
+    def __init__(self, stream: TextIO, progress: Progress) -> None:
         self.console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._progress = progress
-        self._confidence = confidence
         self._forget: Callable[[], None] = lambda: None
-        self._live = Live(
-            _Screen(progress, confidence), console=self.console, refresh_per_second=4, transient=True, screen=False
-        )
+        self._live = Live(_Screen(progress), console=self.console, refresh_per_second=4, transient=True, screen=False)
 
     def start(self) -> None:
         """Begin to draw."""
@@ -49,7 +45,7 @@ class LiveDisplay:
         self._live.stop()
         self._forget()
         if len(self._progress.cells) > 1:
-            self.console.print(cell_table(self._progress, self._confidence, LAST_ROWS, self.console.encoding))
+            self.console.print(cell_table(self._progress, LAST_ROWS, self.console.encoding))
 
     def _give_back(self) -> None:
         self.console.show_cursor()
@@ -63,19 +59,18 @@ class LiveDisplay:
 class _Screen:
     """Renders the state of `progress` whenever Rich asks for it."""
 
-    def __init__(self, progress: Progress, confidence: float) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.confidence = confidence
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if len(self.progress.cells) > 1:
             room = max(3, options.size.height - 8)
-            yield cell_table(self.progress, self.confidence, room, console.encoding)
-        yield status(self.progress, self.confidence, options.max_width, console.encoding)
+            yield cell_table(self.progress, room, console.encoding)
+        yield status(self.progress, options.max_width, console.encoding)
 
 
-def status(progress: Progress, confidence: float, width: int, encoding: str) -> RenderableType:
-    """A bar with runs and time left; the rate with its interval, tokens and cost; what is waited for, if anything."""
+def status(progress: Progress, width: int, encoding: str) -> RenderableType:
+    """A bar with runs and time left; the rate, tokens and cost; what is waited for, if anything."""
     left = progress.seconds_left
     parts = [f"{progress.done:,}/{counted(progress.total, 'run')}"]
     if progress.running:
@@ -86,7 +81,7 @@ def status(progress: Progress, confidence: float, width: int, encoding: str) -> 
     bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=room, complete_style="green")
     head = Table.grid(padding=(0, 1))
     head.add_row(bar, text)
-    lines = [Text(for_encoding(figures(progress, confidence), encoding), style="dim")]
+    lines = [Text(for_encoding(figures(progress), encoding), style="dim")]
     if progress.wait and progress.wait.left:
         waits = f"waits another {duration(progress.wait.left)} for {progress.wait.where}: {progress.wait.reason}"
         words = for_encoding(plain(redacted(waits), one_line=True), encoding)
@@ -94,11 +89,11 @@ def status(progress: Progress, confidence: float, width: int, encoding: str) -> 
     return Group(head, *lines)
 
 
-def figures(progress: Progress, confidence: float) -> str:
-    """`pass rate 33.3% (9.7-70.0%) · 14,200 tokens · $0.42`; of a sweep, tokens and cost alone."""
+def figures(progress: Progress) -> str:
+    """`pass rate 33.3% · 14,200 tokens · $0.42`; of a sweep, tokens and cost alone."""
     parts = []
     if len(progress.cells) == 1:
-        parts.append(f"pass rate {_rate(progress.cells[0], confidence)}")
+        parts.append(f"pass rate {_rate(progress.cells[0])}")
         errors = progress.cells[0].count(Outcome.ERROR)
         if errors:
             parts.append(counted(errors, "error"))
@@ -108,7 +103,7 @@ def figures(progress: Progress, confidence: float) -> str:
     return " · ".join(parts)
 
 
-def cell_table(progress: Progress, confidence: float, room: int, encoding: str) -> Table:
+def cell_table(progress: Progress, room: int, encoding: str) -> Table:
     """One row a cell; of more cells than `room` rows, those under way and then those not begun come first."""
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     knobs = list(progress.cells[0].info.overrides)
@@ -119,7 +114,7 @@ def cell_table(progress: Progress, confidence: float, room: int, encoding: str) 
     shown = _visible(progress.cells, room)
     for cell in shown:
         values = [plain(cell.info.overrides.get(name, ""), one_line=True, limit=40) for name in knobs]
-        row = [*values, f"{cell.done}/{cell.total}", _rate(cell, confidence), _verdict(cell)]
+        row = [*values, f"{cell.done}/{cell.total}", _rate(cell), _verdict(cell)]
         table.add_row(*(Text(for_encoding(item, encoding)) for item in row), style=_style(cell))
     hidden = len(progress.cells) - len(shown)
     if hidden:
@@ -144,11 +139,11 @@ def _style(cell: CellProgress) -> str:
     return "green" if cell.summary and cell.summary.verdict.decision is Decision.IN_BAND else ""
 
 
-def _rate(cell: CellProgress, confidence: float) -> str:
+def _rate(cell: CellProgress) -> str:
+    """What was observed; the interval once the cell has ended, because an interval is not made to be watched."""
     if cell.summary:
         return rate_text(cell.summary.rate.value, cell.summary.rate.interval)
     passed, failed = cell.count(Outcome.PASSED), cell.count(Outcome.FAILED)
     if passed + failed == 0:
         return "–"
-    interval = wilson(passed, passed + failed, confidence)
-    return rate_text(passed / (passed + failed), interval)
+    return percent(passed / (passed + failed))

@@ -1,4 +1,4 @@
-"""Stopping early: `runs.until=decided` samples until the band is decided, and says what that saved."""
+"""Stopping early: `runs.until=decided` samples until the band is decided, and says when that was."""
 
 from __future__ import annotations
 
@@ -50,10 +50,7 @@ class Stopping:
     def __str__(self) -> str:
         if self.decided_at is None:
             return f"not decided after {counted(self.sampled, 'run')} of at most {self.planned:,}"
-        return (
-            f"decided after {counted(self.decided_at, 'run')}, which saved {self.saved:,} of the {self.planned:,} "
-            "of a fixed plan"
-        )
+        return f"decided after {counted(self.decided_at, 'run')} of at most {self.planned:,}"
 
 
 def planned(runs: RunsConfig) -> int:
@@ -92,10 +89,8 @@ class Watched:
         return None if self.decision is Decision.UNDECIDED else max(end for end in ends if end is not None)
 
 
-def _result(run: Run, unknown: bool) -> bool | None:
-    if run.outcome is Outcome.UNKNOWN:
-        return unknown
-    return None if run.outcome is Outcome.ERROR else run.outcome is Outcome.PASSED
+def _result(run: Run, unknown: bool, error: bool | None = None) -> bool | None:
+    return {Outcome.UNKNOWN: unknown, Outcome.ERROR: error}.get(run.outcome, run.outcome is Outcome.PASSED)
 
 
 def watch(config: Config) -> Watched | None:
@@ -106,23 +101,32 @@ def watch(config: Config) -> Watched | None:
 
 
 def conclude(summary: Summary, runs: Sequence[Run], watched: Watched, most: int) -> Summary:
-    """The summary with the sequence's verdict and interval: those of a fixed plan do not survive peeking."""
-    lowest, highest = (_sequence(runs, watched.confidence, unknown) for unknown in (False, True))
+    """The summary with the sequence's verdict and intervals: those of a fixed plan do not survive peeking.
+
+    Nor does the test of stability: the last batch leans towards the decision.
+    """
     stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
-    interval = Interval(min(lowest.low, highest.low), max(lowest.high, highest.high))
     return replace(
         summary,
-        rate=replace(summary.rate, interval=interval),
+        rate=replace(summary.rate, interval=_interval(runs, watched.confidence)),
+        rate_with_errors=replace(summary.rate_with_errors, interval=_interval(runs, watched.confidence, error=False)),
+        stability=replace(summary.stability, p_value=None) if summary.stability else None,
         verdict=Verdict(watched.decision),
         stopping=stopping,
     )
 
 
-def _sequence(runs: Sequence[Run], confidence: float, unknown: bool) -> Interval:
+def _interval(runs: Sequence[Run], confidence: float, error: bool | None = None) -> Interval:
+    """That of the sequence, whatever the unknown runs were; `error`: what a run that ended by a fault counts as."""
+    lowest, highest = (_sequence(runs, confidence, unknown, error) for unknown in (False, True))
+    return Interval(min(lowest.low, highest.low), max(lowest.high, highest.high))
+
+
+def _sequence(runs: Sequence[Run], confidence: float, unknown: bool, error: bool | None) -> Interval:
     """The interval of the confidence sequence with all unknown runs counted as passed, or as failed."""
     sequence = ConfidenceSequence(confidence)
     for run in sorted(runs, key=lambda run: run.number):
-        result = _result(run, unknown)
+        result = _result(run, unknown, error)
         if result is not None:
             sequence.observe(result)
     return sequence.interval

@@ -234,11 +234,14 @@ def _stability(summary: Summary) -> str | None:
     found = summary.stability
     if found is None:
         return None
+    told = "no test: the results decided how many runs there are"
+    if found.p_value is not None:
+        told = f"p = {found.p_value:.2g} that it gives as much as observed"
     rates = ", ".join(percent(rate) for rate in found.rates[:8]) + (", …" if len(found.rates) > 8 else "")
     return (
         f"standard deviation {100 * found.std:.1f} points over {counted(len(found.rates), 'batch', 'batches')} "
         f"({rates}); chance alone gives {100 * found.expected:.1f} "
-        f"(p = {found.p_value:.2g} that it gives as much as observed)"
+        f"({told})"
     )
 
 

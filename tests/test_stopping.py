@@ -7,19 +7,20 @@ import pytest
 from evalkit.analysis import summarize
 from evalkit.engine import Cell, execute
 from evalkit.regrade import write_regraded
+from evalkit.report.facts import page_facts
 from evalkit.results import load
 from evalkit.saved import write_config
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
 from evalkit.stats.verdict import Band, Decision
 from evalkit.stopping import Watched, conclude
-from evalkit.wording import advice
+from evalkit.wording import advice, closing_block
 from tests.launching import Watcher, config_for, launch
-from tests.runs import failed, unknown
+from tests.runs import failed, lost, unknown
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.until=decided", "runs.max=60", "limits.max_tokens=150")
 
 
-async def test_it_stops_at_the_run_that_decides_and_says_what_that_saved(tmp_path):
+async def test_it_stops_at_the_run_that_decides_and_says_when(tmp_path):
     result = await launch(tmp_path / "out", *COMMON, "band.low=0.6", "band.high=0.9", store=tmp_path / "store")
     stopping = result.summary.stopping
     assert stopping.decision is Decision.TOO_HARD
@@ -29,10 +30,7 @@ async def test_it_stops_at_the_run_that_decides_and_says_what_that_saved(tmp_pat
     decisions = [watched.add(run.number, run.grade.passed) for run in sorted(result.runs, key=lambda run: run.number)]
     assert decisions[-1] is Decision.TOO_HARD
     assert set(decisions[:-1]) == {Decision.UNDECIDED}
-    assert (
-        str(stopping)
-        == f"decided after {len(result.runs)} runs, which saved {stopping.saved} of the 60 of a fixed plan"
-    )
+    assert str(stopping) == f"decided after {len(result.runs)} runs of at most 60"
     assert result.done
 
 
@@ -85,6 +83,35 @@ async def test_new_verdicts_of_a_launch_that_stopped_are_judged_by_the_sequence_
     again = load(tmp_path / "again").cells[0].summary
     assert again.stopping == result.summary.stopping
     assert (again.verdict, again.rate) == (result.summary.verdict, result.summary.rate)
+
+
+async def test_nothing_that_assumes_a_fixed_number_of_runs_is_said_of_one_that_the_results_chose(tmp_path):
+    words = [*COMMON, "band.low=0.6", "band.high=0.9", "runs.batches=2"]
+    result = await launch(tmp_path / "out", *words, store=tmp_path / "store")
+    summary, runs = result.summary, result.runs
+    assert summary.stability.p_value is None
+    assert "no test: the results decided how many runs there are" in " ".join(closing_block(summary, "x").split())
+    write_config(tmp_path / "out", result.cell.config, {})
+    cell = load(tmp_path / "out").cells[0]
+    assert cell.summary.stability == summary.stability
+    assert page_facts(cell)["margin"] is None
+    more = [*runs, lost(len(runs) + 1)]
+    lost_too = conclude(summarize(more, **ANALYSIS), more, watched(runs), 60)
+    assert lost_too.rate.interval == summary.rate.interval
+    sequence = ConfidenceSequence()
+    for run in [*sorted(runs, key=lambda run: run.number), None]:
+        sequence.observe(bool(run and run.grade.passed))
+    assert lost_too.rate_with_errors.interval == sequence.interval  # the error counts as a failure, at every look
+
+
+ANALYSIS = {"band": Band(0.6, 0.9), "confidence": 0.95, "categories": {}}
+
+
+def watched(runs):
+    found = Watched(Band(0.6, 0.9), 0.95, 60)
+    for run in runs:
+        found.take(run)
+    return found
 
 
 async def test_without_a_decision_it_stops_at_the_most_runs(tmp_path):

@@ -31,7 +31,8 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
         "notes": cell.notes,
         "failures": [{"label": row.label, "count": row.count, "share": row.share} for row in summary.failures],
         "graded": summary.rate.runs,
-        "margin": curve_margin(summary.rate.runs, summary.confidence),
+        # the bound is for a number of runs that the results did not choose
+        "margin": None if summary.stopping else curve_margin(summary.rate.runs, summary.confidence),
         "limits": {
             "tokens": cell.limits.max_tokens,
             "turn_tokens": cell.limits.max_tokens_per_turn,

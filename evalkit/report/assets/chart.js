@@ -55,10 +55,12 @@ function curve(facts, width) {
   };
   const below = [...needed].reverse().map((tokens, i) =>
     `V${y((needed.length - i) / facts.graded - facts.margin)}H${x(tokens)}`).join("");
+  const bounded = facts.margin != null;
   const parts = [
     svg("rect", { class: "zone", x: box.left, width: box.right - box.left, y: y(facts.band.high),
       height: y(facts.band.low) - y(facts.band.high) }),
-    svg("path", { class: "margin", opacity: 0.75, d: `${steps(facts.margin)}${below}V${y(-facts.margin)}H${x(0)}Z` }),
+    bounded && svg("path", { class: "margin", opacity: 0.75,
+      d: `${steps(facts.margin)}${below}V${y(-facts.margin)}H${x(0)}Z` }),
   ];
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     parts.push(svg("line", { class: "axis", x1: box.left, x2: box.right, y1: y(share), y2: y(share) }));
@@ -80,7 +82,7 @@ function curve(facts, width) {
   const name = "Share of the graded runs that passed with at most so many output tokens";
   const drawing = svg("svg", { viewBox: `0 0 ${width} 232`, width, role: "img", "aria-label": name }, parts);
   const caption = el("figcaption", {}, "Line: share of the graded runs that passed with at most so many output tokens. " +
-    `Blue: where the whole curve lies at ${percent(facts.confidence, 0)} confidence. Green: the target range.`);
+    (bounded ? `Blue: where the whole curve lies at ${percent(facts.confidence, 0)} confidence. ` : "") + "Green: the target range.");
   return el("figure", {}, drawing, caption, probe(facts, needed, end, (tokens) => {
     cursor.setAttribute("x1", x(tokens));
     cursor.setAttribute("x2", x(tokens));
@@ -92,8 +94,8 @@ function probe(facts, needed, end, moved) {
   const say = (tokens) => {
     const rate = rateAt(needed, facts.graded, tokens);
     const low = Math.max(0, rate - facts.margin), high = Math.min(1, rate + facts.margin);
-    output.textContent = `within ${number(tokens)} tokens ${percent(rate)} pass ` +
-      `(whole curve at ${percent(facts.confidence, 0)}: ${percent(low, 0)} to ${percent(high, 0)})`;
+    output.textContent = `within ${number(tokens)} tokens ${percent(rate)} pass` + (facts.margin == null ? "" :
+      ` (whole curve at ${percent(facts.confidence, 0)}: ${percent(low, 0)} to ${percent(high, 0)})`);
     moved(tokens);
   };
   const input = el("input", { type: "range", id: "probe", min: 0, max: Math.floor(end), step: 1,
