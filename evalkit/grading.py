@@ -93,10 +93,16 @@ LONGEST_NUMBER = 200
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([,_ '\u2019\u00a0\u2009\u202f])\d{3})(?:\1\d{3})*(?:\.\d*)?(?:[eE][+-]?\d+)?")
 
 
+_TYPESET = str.maketrans("\u2212\u2013\uff0d\uff0b\uff0c\uff0e", "---+,.")
+"""Minus sign, en dash, and full-width signs, comma and point, as Python writes them; it reads any digits itself."""
+
+
 def _number_in(text: str) -> float | None:
-    text = text.replace("\N{MINUS SIGN}", "-").replace("\N{FULLWIDTH COMMA}", ",")
+    text = text.translate(_TYPESET)
     grouped = _GROUPED.fullmatch(text)
     if grouped:
+        if int(text.lstrip("+-")[0]) == 0:  # "0,769" is no 769: where the comma is the point it is less than 1
+            return None
         text = text.replace(grouped[1], "")
     elif "_" in text:
         return None

@@ -41,6 +41,31 @@ def test_what_is_no_number_is_none(answer):
     assert as_number(answer) is None
 
 
+WIDE = str.maketrans({chr(33 + n): chr(0xFF01 + n) for n in range(94)})
+
+
+@given(
+    number=st.one_of(WHOLE, st.floats(allow_nan=False, allow_infinity=False)),
+    sign=st.sampled_from("-\u2212\u2013\uff0d"),
+)
+def test_signs_digits_and_points_of_other_keyboards_are_read(number, sign):
+    text = repr(number)
+    assert as_number(text.replace("-", sign)) == number
+    if "e" not in text:
+        assert as_number(text.translate(WIDE)) == number
+
+
+@given(
+    rest=st.integers(0, 999),
+    more=st.sampled_from(["", ",000"]),
+    separator=st.sampled_from(GROUPS),
+    zeros=st.integers(1, 3),
+)
+def test_groups_that_start_with_a_zero_are_no_number(rest, more, separator, zeros):
+    """`0,769` is 0.769 where the comma is the decimal point, and nobody's 769."""
+    assert as_number(f"{'0' * zeros},{rest:03}{more}".replace(",", separator)) is None
+
+
 def test_integers_that_no_float_can_hold_are_infinite():
     assert as_number(10**400) == math.inf == as_number("1e400")
     assert as_number(-(10**400)) == -math.inf

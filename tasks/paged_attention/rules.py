@@ -22,6 +22,12 @@ _NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="
 MODULES = frozenset(_NAMES["modules"])
 CALLED_ONLY = frozenset(_NAMES["called_only"].split())
 TYPES = frozenset(_NAMES["types"].split())
+METHODS = frozenset(
+    name
+    for kind in (range, *(getattr(builtins, kind) for kind in TYPES))
+    for name in dir(kind)
+    if not name.startswith("_") and callable(getattr(kind, name))
+).union(_NAMES["methods"].split()) - frozenset(_NAMES["not_methods"].split())
 OTHER_NAMES = frozenset(_NAMES["other_names"])
 MATH_CONSTANTS = frozenset(_NAMES["math_constants"])
 FORBIDDEN_ATTRIBUTES = frozenset(name for names in _NAMES["attributes"].values() for name in names.split())
@@ -39,8 +45,8 @@ WORDS = f"""\
   No name that starts with `__`, but `__name__`.
 - Of the built-in functions, none that evaluates code, looks names up, opens files or talks to the interpreter
   (`eval`, `exec`, `compile`, `getattr`, `setattr`, `type`, `globals`, `open`, `input`, …).
-- Built-in functions and the functions of `math` are called where they stand: not renamed, stored or passed on
-  (no `map(math.exp, …)`), and their names are not used for anything else."""
+- Built-in functions, the functions of `math` and the methods of built-in types are called where they stand: not
+  renamed, stored or passed on (no `map(math.exp, …)`). Names of built-in functions are not used for anything else."""
 """The same rules for the prompt."""
 
 
@@ -65,7 +71,7 @@ def check(tree: ast.Module) -> Fault | None:
     found = [
         (getattr(node, "lineno", 0), reason)
         for node in ast.walk(tree)
-        for rule in (_imports, _attributes, _hidden_names, _names, _maths, _statements)
+        for rule in (_imports, _attributes, _methods, _hidden_names, _names, _maths, _statements)
         for reason in rule(node, source)
     ]
     if not found:
@@ -167,6 +173,15 @@ def _attributes(node: ast.AST, source: Source) -> Iterator[str]:
     elif isinstance(node, ast.MatchClass):  # `case object(f_back=frame)` reads an attribute as well
         for name in node.kwd_attrs:
             yield from _attribute(name)
+
+
+def _methods(node: ast.AST, source: Source) -> Iterator[str]:
+    read: list[str] = []
+    if isinstance(node, ast.Attribute) and id(node) not in source.called:
+        read = [node.attr]
+    elif isinstance(node, ast.MatchClass):
+        read = node.kwd_attrs
+    yield from (f"the method .{name} may be called, not passed on or renamed" for name in read if name in METHODS)
 
 
 def _attribute(name: str) -> Iterator[str]:

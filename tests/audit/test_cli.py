@@ -14,12 +14,12 @@ def test_a_clean_task_returns_0_and_writes_its_report(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     assert main(["audit", "task=arithmetic", "--seeds", "2"]) == 0
     out = capsys.readouterr().out
-    assert "False accepts: 0 of 80 wrong solutions\n" in out
+    assert "False accepts: 0 of 81 wrong solutions\n" in out
     assert "✓ CLEAN: no findings" in out
     folder = tmp_path / "outputs" / "audit" / "arithmetic"
     facts = json.loads((folder / "audit.json").read_text())
     assert facts["clean"] is True
-    assert facts["false_accepts"] == {"wrong": 0, "of": 80}
+    assert facts["false_accepts"] == {"wrong": 0, "of": 81}
     assert not any("interval" in file.read_text() for file in folder.glob("audit.*"))
     assert facts["tolerances"][0]["knob"] == "task.tolerances.answer"
     assert "| ✓ |" in (folder / "audit.md").read_text()

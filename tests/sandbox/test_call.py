@@ -143,8 +143,13 @@ async def work(session: Session, body: str, size: int) -> dict[str, int]:
         "def f(x): return torch.tensor([v for v in sum(x.tolist(), [])])",
         "def f(x): return torch.func.vmap(lambda row: row * 2, chunk_size=1)(x)",
         "def f(x):\n    exec('for row in x: row + 1')\n    return x",
+        "def f(x):\n    exec('def g():\\n for i in x: i\\ng()', {'x': x, '__name__': 'torch'})\n    return x",
+        "__name__ = 'torch'\ndef f(x):\n    for _ in range(len(x)): pass\n    return x",
     ],
-    ids=["for", "comprehension", "map", "map_in_c", "reduce", "recursion", "while", "tolist", "vmap_chunks", "exec"],
+    ids=[
+        *("for", "comprehension", "map", "map_in_c", "reduce", "recursion", "while", "tolist", "vmap_chunks", "exec"),
+        *("exec_under_another_name", "under_another_name"),
+    ],
 )
 async def test_work_grows_with_the_size_however_a_loop_is_written(session: Session, body: str) -> None:
     small, large = await work(session, body, 8), await work(session, body, 256)
@@ -157,6 +162,12 @@ async def test_work_of_vectorized_code_does_not_depend_on_the_size(session: Sess
     await work(session, body, 4)
 
     assert await work(session, body, 8) == await work(session, body, 64)
+
+
+async def test_code_that_a_library_makes_while_torch_loads_a_part_of_itself_is_no_work(session: Session) -> None:
+    first = await work(session, "def f(x):\n    torch.broadcast_shapes(x.shape, (1,))\n    return x", 4)
+
+    assert first["python"] < 10 and first["lost"] == 0
 
 
 @pytest.mark.parametrize("body", ["deeper()", "abs(0); deeper()"], ids=["trace", "profile"])

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from .program import FILE as PROGRAM
+
 
 class WorkCounter:
     """Context manager: `python` steps of the program, `tensor` operations below autograd, whether counting was `lost`.
@@ -66,9 +68,17 @@ class WorkCounter:
 
 
 def _is_of_program(frame: FrameType) -> bool:
-    """Whether a frame's code comes from no file: from the program, or from code that was made while it ran."""
+    """Whether a frame's code comes from no file: from the program, or from code that was made while it ran.
+
+    Libraries make code, too (dataclasses, named tuples), much of it when torch loads a part of itself at first use.
+    What they call of it runs in the namespace of a module of theirs.
+    """
     file = frame.f_code.co_filename
-    return file.startswith("<") and not file.startswith("<frozen ")
+    if not file.startswith("<") or file.startswith("<frozen "):
+        return False
+    if file.startswith(PROGRAM) or frame.f_globals.get("__name__", "__main__") == "__main__":
+        return True
+    return frame.f_back is not None and _is_of_program(frame.f_back)
 
 
 def _operation_counter(counter: WorkCounter) -> Any:

@@ -92,7 +92,7 @@ def test_the_prompt_states_every_rule(variant):
         "starts with `_`",
         "`exec`",
         "`getattr`",
-        "`math` are called",
+        "methods of built-in types are called",
         *(f"`{module}`" for module in rules.MODULES),
     ):
         assert words in prompt, words

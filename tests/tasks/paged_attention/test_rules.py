@@ -57,6 +57,9 @@ def test_right_solutions_keep_the_rules(path):
         "x = torch.func.vmap(torch.sum)",
         "y = [i for i in range(3) if i not in (1, 2)]",
         "x = torch.FloatTensor([1]).type(torch.DoubleTensor)",
+        "x = torch.ones(2).numel() + torch.Size((2,)).numel() + (3).bit_length()",
+        "values, indices = torch.ones(2).sort()\nx = torch.ones(2).max(-1).values, torch.ones(2).max(-1).indices",
+        "rows = []\nrows.append(1)\nx = ', '.join(map(str, rows))",
     ],
 )
 def test_what_a_solution_may_need_is_allowed(source):
@@ -154,6 +157,16 @@ import math; m = math
 import math; m = [math]
 import math; x = (lambda m: m.exp)(math)
 import math; x = list(map(math.prod, ()))
+x = list(map(torch.Size.numel, ()))
+f = torch.Size.numel
+f = torch.Size((2,)).numel
+x = sorted((), key=torch.Size.numel)
+x = list(map(int.from_bytes, ()))
+x = list(map(range(9).index, ()))
+x = list(map("{}e{}".format, (), ()))
+x = list(map({}.get, ()))
+@int.bit_count\\ndef f(): pass
+match torch.Size((2,)):\\n    case object(numel=f): pass
 import math as m; f = m.exp
 from math import exp; f = exp
 from math import exp as e; f = [e]

@@ -35,7 +35,7 @@ LOOPS = {
     "iter of a function": "b = [0]\n    list(iter(lambda: b.append(0) or len(b) > query.shape[0], True))",
     "split of exceptions": "e = [ValueError()] * query.shape[0]\n    ExceptionGroup('', e).split(lambda x: False)",
     "map of a Python function of torch": "list(map(torch.sym_float, context_lens.tolist()))",
-    "map of a method": "list(map([].append, range(query.shape[0] - 1))) and [0 for b in query]",
+    "map of a method": "list(map(query[0].add, query))",
     "pieces of 24 sequences": "for part in query.split(24):\n        ((part * 2 + 1) / 3 - 4).exp().log()",
     "until next raises": "i = iter(context_lens)\n    try:\n        while 1: next(i)\n    except StopIteration: pass",
 }
