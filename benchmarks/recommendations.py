@@ -98,7 +98,7 @@ def search(
             results = data.setdefault(place, [])
             results += [dice.random() < rate(place) for _ in range(count - len(results))]
             looking.tell(place, results)
-        best = rate(looking.best())
+        best = rate(looking.nearest())
         decided += looking.found is not None
         wrong += looking.found is not None and best not in BAND
         inside += best in BAND

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.landscape.finding import Knob, conclusion
+from evalkit.landscape.finding import Knob, conclusion, facts
 from evalkit.landscape.search import Search
 from evalkit.stats.verdict import Band, Decision
 
 BAND = Band(0.10, 0.40)
 
 
-def searching(rate, sizes, seed=0, max_runs=400) -> Search:
+def searching(rate, sizes, seed=0, max_runs=400, band=BAND) -> Search:
     """A whole search against a simulated pass rate per candidate."""
-    search, dice, data = Search(sizes, BAND, 0.95, max_runs=max_runs), random.Random(seed), {}
+    search, dice, data = Search(sizes, band, 0.95, max_runs=max_runs), random.Random(seed), {}
     while (step := search.next()) is not None:
         place, count = step
         results = data.setdefault(place, [])
@@ -43,7 +43,7 @@ def logistic(z):
 )
 def test_it_finds_the_band_and_is_right_when_it_says_so(rate, sizes):
     found = [searching(rate, sizes, seed) for seed in range(4)]
-    assert all(rate(search.best()) in BAND for search in found)
+    assert all(rate(search.nearest()) in BAND for search in found)
     decided = [search.found for search in found if search.found]
     assert decided
     assert all(rate(place) in BAND for place in decided)
@@ -59,7 +59,90 @@ def test_where_no_value_is_in_the_band_it_says_so_and_spends_less_than_it_may(le
         for visit in search.visits.values()
     )
     words = conclusion(search, [Knob("task.x", tuple(range(10)))])
-    assert words.startswith("No value was found in the band (10-40%)")
+    assert words.startswith("No value is known to be in the band (10-40%) at 95% after ")
+
+
+SAMPLE = [Knob("task.x", tuple(range(10)))]
+ADVERSARIES = {
+    "flat just above the band": (lambda place: 0.41, BAND, 400),
+    "flat just below it": (lambda place: 0.095, BAND, 400),
+    "flat just above it, few runs": (lambda place: 0.43, BAND, 24),
+    "a cliff over it": (lambda place: 0.06 if place[0] > 4 else 0.7, BAND, 400),
+    "a cliff to just above it": (lambda place: 0.02 if place[0] > 4 else 0.42, BAND, 120),
+    "up and down": (lambda place: (0.05, 0.6)[place[0] % 2], BAND, 400),
+    "up and down just outside": (lambda place: (0.09, 0.42)[place[0] % 2], BAND, 64),
+    "a band narrower than the runs resolve": (lambda place: 0.27, Band(0.24, 0.26), 400),
+    "a band between two values": (lambda place: 0.1 * place[0], Band(0.22, 0.28), 400),
+    "a single run a value": (lambda place: 0.5, BAND, 3),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIES)
+def test_where_no_value_is_in_the_band_nothing_is_said_to_be_set(name):
+    rate, band, max_runs = ADVERSARIES[name]
+    wrong = 0
+    for seed in range(6):
+        search = searching(rate, (10,), seed, max_runs, band)
+        words = conclusion(search, SAMPLE)
+        wrong += words.startswith("Set")
+        assert ("Set " in words) == (search.found is not None)
+        assert facts(search, SAMPLE, [])["setting"] is None or search.found is not None
+    assert wrong <= 1, f"{wrong} of 6 at an error of 5 %"
+
+
+def test_a_decision_at_the_very_end_of_the_band_keeps_its_error():
+    wrong = sum(searching(lambda place: 0.4001, (4,), seed, 96).found is not None for seed in range(60))
+    assert wrong <= 0.05 * 60 + 2 * (60 * 0.05 * 0.95) ** 0.5
+
+
+def told(runs, sizes=(10,), **more):
+    """A search that knows `runs`: passes and runs by place."""
+    search = Search(sizes, BAND, 0.95, **more)
+    for place, (passed, count) in runs.items():
+        search.tell((place,), [(n + 1) * passed // count > n * passed // count for n in range(count)])
+    return search
+
+
+def test_where_it_is_open_the_conclusion_says_what_is_known_and_what_would_settle_it():
+    words = conclusion(told({0: (30, 30), 9: (0, 90), 5: (9, 30)}), SAMPLE)
+    assert words == (
+        "No value is known to be in the band (10-40%) at 95% after 150 runs at 3 values; 7 values never sampled. "
+        "Too easy: task.x=0. Too hard: task.x=9. "
+        "Nearest to the band: task.x=5, 9 of 30 pass (6.5-62.5%, holds at every look), UNDECIDED. "
+        "About 310 more runs there would settle it if the rate stays the same (hydra.sweeper.max_runs=460). "
+        "The same search again goes on from the runs at hand."
+    )
+
+
+def test_the_runs_that_would_settle_it_do():
+    search = told({5: (9, 30)})
+    more = int(conclusion(search, SAMPLE).partition("About ")[2].split()[0])
+    search.tell((5,), [n % 10 in (0, 3, 6) for n in range(30 + more)])
+    assert search.found == (5,)
+
+
+def test_outside_of_the_band_nobody_knows_how_many_runs_would_settle_it():
+    assert "Many more runs there would settle it" in conclusion(told({5: (13, 30)}), SAMPLE)
+
+
+def test_values_that_only_a_guess_rules_out_are_not_called_known():
+    words = conclusion(told({0: (30, 30), 9: (0, 90)}), SAMPLE)
+    assert "8 values never sampled" in words
+    assert words.endswith(
+        "The values that were never sampled are ruled out by a guess only: list some to have them sampled."
+    )
+    every = conclusion(told({0: (60, 60), 1: (0, 90)}, sizes=(2,)), SAMPLE)
+    assert every.endswith(
+        "All values are decided: give others, between two that are too easy and too hard if there are any."
+    )
+
+
+def test_a_recommendation_has_its_chance_and_calls_simulated_agents_so():
+    words = conclusion(told({5: (50, 200)}), SAMPLE, simulated=True)
+    assert words == (
+        "Set task.x=5 for the simulated model (which measures no LLM): 50 of 200 pass (15.0-36.0%, holds at every "
+        "look), in the band (10-40%) with a chance of at least 95%; found with 200 runs at 1 value."
+    )
 
 
 def test_it_never_samples_more_runs_than_it_may():
@@ -162,7 +245,7 @@ def test_a_search_from_the_command_line_ends_with_a_recommendation(counting, cap
     assert found["decided"]
     length = found["setting"]["task.length"]
     assert 0.10 <= logistic(0.8 * (6 - length)) <= 0.40
-    assert found["conclusion"].startswith(f"Set task.length={length}: ")
+    assert found["conclusion"].startswith(f"Set task.length={length} for the simulated model (which measures no LLM): ")
     assert found["path"] == [line for line in said if line.startswith("[")]
     assert found["runs"] == sum(visit["runs"] for visit in found["visited"])
     folders = sorted(path.name for path in (counting / "out").iterdir() if path.is_dir())
@@ -189,6 +272,8 @@ def test_another_search_goes_on_with_what_was_sampled(counting, capsys):
         (["task.length=range(3,4)"], "task.length has a single value"),
         (["task.length=range(1,5)", "reuse=never"], "reuse=never would sample every step"),
         (["task.length=interval(5,2)"], "task.length: an interval needs a start below its end"),
+        (["task.length=range(1,5)", "model=oracle"], "model=oracle stands for no language model"),
+        (["task.length=range(1,5)", "model=noop"], "model=noop stands for no language model"),
         (["task.length=range(1,5)", "hydra.sweeper.batch=0"], "hydra.sweeper.max_runs and batch must be at least 1"),
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from evalkit.landscape.recommend import number
 from evalkit.landscape.search import Place, Search
 from evalkit.model.api import Wait
+from evalkit.stats.inband import Plan, runs_to_be_sure
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Decision
 from evalkit.store import write_atomically
@@ -18,7 +20,9 @@ from evalkit.text import counted, percent
 from evalkit.view import CellInfo
 from evalkit.wording import level, range_text, rate_text
 
-VERSION = "1.0"
+VERSION = "2.0"
+MOST_NAMED = 6
+"""Values in a list of the conclusion."""
 
 
 @dataclass(frozen=True)
@@ -40,36 +44,70 @@ def in_words(values: Mapping[str, float]) -> str:
 
 
 def step_line(search: Search, knobs: Sequence[Knob], place: Place, step: int) -> str:
-    """One step of the path."""
+    """One step of the path. The guess is what the search goes by, and nothing that anybody should rely on."""
     visit = search.visits[place]
     decision = visit.decision(search.band)
     interval = wilson(visit.passed, visit.runs, search.confidence)
     rate = rate_text(visit.passed / visit.runs if visit.runs else None, interval)
-    verdict = "" if decision is Decision.UNDECIDED else f", {decision.value}"
-    return (
-        f"[{step}] {in_words(setting(knobs, place))}: {visit.passed} of {visit.runs} pass, {rate}{verdict}; "
-        f"in the band with a chance of {percent(search.chance(place))}"
+    verdict = (
+        decision.value
+        if decision is not Decision.UNDECIDED
+        else f"guess: {percent(search.guess(place), 0)} in the band"
     )
+    return f"[{step}] {in_words(setting(knobs, place))}: {visit.passed} of {visit.runs} pass, {rate}; {verdict}"
 
 
-def conclusion(search: Search, knobs: Sequence[Knob]) -> str:
-    """What to set, and how sure that is."""
+def conclusion(search: Search, knobs: Sequence[Knob], *, simulated: bool = False) -> str:
+    """What to set, if the runs of one value decide that; else what is known, and what would settle it."""
     spent = f"{counted(search.spent, 'run')} at {counted(len(search.visits), 'value')}"
-    place = search.best()
-    visit, words = search.visits[place], in_words(setting(knobs, place))
-    interval = search.interval(place)
-    rate = f"{visit.passed} of {visit.runs} pass ({range_text(interval)}, holds at every look)"
     if search.found is not None:
-        return f"Set {words}: {rate}; IN BAND at {level(search.confidence)}, found with {spent}."
-    if visit.decision(search.band) is Decision.UNDECIDED and search.chance(place) >= 0.5:
+        whom = " for the simulated model (which measures no LLM)" if simulated else ""
         return (
-            f"Set {words}: {rate}; in the band ({search.band}) with a chance of {percent(search.chance(place))}, not "
-            f"certain after {spent}."
+            f"Set {in_words(setting(knobs, search.found))}{whom}: {_rate(search, search.found)}, in the band "
+            f"({search.band}) with a chance of at least {level(search.confidence)}; found with {spent}."
         )
-    return f"No value was found in the band ({search.band}) with {spent}; {words} comes nearest: {rate}."
+    unseen = math.prod(search.sizes) - len(search.visits)
+    never = f"; {counted(unseen, 'value')} never sampled" if unseen else ""
+    parts = [f"No value is known to be in the band ({search.band}) at {level(search.confidence)} after {spent}{never}"]
+    parts += [
+        f"{name}: {_listed([in_words(setting(knobs, place)) for place in places])}"
+        for name, decision in (("too easy", Decision.TOO_EASY), ("too hard", Decision.TOO_HARD))
+        if (places := [place for place, visit in search.visits.items() if visit.decision(search.band) is decision])
+    ]
+    return ". ".join(part[0].upper() + part[1:] for part in [*parts, *_open(search, knobs, unseen)]) + "."
 
 
-def facts(search: Search, knobs: Sequence[Knob], path: Sequence[str]) -> dict[str, Any]:
+def _open(search: Search, knobs: Sequence[Knob], unseen: int) -> Iterator[str]:
+    """What is not known, and what would settle it."""
+    place = search.nearest()
+    words = in_words(setting(knobs, place))
+    visit = search.visits[place]
+    yield f"nearest to the band: {words}, {_rate(search, place)}, {visit.decision(search.band).value}"
+    if visit.decision(search.band) is Decision.UNDECIDED:
+        error = 1 - visit.sequence.confidence
+        rate = visit.passed / visit.runs if visit.runs else 0.0
+        needed = runs_to_be_sure(rate, search.band, 1 - 2 * error, Plan(stopped=True)) if rate in search.band else None
+        more = max(needed - visit.runs, search.batch) if needed else None
+        about = f"about {counted(more, 'more run')}" if more else "many more runs"
+        budget = f" (hydra.sweeper.max_runs={search.spent + more:,})".replace(",", "") if more else ""
+        yield f"{about} there would settle it if the rate stays the same{budget}"
+        yield "the same search again goes on from the runs at hand"
+    elif unseen:
+        yield "the values that were never sampled are ruled out by a guess only: list some to have them sampled"
+    else:
+        yield "all values are decided: give others, between two that are too easy and too hard if there are any"
+
+
+def _rate(search: Search, place: Place) -> str:
+    visit = search.visits[place]
+    return f"{visit.passed} of {visit.runs} pass ({range_text(search.interval(place))}, holds at every look)"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:MOST_NAMED]) + (f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else "")
+
+
+def facts(search: Search, knobs: Sequence[Knob], path: Sequence[str], *, simulated: bool = False) -> dict[str, Any]:
     """As `find.json` has it."""
     return {
         "version": VERSION,
@@ -77,7 +115,9 @@ def facts(search: Search, knobs: Sequence[Knob], path: Sequence[str]) -> dict[st
         "confidence": search.confidence,
         "knobs": [asdict(knob) for knob in knobs],
         "decided": search.found is not None,
-        "setting": setting(knobs, search.best()) if search.visits else None,
+        "setting": None if search.found is None else setting(knobs, search.found),
+        "nearest": setting(knobs, search.nearest()) if search.visits else None,
+        "simulated": simulated,
         "runs": search.spent,
         "max_runs": search.max_runs,
         "visited": [
@@ -89,18 +129,20 @@ def facts(search: Search, knobs: Sequence[Knob], path: Sequence[str]) -> dict[st
                 "decision": visit.decision(search.band).value,
                 "interval": asdict(visit.sequence.interval),
                 "confidence": visit.sequence.confidence,
-                "chance": round(search.chance(place), 4),
+                "guess": round(search.guess(place), 4),
             }
             for place, visit in search.visits.items()
         ],
         "path": list(path),
-        "conclusion": conclusion(search, knobs) if search.visits else None,
+        "conclusion": conclusion(search, knobs, simulated=simulated) if search.visits else None,
     }
 
 
-def write_finding(folder: Path, search: Search, knobs: Sequence[Knob], path: Sequence[str]) -> None:
+def write_finding(
+    folder: Path, search: Search, knobs: Sequence[Knob], path: Sequence[str], *, simulated: bool = False
+) -> None:
     """Write `find.json` into the search's directory."""
-    text = json.dumps(facts(search, knobs, path), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(facts(search, knobs, path, simulated=simulated), indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / "find.json", text)
 
 

@@ -4,7 +4,7 @@ What is believed about every candidate comes from a Gaussian process on the logi
 likelihood in Laplace's approximation (Rasmussen & Williams 2006, "Gaussian processes for machine learning", sections
 3.4 and 3.6). It decides only where to look. What is *said* comes from a confidence sequence for each candidate, which
 holds however it was chosen and whenever one looks; the k-th candidate that is visited gets 1/(k(k+1)) of the allowed
-error, so that all of them together keep it.
+error, so that all of them together keep it, if the rollouts of different candidates are independent.
 """
 
 from __future__ import annotations
@@ -113,15 +113,22 @@ class Search:
         seen = self.visits[place].seen if place in self.visits else 0
         return place, seen + min(self.batch, self.max_runs - self.spent)
 
-    def best(self) -> Place:
-        """The candidate that is most likely in the band, decided or not."""
+    def nearest(self) -> Place:
+        """The candidate that was found, or else the likeliest of those that are undecided, or else of all visited."""
         if self.found is not None:
             return self.found
-        chances, _ = self.beliefs()
-        return max(self.visits, key=lambda place: float(chances[place]))
+        guesses, _ = self.beliefs()
 
-    def chance(self, place: Place) -> float:
-        """How likely a candidate is in the band, by what all runs say."""
+        def likely(place: Place) -> tuple[bool, float]:
+            return self.visits[place].decision(self.band) is Decision.UNDECIDED, float(guesses[place])
+
+        return max(self.visits, key=likely)
+
+    def guess(self, place: Place) -> float:
+        """How likely a candidate is in the band if the rate is as smooth along the knobs as the prior has it.
+
+        It holds on average over such tasks, not for each: good enough to choose where to look, and no more.
+        """
         return float(self.beliefs()[0][place])
 
     def beliefs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -37,6 +37,8 @@ _NODE = {
 ConfigStore.instance().store(group="hydra/sweeper", name="find", node=_NODE, provider="evalkit")
 
 EXAMPLE = "for example 'task.sequence_length=range(2,12)'"
+SCRIPTS = ("oracle", "noop", "replay")
+"""Models that do the same whatever is asked, or know the rollouts of one value only."""
 COUNTED = ("runs.count", "runs.until", "runs.batches", "limits.max_cost_usd", "confirm")
 """Knobs that the search turns itself."""
 
@@ -77,6 +79,7 @@ class FindSweeper(CheckedSweeper):
             self.batch,
             self.max_runs,
         )
+        simulated = config.model.kind == "simulated"
         purse = _Purse(config.limits.max_cost_usd)
         jobs: list[Sequence[JobReturn]] = []
         path: list[str] = []
@@ -90,12 +93,12 @@ class FindSweeper(CheckedSweeper):
                 search.tell(place, purse.results(_output(job)))
                 path.append(step_line(search, knobs, place, len(jobs)))
                 _say(path[-1])
-                write_finding(folder, search, knobs, path)
+                write_finding(folder, search, knobs, path, simulated=simulated)
                 if search.spent == before:  # no run came back: asking again would not help
                     break
         if purse.empty:
             _say(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
-        _say(conclusion(search, knobs))
+        _say(conclusion(search, knobs, simulated=simulated))
         _say(f"Search: {folder / 'find.json'}")
         return jobs
 
@@ -136,6 +139,11 @@ class FindSweeper(CheckedSweeper):
             values = [f"{knob.name}={knob.values[int(part * (len(knob.values) - 1))]}" for knob in knobs]
             cells.append(loader.load_sweep_config(self.config, [*fixed, *values]))
         config = launch.typed(cells[0])
+        if config.model.kind in SCRIPTS:
+            raise UserError(
+                f"model={config.model.kind} stands for no language model, so no value could be recommended: search "
+                "with another model (model=simulated costs nothing)"
+            )
         if config.reuse == "never":
             raise UserError(
                 "reuse=never would sample every step of a search afresh: leave it out, or use another store"
