@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 from hypothesis import given
@@ -84,3 +86,20 @@ def test_a_known_finding_about_nothing_that_is_there_fails_a_whole_audit_by_its_
     assert main(["audit", task, "--quick", "--known"]) == 0
     assert main(["audit", task, "--known"]) == 1
     assert "1 known that name nothing here: false-accept wrong/deleted\n" in capsys.readouterr().out
+
+
+def test_a_known_finding_about_a_mutant_that_is_counted_with_another_is_known_under_that_name(
+    knowing, tmp_path, capsys
+):
+    task = knowing("doubled")
+    words = ["audit", task, "task.expression=1 * 1 * 1", "task.tolerances.answer=1000", "--known", "--out", "found"]
+    main(words)
+    facts = json.loads((tmp_path / "found" / "arithmetic_doubled" / "audit.json").read_text())
+    found = {finding["subject"] for finding in facts["findings"] if finding["kind"] == "false-accept"}
+    counted, others = next((id_, ids) for id_, ids in facts["left_out"].items() if id_ in found)
+    listed = {"arithmetic_doubled": [f"false-accept {others[0]}"]}
+    (tmp_path / "tasks" / "arithmetic_doubled" / "known_findings.yaml").write_text(yaml.safe_dump(listed))
+    main(words)
+    facts = json.loads((tmp_path / "found" / "arithmetic_doubled" / "audit.json").read_text())
+    assert facts["known_and_gone"] == []
+    assert [finding["subject"] for finding in facts["findings"] if finding["known"]] == [counted]
