@@ -12,14 +12,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from jsonschema import Draft202012Validator
 
 from evalkit.engine import Cell, execute
+from evalkit.landscape.files import schema as landscape_schema
 from evalkit.limits import Limits, clip
 from evalkit.rollout import Ending
 from evalkit.workbench import Workbench
 from tests.builders import rollout, turn
-from tests.launching import Watcher, config_for
+from tests.landscape.conftest import run_sweep
+from tests.launching import Watcher, config_for, launch
 from tests.servers.fixtures import MessagesServer
+from tests.test_schemas import schema, values
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,8 +71,9 @@ async def test_clipped_cells_equal_cells_sampled_afresh(bench, tmp_path, task, r
     for cell in cells("fresh", "own-sets", "exact"):
         (fresh,) = await execute([cell], Watcher(), bench)
         assert fresh.source.known.limits == fresh.limits  # sampled under its own limits
-        own, other = (tmp_path / kind / cell.folder.name / "runs.jsonl" for kind in ("fresh", "clipped"))
-        assert own.read_bytes() == other.read_bytes(), cell.overrides
+        for name in ("runs.jsonl", "summary.json", "measurements.jsonl"):
+            own, other = (tmp_path / kind / cell.folder.name / name for kind in ("fresh", "clipped"))
+            assert own.read_bytes() == other.read_bytes(), (cell.overrides, name)
     endings = {run.rollout.ending for result in clipped for run in result.runs}
     assert endings >= {Ending.SUBMITTED} and endings & {Ending.TOKEN_LIMIT, Ending.STEP_LIMIT}
 
@@ -98,6 +103,79 @@ def test_a_sweep_buys_its_largest_cell_once_and_a_second_sweep_nothing(tmp_path)
     assert spent[0] == max(tokens)
     assert spent[1] == spent[0]
     assert sum(tokens) > 10 * spent[0]
+
+
+SUBMIT = {"name": "submit_answer", "input": {"answer": 8769}}
+LOOK = {"name": "python_expression", "input": {"expression": "print(1)" + " " * 200}}
+
+
+async def ranges_and_fresh_rates(tmp_path, server, limits, **script):
+    """One sweep at the server, with its landscape, and every cell of it launched for itself."""
+    common = ["task=arithmetic", "model=local", f"model.base_url={server.url}", "model.max_retries=0", "runs.count=12"]
+    server.set_up(**script)
+    swept = await run_sweep(tmp_path / "sweep", common, {"limits.max_tokens": limits})
+    fresh = []
+    for limit in limits:
+        server.set_up(**script)
+        words = [*common, f"limits.max_tokens={limit}"]
+        fresh.append(await launch(tmp_path / f"fresh-{limit}", *words, store=tmp_path / f"store-{limit}"))
+    assert all(result.summary.rate.value is not None for result in fresh)  # exact at its own limits
+    for clipped, alone in zip(swept, fresh, strict=True):
+        found, rate = clipped.summary.rate, alone.summary.rate
+        assert rate.value in found.range
+        assert rate.interval.within(found.interval)
+        if not found.unknown:
+            assert found == rate
+    return swept, fresh
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_range_of_a_context_that_was_full_holds_the_rate_of_a_fresh_launch(tmp_path, messages_api):
+    agents = [
+        {
+            "name": "long",
+            "turns": [
+                {"text": "word " * 400, "calls": [LOOK], "tokens": {"median": 500}},
+                {"text": "", "calls": [SUBMIT], "tokens": {"median": 50}},
+            ],
+        }
+    ]
+    messages_api.set_up(agents=agents)
+    base = ["task=arithmetic", "model=local", f"model.base_url={messages_api.url}", "runs.count=1"]
+    probe = await launch(tmp_path / "probe", *base, "limits.max_tokens=2000", store=tmp_path / "probed")
+    first, second = (turn.input_tokens for turn in probe.runs[0].rollout.turns)
+    context = first + 2000
+    assert second + 1500 > context >= second + 500  # the second request of the largest cell does not fit, others do
+    swept, fresh = await ranges_and_fresh_rates(
+        tmp_path, messages_api, ("400", "1000", "2000"), agents=agents, context=context, reserves=True
+    )
+    assert [result.summary.passed for result in fresh] == [0, 12, 0]
+    assert [result.summary.rate.unknown for result in swept] == [0, 12, 0]
+    facts = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
+    assert list(Draft202012Validator(landscape_schema()).iter_errors(facts)) == []
+    for name, pattern in (
+        ("run", "001/runs.jsonl"),
+        ("summary", "001/summary.json"),
+        ("rollout", "*/rollouts/*.jsonl"),
+    ):
+        validator = Draft202012Validator(schema(name))
+        assert [error for value in values(tmp_path / "sweep", pattern) for error in validator.iter_errors(value)] == []
+    cell = facts["panels"][0]["cells"][1]
+    assert (cell["rate"], cell["range"], cell["unknown"]) == (None, {"low": 0.0, "high": 1.0}, 12)
+    row = (tmp_path / "sweep" / "landscape.csv").read_text().splitlines()[2].split(",")
+    assert row[3:8] == ["", "0.000000", "1.000000", "0", "12"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_range_of_what_follows_a_submission_holds_the_rate_of_a_fresh_launch(tmp_path, messages_api):
+    turns = [{"text": "", "calls": [SUBMIT, LOOK], "tokens": {"median": 100, "spread": 0.3}}]
+    agents = [{"name": "wordy", "turns": turns}]
+    swept, fresh = await ranges_and_fresh_rates(
+        tmp_path, messages_api, ("5", "60", "110", "400"), agents=agents, seed=3
+    )
+    assert [result.summary.passed for result in fresh][1:] == [12, 12, 12]
+    unknown = [result.summary.rate.unknown for result in swept]
+    assert unknown[0] == 12 and 12 > unknown[2] > 0 and unknown[3] == 0
 
 
 def drawn(rng: random.Random):

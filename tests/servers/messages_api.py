@@ -59,7 +59,7 @@ class State:
 
     def set_up(self, script: dict[str, Any]) -> None:
         """Start over with a script: `agents`, `seed`, `answers`, `plan`, `repeat`, `dialect`, `models`, `lists_models`,
-        `strict`, `context`, `loading`, `cut_as`.
+        `strict`, `context`, `reserves`, `loading`, `cut_as`.
 
         `answers` replaces the agents: the n-th is given to a request with n assistant messages, the last one to all
         later ones. One is a message, or just its content; a text is sent as the body, as it is.
@@ -68,7 +68,8 @@ class State:
         After its end requests are answered, or it starts again (`repeat`). `dialect` is anthropic or llama.cpp.
         `models` are the ids that are served (empty: any; llama.cpp lists them and takes any). `models_body` is what is
         sent instead of their list.
-        `strict`: requests are checked (unless it is false). `context`: tokens that prompt and answer must fit into.
+        `strict`: requests are checked (unless it is false). `context`: tokens that prompt and answer must fit into;
+        with `reserves` a request is refused, without a number, where prompt and `max_tokens` do not fit.
         `loading`: so many requests get 503 first. `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
         """
         agents = [_agent(entry) for entry in script.get("agents", HELLO)]
@@ -79,6 +80,7 @@ class State:
         self.llama: bool = script.get("dialect") == "llama.cpp"
         self.strict: bool = script.get("strict", True)
         self.context: int | None = script.get("context")
+        self.reserves: bool = script.get("reserves", False)
         self.loading: int = script.get("loading", 0)
         self.cut_as: str = script.get("cut_as", "empty")
         self.thinking: set[str] = set()
@@ -253,6 +255,8 @@ class Handler(BaseHTTPRequestHandler):
         prompt = estimate_tokens([body.get("system"), body.get("tools"), body["messages"]])
         if self.state.context is not None and prompt >= self.state.context:
             return self._json(400, llama.too_long(prompt, self.state.context))
+        if self.state.context is not None and self.state.reserves and prompt + body["max_tokens"] > self.state.context:
+            return self._fail(400, "prompt and max_tokens together exceed the context window")
         room = body["max_tokens"] if self.state.context is None else self.state.context - prompt
         with self.state.lock:
             message = self._answer({**body, "max_tokens": min(room, body["max_tokens"])}, counts=kind != "cut")
