@@ -31,7 +31,7 @@ from evalkit.run import Outcome
 from evalkit.stats.verdict import Decision
 from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
 from evalkit.verbs import DIR, VerbParser, directory
-from evalkit.wording import closing_block, sweep_advice
+from evalkit.wording import closing_block, sweep_advice, unknown_cells
 
 STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "yellow", Outcome.ERROR: "yellow"}
 DECIDED = {Decision.IN_BAND: "green", Decision.UNDECIDED: "yellow"}
@@ -96,8 +96,8 @@ def sweep(results: Results) -> RenderableType:
         parts.append(Text("\nModel: simulated: these figures measure no LLM", style="yellow"))
     if said := reuse_sentence(results):
         parts.append(Text(f"\n{said}", style="yellow"))
-    if said := sweep_advice([cell.summary for cell in results.cells]):
-        parts.append(Text(f"\n{said}"))
+    summaries = [cell.summary for cell in results.cells]
+    parts += [Text(f"\n{said}") for said in (*unknown_cells(summaries), sweep_advice(summaries)) if said]
     if results.unfinished:
         missing = counted(len(results.unfinished), "cell")
         parts.append(Text(f"\n{missing} without results: the sweep is unfinished", style="yellow"))

@@ -127,9 +127,16 @@ def rate_text(rate: float | None, interval: Interval) -> str:
 
 def rate_words(rate: Rate) -> str:
     """`rate_text` of a rate; of one that is known as a range only, `between 0.0 and 60.0% (0.0-80.2%)`."""
-    if not rate.unknown or rate.range is None:
-        return rate_text(rate.value, rate.interval)
-    return f"between {100 * rate.range.low:.1f} and {percent(rate.range.high)} ({range_text(rate.interval)})"
+    return f"{bare_rate(rate)} ({range_text(rate.interval)})" if rate.runs else bare_rate(rate)
+
+
+def bare_rate(rate: Rate) -> str:
+    """The same without its interval."""
+    if rate.range is None:
+        return "–"
+    if rate.unknown:
+        return f"between {100 * rate.range.low:.1f} and {percent(rate.range.high)}"
+    return percent(rate.range.low)
 
 
 def _counts(summary: Summary) -> Iterator[str]:
@@ -140,11 +147,7 @@ def _counts(summary: Summary) -> Iterator[str]:
         yield f"Unknown: {summary.rate.unknown}"
     if summary.errors:
         yield f"Errors: {summary.errors}"
-    rate = summary.rate.value
-    if summary.rate.unknown and summary.rate.range:
-        yield f"Pass Rate: between {percent(summary.rate.range.low)} and {percent(summary.rate.range.high)}"
-    else:
-        yield f"Pass Rate: {'unknown' if rate is None else percent(rate)}"
+    yield f"Pass Rate: {bare_rate(summary.rate) if summary.rate.runs else 'unknown'}"
 
 
 def _failure_rows(summary: Summary) -> Iterator[str]:
@@ -213,6 +216,19 @@ def unknown_sentences(summary: Summary) -> list[str]:
         f"{len(each.runs)} of {counted(summary.rate.runs, 'run')} may have passed or not: {each.reason}; "
         "reuse=exact samples at these limits"
         for each in summary.unknown
+    ]
+
+
+def unknown_cells(summaries: Sequence[Summary]) -> list[str]:
+    """Of a sweep: in how many cells how many runs are unknown, one sentence a reason."""
+    found: dict[str, list[int]] = {}
+    for summary in summaries:
+        for each in summary.unknown:
+            found.setdefault(each.reason, []).append(len(each.runs))
+    return [
+        f"UNKNOWN: up to {counted(max(runs), 'run')} in {len(runs)} of {counted(len(summaries), 'cell')}, whose rates "
+        f"are therefore ranges: {reason}. A launch of such a cell alone with reuse=exact samples at its own limits."
+        for reason, runs in found.items()
     ]
 
 

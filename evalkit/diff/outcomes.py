@@ -18,6 +18,7 @@ from evalkit.stats.comparisons import (
     paired_runs_to_tell_apart,
     runs_to_tell_apart,
 )
+from evalkit.stats.intervals import Interval
 
 POWER = 0.8
 """Of the number of runs that is said to tell a difference from chance."""
@@ -65,7 +66,7 @@ class Pairs:
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[RunRecord, RunRecord]]) -> Pairs:
-        """Count; a pair with an error on either side is none."""
+        """Count; a pair with an error or an unknown run on either side is none."""
         count = Counter((one.passed, other.passed) for one, other in pairs)
         return cls(count[True, True], count[True, False], count[False, True], count[False, False])
 
@@ -103,9 +104,22 @@ class Outcomes:
         return bool(self.changed_runs)
 
     @property
+    def unknown(self) -> int:
+        """Runs of both sides of which nobody knows whether they passed: with any, nothing is tested."""
+        return self.old.rate.unknown + self.new.rate.unknown
+
+    @property
     def tells(self) -> bool:
         """Whether the test tells the difference of the rates from chance."""
-        return self.comparison.differs(self.confidence)
+        return not self.unknown and self.comparison.differs(self.confidence)
+
+    @property
+    def differences(self) -> Interval:
+        """The observed difference of the rates, whatever the unknown runs were; its ends are equal without any."""
+        old, new = self.old.rate.range, self.new.rate.range
+        if not self.unknown or old is None or new is None:
+            return Interval(self.comparison.difference, self.comparison.difference)
+        return Interval(new.low - old.high, new.high - old.low)
 
 
 def compare_outcomes(
@@ -116,6 +130,8 @@ def compare_outcomes(
     partners = [(before[number], after[number]) for number in sorted(pairing.numbers)]
     pairs = Pairs.of(partners) if pairing.by else None
     comparison, needed = _paired(pairs, confidence) if pairs else _independent(old, new, confidence)
+    if any(run.outcome is Outcome.UNKNOWN for run in (*old, *new)):
+        comparison, needed = replace(comparison, p_value=1.0), None
     return Outcomes(
         old=figures(old, confidence),
         new=figures(new, confidence),
@@ -162,15 +178,16 @@ def _independent(
 
 
 def figures(runs: Sequence[RunRecord], confidence: float) -> Figures:
-    """One side, counted. Means leave runs with errors out."""
+    """One side, counted. Means leave errors and unknown runs out."""
     graded = [run for run in runs if run.passed is not None]
+    unknown = sum(run.outcome is Outcome.UNKNOWN for run in runs)
     costs = [run.cost_usd for run in runs]
     seconds = [run.seconds for run in graded if run.seconds is not None]
     reasons = Counter(run.label or run.category or "unknown" for run in graded if not run.passed)
     return Figures(
         runs=len(runs),
-        errors=len(runs) - len(graded),
-        rate=Rate.of(sum(run.passed is True for run in graded), len(graded), confidence),
+        errors=len(runs) - len(graded) - unknown,
+        rate=Rate.of(sum(run.passed is True for run in graded), len(graded) + unknown, confidence, unknown),
         mean_tokens=_mean([run.output_tokens for run in graded]),
         mean_steps=_mean([run.steps for run in graded]),
         cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),

@@ -12,7 +12,7 @@ from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
 from evalkit.diff.settings import Piece, Settings
 from evalkit.run import Outcome
 from evalkit.text import counted, dollars, duration, percent, plain, short_names
-from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, level, rate_text
+from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, level, rate_words
 
 _NONE = "–"
 _ALPHA = "0.0001"
@@ -119,6 +119,12 @@ def sentences(outcomes: Outcomes) -> Iterator[str]:
             f"Of {basis} {pairs.both} passed on both sides, {pairs.only_old} only on the old one, "
             f"{pairs.only_new} only on the new one, {pairs.neither} on neither."
         )
+    if outcomes.unknown:
+        yield (
+            f"Of {counted(outcomes.unknown, 'run')} nobody knows whether they passed, so the difference is not tested: "
+            "launch both sides with reuse=exact, which samples at their own limits."
+        )
+        return
     yield f"{found.method}'s exact test on {basis}: p = {p_text(found.p_value)}."
     at = level(outcomes.confidence)
     if outcomes.tells:
@@ -147,8 +153,9 @@ def points(difference: float) -> str:
 def _figures(outcomes: Outcomes) -> Table:
     old, new, found = outcomes.old, outcomes.new, outcomes.comparison
     ends = f"{100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f}"
+    told = f"{points(found.difference)} ({ends})"
     rows = [
-        ("pass rate", _rate(old), _rate(new), f"{points(found.difference)} ({ends})"),
+        ("pass rate", _rate(old), _rate(new), _difference(outcomes) if outcomes.unknown else told),
         ("runs", _runs(old), _runs(new), ""),
         ("of them reused", _reused(old), _reused(new), ""),
         (
@@ -180,11 +187,17 @@ def _breakdown(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[
 
 
 def _rate(side: Figures) -> str:
-    return rate_text(side.rate.value, side.rate.interval)
+    return rate_words(side.rate)
+
+
+def _difference(outcomes: Outcomes) -> str:
+    """Of rates of which one is a range."""
+    return f"{100 * outcomes.differences.low:+.1f} to {points(outcomes.differences.high)}"
 
 
 def _runs(side: Figures) -> str:
-    return str(side.runs) + (f", {counted(side.errors, 'error')}" if side.errors else "")
+    unknown = f", {side.rate.unknown} unknown" if side.rate.unknown else ""
+    return str(side.runs) + unknown + (f", {counted(side.errors, 'error')}" if side.errors else "")
 
 
 def _reused(side: Figures) -> str:
@@ -262,6 +275,8 @@ def _map(cells: Sequence[CellDiff]) -> Table:
 
 
 def _mark(cell: CellDiff) -> str:
+    if cell.outcomes.unknown:
+        return _difference(cell.outcomes)
     return f"{100 * cell.outcomes.comparison.difference:+.1f}{'*' if cell.discovered else ''}"
 
 
@@ -273,7 +288,7 @@ def _cells(cells: Sequence[CellDiff]) -> Table:
             _rate(cell.outcomes.old),
             _rate(cell.outcomes.new),
             _mark(cell),
-            p_text(cell.outcomes.comparison.p_value),
+            _NONE if cell.outcomes.unknown else p_text(cell.outcomes.comparison.p_value),
             str(len(cell.outcomes.flips)) if cell.outcomes.paired_by else _NONE,
         )
         for cell in cells

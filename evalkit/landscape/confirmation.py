@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.analysis import Rate
 from evalkit.config import Config
 from evalkit.landscape.files import finite
 from evalkit.landscape.recommend import number
-from evalkit.landscape.survey import Landscape, PanelResult
+from evalkit.landscape.survey import Landscape, PanelResult, to_confirm
 from evalkit.landscape.write import write
 from evalkit.saved import with_knob, write_config
 from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
-from evalkit.text import percent
-from evalkit.wording import rate_text
+from evalkit.wording import bare_rate, rate_text
 
 if TYPE_CHECKING:
     from evalkit.engine import CellResult, Engine
@@ -30,6 +30,18 @@ class Prediction:
     """Every swept nested knob and the recommended one."""
     passed: int
     runs: int
+    unknown: int = 0
+    """Of `runs`: those that may have passed or not."""
+
+    @property
+    def rate(self) -> Rate:
+        """A range where runs are unknown."""
+        return Rate.of(self.passed, self.runs, 0.95, self.unknown)
+
+    def nearest(self, passed: int, runs: int) -> int:
+        """The number of passes, of those that the unknown runs leave possible, that is nearest to a fresh rate."""
+        expected = round(passed / runs * self.runs) if runs else self.passed
+        return min(max(expected, self.passed), self.passed + self.unknown)
 
 
 async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[CellResult]:
@@ -37,7 +49,8 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
 
     Returns that launch, or nothing if there is no setting to confirm.
     """
-    chosen = next((result for result in landscape.panels if result.best and result.panel.top), None)
+    chosen = next((view for view in landscape.panels if view.best and view.panel.top), None)
+    chosen = chosen or next((view for view in landscape.panels if to_confirm(view) is not None), None)
     if chosen is None:
         reason = "no setting to confirm: " + _why_not(landscape)
         engine.view.result(f"confirm=true: {reason}.")
@@ -56,14 +69,14 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
         engine.view.result(f"confirm=true: {reason}.")
         _keep(folder, landscape, {"done": False, "reason": reason})
         return [fresh]
-    comparison = compare(predicted.passed, predicted.runs, passed, runs, landscape.confidence)
+    comparison = compare(predicted.nearest(passed, runs), predicted.runs, passed, runs, landscape.confidence)
     sentence = describe(predicted, passed, runs, comparison, landscape.confidence)
     engine.view.result(sentence)
     facts = {
         "done": True,
         "setting": {name: finite(value) for name, value in predicted.knobs.items()},
         "seed": config.runs.seed,
-        "predicted": {"passed": predicted.passed, "runs": predicted.runs},
+        "predicted": {"passed": predicted.passed, "unknown": predicted.unknown, "runs": predicted.runs},
         "fresh": {"passed": passed, "runs": runs, "errors": fresh.summary.errors},
         "difference": comparison.difference,
         "interval": {"low": comparison.interval.low, "high": comparison.interval.high},
@@ -77,10 +90,13 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
 
 
 def predict(chosen: PanelResult) -> Prediction:
-    """The first recommended setting of a panel and the rate that its curve has there."""
-    best = chosen.best
-    assert best is not None and best.value is not None
-    return Prediction({**chosen.anchor.at, best.knob: best.value}, best.passed, best.runs)
+    """The setting of a panel that is worth confirming, and the rate that the landscape has there."""
+    setting, best = to_confirm(chosen), chosen.best
+    assert setting is not None
+    if best is not None:
+        return Prediction(dict(setting), best.passed, best.runs, best.unknown)
+    spot = next(spot for spot in chosen.spots if spot.at == setting)
+    return Prediction(dict(setting), spot.passed, spot.runs, spot.unknown)
 
 
 def fresh_config(chosen: PanelResult, predicted: Prediction) -> Config:
@@ -114,7 +130,7 @@ def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparis
     )
     afresh = rate_text(passed / runs if runs else None, wilson(passed, runs, confidence))
     return (
-        f"Confirmation at {setting}: predicted {percent(predicted.passed / predicted.runs)}, sampled afresh "
+        f"Confirmation at {setting}: predicted {bare_rate(predicted.rate)}, sampled afresh "
         f"{afresh}, difference {low:+.0f} to {high:+.0f} points "
         f"({comparison.method}, p = {comparison.p_value:.2g}): {outcome}."
     )

@@ -64,6 +64,7 @@ def _map(result: PanelResult, part: Slice) -> dict[str, Any]:
         "y": up,
         "passed": part.counts.passed.ravel().tolist(),
         "graded": part.counts.graded.ravel().tolist(),
+        "unknown": part.counts.unknown.ravel().tolist(),
     }
 
 

@@ -11,7 +11,7 @@ from evalkit.landscape.curves import Curve
 from evalkit.landscape.grids import MAP_SHARE, Scale, Slice, edges, round_ticks, scale, slices
 from evalkit.landscape.recommend import Recommendation, number
 from evalkit.landscape.survey import Landscape, PanelResult, Spot
-from evalkit.stats.intervals import wilson
+from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band
 from evalkit.text import short_names
 
@@ -117,24 +117,28 @@ def _curve(axes: Axes, result: PanelResult, band: Band, confidence: float) -> No
         _x_axis(axes, shown, unlimited=math.inf in places.values())
         places = {index: min(place, shown.high) for index, place in places.items()}
     for spot in result.spots:
-        if spot.rate is not None:
+        if spot.range is not None:
             place = places[spot.index]
             axes.vlines(place, spot.simultaneous.low, spot.simultaneous.high, color=BLUE, linewidth=0.8)
             axes.vlines(place, spot.pointwise.low, spot.pointwise.high, color=BLUE, linewidth=3)
-            axes.plot(
-                place,
-                spot.rate,
-                "o",
-                color=GREEN if spot.in_band else BLUE,
-                markeredgecolor="white",
-                zorder=3,
-                clip_on=False,
-            )
+            _mark(axes, spot, place, up=True)
     axes.set_ylim(0, 1)
     _recommendation(axes, result, axis.knob)
     axes.set_ylabel("pass rate")
     axes.set_xlabel(axis.knob)
     axes.yaxis.set_major_formatter(_percent)
+
+
+def _mark(axes: Axes, spot: Spot, place: float, *, up: bool) -> None:
+    """The observed rate as a point; where runs are unknown, the range of rates as a bar."""
+    assert spot.range is not None
+    colour = GREEN if spot.in_band else BLUE
+    if spot.unknown:
+        lines = axes.vlines if up else axes.hlines
+        lines(place, spot.range.low, spot.range.high, color=colour, linewidth=8, alpha=0.6, zorder=3)
+        return
+    point = (place, spot.range.low) if up else (spot.range.low, place)
+    axes.plot(*point, "o", color=colour, markeredgecolor="white", zorder=3, clip_on=not up)
 
 
 def _recommendation(axes: Axes, result: PanelResult, knob: str) -> None:
@@ -165,10 +169,21 @@ def _steps(axes: Axes, curve: Curve, shown: Scale, confidence: float) -> None:
     steps = [curve.step(shown.low), *(s for s in curve.steps if shown.low < s.value <= shown.high)]
     x = [shown.low, *(step.value for step in steps[1:]), shown.high]
     rates = [step.rate for step in steps]
-    ends = [wilson(step.passed, step.graded, confidence) for step in steps]
+    ends = [wilson_range(step.passed, step.unknown, step.graded, confidence) for step in steps]
     low, high = [end.low for end in ends], [end.high for end in ends]
     axes.fill_between(x, [*low, low[-1]], [*high, high[-1]], step="post", color=BLUE, alpha=0.15, linewidth=0)
     axes.step(x, [*rates, rates[-1]], where="post", color=BLUE, linewidth=1.6)
+    if any(step.unknown for step in steps):
+        highest = [step.highest for step in steps]
+        axes.step(x, [*highest, highest[-1]], where="post", color=BLUE, linewidth=1.6)
+        unsure: dict[str, Any] = {
+            "step": "post",
+            "facecolor": "none",
+            "edgecolor": "#9db9dd",
+            "hatch": "///",
+            "linewidth": 0.0,
+        }
+        axes.fill_between(x, [*rates, rates[-1]], [*highest, highest[-1]], **unsure)
 
 
 def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band: Band) -> None:
@@ -180,14 +195,16 @@ def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band
     shown = [scale(by_name[axis.knob], result, MAP_SHARE) for axis in (across, up)]
     rates = part.rates.T
     borders = [edges(axis.values, one.logarithmic) for axis, one in zip((across, up), shown, strict=True)]
+    axes.set_facecolor("#c8ccd1")  # shows where the rate is not known as one number
     mesh = axes.pcolormesh(*borders, rates, cmap="Blues", vmin=0, vmax=1, rasterized=True)
     inside = (rates >= band.low) & (rates <= band.high)
     if inside.any() and not inside.all() and min(rates.shape) > 1:
         axes.contour(across.values, up.values, inside.astype(float), levels=[0.5], colors=GREEN, linewidths=1.8)
     for spot in result.spots:
-        if spot.rate is not None and all(spot.at[knob] == value for knob, value in part.at.items()):
+        if spot.range is not None and all(spot.at[knob] == value for knob, value in part.at.items()):
             x, y = (min(spot.at[one.knob], one.high) for one in shown)
-            colour = GREEN if spot.in_band else "white" if spot.rate > 0.6 else "#1b1f24"
+            dark = not spot.unknown and spot.range.low > 0.6
+            colour = GREEN if spot.in_band else "white" if dark else "#1b1f24"
             axes.plot(
                 x,
                 y,
@@ -197,7 +214,8 @@ def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band
                 markeredgecolor=colour,
                 clip_on=False,
             )
-            axes.annotate(f"{100 * spot.rate:.0f}", (x, y), ha="center", va="center", fontsize=7.5, color=colour)
+            ends = dict.fromkeys(f"{100 * end:.0f}" for end in (spot.range.low, spot.range.high))
+            axes.annotate("–".join(ends), (x, y), ha="center", va="center", fontsize=7.5, color=colour)
     for found in result.recommendations:
         _recommended_line(axes, found, part, *shown)
     _x_axis(axes, shown[0])
@@ -244,10 +262,10 @@ def _dots(axes: Axes, spots: Sequence[Spot], band: Band) -> None:
     """One row a cell: for knobs that need rollouts of their own."""
     _target(axes, band, horizontal=False)
     for row, spot in enumerate(spots):
-        if spot.rate is not None:
+        if spot.range is not None:
             axes.hlines(row, spot.simultaneous.low, spot.simultaneous.high, color=BLUE, linewidth=0.8)
             axes.hlines(row, spot.pointwise.low, spot.pointwise.high, color=BLUE, linewidth=3)
-            axes.plot(spot.rate, row, "o", color=GREEN if spot.in_band else BLUE, markeredgecolor="white", zorder=3)
+            _mark(axes, spot, row, up=False)
     axes.set_yticks(range(len(spots)), [_name(spot.overrides) for spot in spots])
     axes.set_ylim(len(spots) - 0.5, -0.5)
     axes.set_xlim(0, 1)

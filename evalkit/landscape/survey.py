@@ -14,6 +14,7 @@ from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
 from evalkit.landscape.recommend import Grounds, Recommendation, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
+from evalkit.landscape.unknown import unknown_sentences
 from evalkit.provenance import sweep_sentence
 from evalkit.run import Outcome
 from evalkit.stats.inband import Plan
@@ -89,6 +90,8 @@ class PanelResult:
     """About every nested knob that is set, those that were swept first; the others are as in the anchor."""
     nest: Nest | None = field(repr=False, compare=False)
     """None where the cells do not share their rollouts."""
+    unknown: tuple[str, ...] = ()
+    """Where runs are unknown, and why: a sentence a budget."""
     script: str = ""
     """The model, where it is a script that stands for no language model (`oracle`, `noop`): nothing is recommended."""
 
@@ -244,6 +247,7 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
             )
         except UserError as error:
             log.warning("the landscape shows the swept values only: %s", error)
+    unknown = unknown_sentences(panel.members, panel.top, curves[: len(panel.axes)])
     view = PanelResult(
         panel=panel,
         model=member.model,
@@ -253,6 +257,7 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
         curves=tuple(curves),
         recommendations=tuple(found),
         nest=nest,
+        unknown=tuple(unknown),
         script=script,
     )
     return view, note
@@ -275,12 +280,12 @@ def _script(member: Entry) -> str:
 
 
 def _anchor(spots: Sequence[Spot], band: Band) -> Spot:
-    def distance(spot: Spot) -> tuple[bool, int, float, int]:
+    def distance(spot: Spot) -> tuple[bool, bool, float, int]:
         if spot.range is None:
-            return True, spot.runs, 2.0, spot.index
+            return True, True, 2.0, spot.index
         middle = (band.low + band.high) / 2
         nearest = min(max(middle, spot.range.low), spot.range.high)
-        return not spot.in_band, spot.unknown, abs(nearest - middle), spot.index
+        return not spot.in_band, bool(spot.unknown), abs(nearest - middle), spot.index
 
     return min(spots, key=distance)
 
@@ -343,20 +348,53 @@ def _lines(
     for view in panel_results:
         name = ", ".join(f"{knob}={value}" for knob, value in view.panel.fixed.items())
         lines += [f"{name}: {text}" if name else text for text in sentences(view)]
+    lines += _proposal(panel_results)
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} more, all in landscape.json."]
     return lines
 
 
+def _proposal(panel_results: Sequence[PanelResult]) -> list[str]:
+    """After the first sweep of a real model: what its clipped cells assume, and how to test that."""
+    for view in panel_results:
+        top, members = view.panel.top, view.panel.members
+        new = any(len(member.summary.reused.runs) < member.summary.total for member in members)
+        asked = view.simulated or members[0].config.confirm or view.unknown  # which says it already
+        clipped = top is not None and any(not one.limits.same_rollouts(top.limits) for one in members)
+        if clipped and new and not asked and to_confirm(view) is not None:
+            return [
+                "Clipped cells assume that the provider answers the same whatever `max_tokens` a request has: "
+                "confirm=true samples one of them at its own limits, which tests that."
+            ]
+    return []
+
+
+def to_confirm(view: PanelResult) -> Mapping[str, float] | None:
+    """The setting of a panel that is worth sampling afresh, of every swept nested knob and the recommended one.
+
+    The recommended one; else of the cells with unknown runs the one that may be nearest to the middle of the band.
+    """
+    if view.panel.top is None or view.script:
+        return None
+    if view.best is not None and view.best.value is not None:
+        return {**view.anchor.at, view.best.knob: view.best.value}
+    config = view.panel.members[0].config
+    unsure = [spot for spot in view.spots if spot.unknown]
+    return _anchor(unsure, Band(config.band.low, config.band.high)).at if unsure else None
+
+
 def sentences(view: PanelResult) -> list[str]:
-    """What to set, for people: about the swept knobs, or if none of these leads into the band, about any other."""
+    """What is unknown, and what to set: about the swept knobs, or if none of these leads into the band, any other."""
     if view.script:
-        return [f"Nothing is recommended for model {view.script}: it is a script and stands for no language model."]
+        return [
+            *view.unknown,
+            f"Nothing is recommended for model {view.script}: it is a script and stands for no language model.",
+        ]
     names = [axis.knob for axis in view.panel.axes]
     about = [found for found in view.recommendations if found.knob in names]
     if not any(found.possible for found in about):
         about += [found for found in view.recommendations if found.knob not in names and found.possible]
-    said = []
+    said = list(view.unknown)
     for found in about:
         others = [f"{name}={number(value)}" for name, value in view.anchor.at.items() if name != found.knob]
         start = f"With {', '.join(others)}: " if others else ""

@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.report.markdown import command, metric_rows, setting_rows
 from evalkit.results import CellRecord, RunRecord
 from evalkit.stats.simultaneous import curve_margin
+from evalkit.wording import bare_rate
 
 
 def page_facts(cell: CellRecord) -> dict[str, Any]:
@@ -21,6 +22,9 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
         "model": cell.model,
         "simulated": cell.simulated,
         "rate": summary.rate.value,
+        "range": asdict(summary.rate.range) if summary.rate.range else None,
+        "rate_words": bare_rate(summary.rate),
+        "unknown": summary.rate.unknown,
         "interval": asdict(summary.rate.interval),
         "confidence": summary.confidence,
         "band": asdict(summary.band),

@@ -12,7 +12,17 @@ from evalkit.results import CellRecord, Results, RunRecord
 from evalkit.run import Outcome
 from evalkit.stats.intervals import Interval
 from evalkit.text import counted, duration, percent, plain
-from evalkit.wording import MARKS, MESSAGE_LIMIT, WORDS, figures, observed, range_text, sweep_advice
+from evalkit.wording import (
+    MARKS,
+    MESSAGE_LIMIT,
+    WORDS,
+    bare_rate,
+    figures,
+    observed,
+    range_text,
+    sweep_advice,
+    unknown_cells,
+)
 
 REASONS = 5
 """Kinds of failed attempts that a report names; `timing.json` has more of them."""
@@ -66,20 +76,21 @@ def raised(runs: Sequence[RunRecord]) -> list[tuple[str, str, str]]:
 
 
 def _headline(cell: CellRecord) -> str:
-    rate = cell.summary.rate.value
-    return f"{'no pass rate' if rate is None else percent(rate)}, {cell.summary.verdict}"
+    rate = cell.summary.rate
+    return f"{bare_rate(rate) if rate.runs else 'no pass rate'}, {cell.summary.verdict}"
 
 
 def metric_rows(cell: CellRecord) -> list[tuple[str, str]]:
     """Metric and result, for every kind of report."""
     summary = cell.summary
     counts = f"{summary.total}: {summary.passed} passed, {summary.failed} failed"
+    if summary.rate.unknown:
+        counts += f", {summary.rate.unknown} unknown"
     if summary.errors:
         counts += f", {counted(summary.errors, 'error')}"
-    rate = summary.rate.value
     return [
         ("Runs", counts),
-        ("Pass rate", "unknown" if rate is None else percent(rate)),
+        ("Pass rate", bare_rate(summary.rate) if summary.rate.runs else "unknown"),
         ("Observed", observed(summary)),
         *(row for row in figures(summary, simulated=cell.simulated) if row[0] not in ("Model", "Warning")),
         *failed_attempts(cell),
@@ -182,8 +193,9 @@ def sweep_markdown(results: Results) -> str:
     lines += table(header, [sweep_row(results, cell) for cell in results.cells])
     if said := reuse_sentence(results):
         lines += ["", f"{said}"]
-    if said := sweep_advice([cell.summary for cell in results.cells]):
-        lines += ["", escaped(said)]
+    summaries = [cell.summary for cell in results.cells]
+    for said in (*unknown_cells(summaries), sweep_advice(summaries)):
+        lines += ["", escaped(said)] if said else []
     if results.unfinished:
         lines += ["", f"{counted(len(results.unfinished), 'cell')} without results: the sweep is unfinished."]
     return "\n".join(lines) + "\n"
@@ -197,12 +209,11 @@ def reuse_sentence(results: Results) -> str:
 def sweep_row(results: Results, cell: CellRecord) -> list[str]:
     """Knobs, then runs, pass rate, interval, verdict, mean tokens and errors of a cell."""
     summary = cell.summary
-    rate = summary.rate.value
     return [
         *(cell.knobs.get(name, "") for name in results.knobs),
         str(summary.total),
-        "–" if rate is None else percent(rate),
-        range_text(Interval(0.0, 1.0) if rate is None else summary.rate.interval),
+        bare_rate(summary.rate),
+        range_text(summary.rate.interval if summary.rate.runs else Interval(0.0, 1.0)),
         str(summary.verdict),
         "–" if summary.mean_tokens is None else f"{summary.mean_tokens:,.0f}",
         str(summary.errors),

@@ -13,11 +13,12 @@ import pytest
 from evalkit.diff import outcomes as module
 from evalkit.diff.outcomes import compare_outcomes
 from evalkit.diff.pairs import Pairing, shared_runs
+from evalkit.diff.story import sentences
 from evalkit.grading import Check, Grade
 from evalkit.results import RunRecord, load
 from evalkit.rollout import Ending
 from evalkit.run import Outcome
-from evalkit.stats import comparisons
+from evalkit.stats import Interval, comparisons
 from tests.outputs import cut, failed, manifest_of, passed, some_runs, write_launch
 
 
@@ -54,6 +55,19 @@ def test_independent_runs_are_tested_as_such() -> None:
     assert found.comparison.method == "Boschloo" and not found.tells
     assert found.runs_needed == comparisons.runs_to_tell_apart(0.1, 0.15)
     assert found.flips == () and found.shared == 0
+
+
+def test_with_unknown_runs_the_difference_is_a_range_that_is_not_tested() -> None:
+    unsure = replace(record(1, None), outcome=Outcome.UNKNOWN)
+    old = [*records(*[True] * 2, *[False] * 6), *(replace(unsure, number=n) for n in (9, 10))]
+    found = compare_outcomes(old, records(*[True] * 10), rollouts(*range(1, 11)), 0.95)
+    assert (found.old.errors, found.old.rate.unknown, found.unknown) == (0, 2, 2)
+    assert found.old.rate.range == Interval(0.2, 0.4)
+    assert (found.differences.low, found.differences.high) == (pytest.approx(0.6), pytest.approx(0.8))
+    assert not found.tells and found.runs_needed is None
+    (said,) = [line for line in sentences(found) if "not tested" in line]
+    assert said.startswith("Of 2 runs nobody knows whether they passed")
+    assert not any("exact test" in line for line in sentences(found))
 
 
 def test_shared_runs_that_no_side_judged_together_are_no_two_samples() -> None:

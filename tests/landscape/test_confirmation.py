@@ -7,6 +7,7 @@ import pytest
 
 from evalkit.landscape.confirmation import Prediction, describe
 from evalkit.landscape.files import schema
+from evalkit.limits import MORE_FOLLOWS
 from evalkit.results import load
 from evalkit.stats.comparisons import compare
 from tests.launching import Watcher
@@ -23,7 +24,7 @@ async def test_the_recommended_cell_is_sampled_afresh_at_its_own_limits(sweep, t
     confirmed = facts["confirmation"]
     (found,) = [one for one in facts["panels"][0]["recommendations"] if one["knob"] == "limits.max_tokens"]
     assert confirmed["setting"] == {"limits.max_tokens": found["value"]}
-    assert confirmed["predicted"] == {"passed": found["passed"], "runs": found["runs"]}
+    assert confirmed["predicted"] == {"passed": found["passed"], "unknown": 0, "runs": found["runs"]}
     beside = load(tmp_path / "sweep-confirmation").cells[0]
     assert beside.limits.max_tokens == found["value"]
     assert beside.rollout_set != results[0].source.known.name
@@ -73,3 +74,60 @@ def test_either_outcome_is_said(fresh, words):
     said = describe(Prediction({"limits.max_tokens": 2900.0}, 30, 100), *fresh, comparison, 0.95)
     assert words in said
     assert said.startswith("Confirmation at limits.max_tokens=2,900: predicted 30.0%, sampled afresh ")
+
+
+def test_the_number_of_passes_that_unknown_runs_allow_nearest_to_the_fresh_rate_is_compared():
+    predicted = Prediction({"limits.max_tokens": 60.0}, 2, 12, 6)
+    assert [predicted.nearest(fresh, 10) for fresh in (0, 1, 2, 5, 7, 10)] == [2, 2, 2, 6, 8, 8]
+    said = describe(predicted, 5, 10, compare(6, 12, 5, 10), 0.95)
+    assert said.startswith(
+        "Confirmation at limits.max_tokens=60: predicted between 16.7 and 66.7%, sampled afresh 50.0%"
+    )
+
+
+async def test_where_nothing_is_recommended_a_cell_with_unknown_runs_is_sampled_at_its_own_limits(
+    sweep, tmp_path, messages_api
+):
+    calls = [
+        {"name": "submit_answer", "input": {"answer": 8769}},
+        {"name": "python_expression", "input": {"expression": "print(1)" + " " * 200}},
+    ]
+    agents = [{"name": "wordy", "turns": [{"text": "", "calls": calls, "tokens": {"median": 100}}]}]
+    messages_api.set_up(agents=agents)
+    fixed = ["task=arithmetic", "model=local", f"model.base_url={messages_api.url}", "runs.count=8"]
+    knobs = {"limits.max_tokens": ["60", "400"]}
+    view = Watcher()
+    await sweep(fixed, knobs, view, name="before")
+    before = json.loads((tmp_path / "before" / "landscape.json").read_text())
+    (said,) = [line for line in before["summary"] if "unknown, so the rate is a range" in line]
+    start = "With `limits.max_tokens` below 100, up to 8 of 8 runs are unknown, so the rate is a range"
+    assert said.startswith(f"{start}: {MORE_FOLLOWS}.")
+    assert said.endswith("With confirm=true one such cell is sampled at its own limits.")
+    assert said in before["panels"][0]["sentences"]
+    await sweep([*fixed, "confirm=true"], knobs, name="sweep")
+    after = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
+    jsonschema.validate(after, schema())
+    assert "confirm=true" not in " ".join(after["summary"])
+    confirmed = after["confirmation"]
+    assert confirmed["setting"] == {"limits.max_tokens": 60}
+    assert confirmed["predicted"] == {"passed": 0, "unknown": 8, "runs": 8}
+    assert (confirmed["fresh"]["passed"], confirmed["agrees"]) == (8, True)
+    assert "predicted between 0.0 and 100.0%, sampled afresh 100.0%" in confirmed["sentence"]
+
+
+async def test_after_the_first_sweep_of_a_real_model_a_test_of_clipping_is_proposed(sweep, tmp_path, messages_api):
+    submit = [{"name": "submit_answer", "input": {"answer": 8769}}]
+    turns = [{"text": "", "calls": submit, "tokens": {"median": 100, "spread": 0.5}}]
+    messages_api.set_up(agents=[{"name": "short", "turns": turns}])
+    fixed = ["task=arithmetic", "model=local", f"model.base_url={messages_api.url}", "runs.count=12"]
+    fixed += ["band.low=0.01", "band.high=0.99"]  # that few runs are sure to be in
+    knobs = {"limits.max_tokens": ["60", "100", "400"]}
+
+    async def proposed(name, *more):
+        view = Watcher()
+        await sweep([*fixed, *more], knobs, view, name=name)
+        return [event[1] for event in view.events if event[0] == "result" and "assume that the provider" in event[1]]
+
+    assert len(await proposed("first")) == 1
+    assert await proposed("second") == []  # everything is reused: it was said
+    assert await proposed("third", "confirm=true", "runs.seed=1") == []

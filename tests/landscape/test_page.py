@@ -30,7 +30,27 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hostile = replace(result, spots=tuple(replace(spot, **attack) for spot in result.spots))
     page = as_html(replace(landscape, title=ATTACK, notes=(ATTACK,), panels=(hostile,)))
     (folder / "hostile.html").write_text(page, encoding="utf-8")
+    unsure = replace(
+        result,
+        spots=tuple(replace(spot, passed=3, runs=30, unknown=12, in_band=False) for spot in result.spots),
+        curves=tuple(replace(curve, steps=(replace(curve.steps[0], passed=3, unknown=12),)) for curve in result.curves),
+    )
+    (folder / "unsure.html").write_text(as_html(replace(landscape, panels=(unsure,))), encoding="utf-8")
     return folder
+
+
+def test_unknown_runs_are_shown_as_a_range_in_map_curve_and_table(swept: Path, visit: Visitor) -> None:
+    page = visit(swept / "unsure.html").page
+    assert page.locator(".spot").first.inner_text() == "10–50"
+    assert (
+        "3 of 30 pass and 12 are unknown: between 10.0% and 50.0% (3.5-66.8%)" in page.locator(".setting").inner_text()
+    )
+    row = page.locator("table[aria-label='Cells of the sweep'] tbody tr").first
+    assert "10%–50%" in row.inner_text()
+    assert row.locator(".layers .unsure").get_attribute("title") == "unknown: 12"
+    assert page.locator("polygon.unsure").count() > 0
+    output = page.locator("label.probe:has-text('Try a value') output").first
+    assert "12 are unknown" in output.inner_text()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 const facts = JSON.parse(byId("facts").textContent);
 const z = facts.z;
 const FAILURES = [...new Set(facts.panels.flatMap((panel) => panel.cells.flatMap((cell) => Object.keys(cell.failures))))];
+const UNKNOWN = facts.panels.some((panel) => panel.cells.some((cell) => cell.unknown));
 
 // Wilson (1927): the score interval.
 function wilson(passed, runs) {
@@ -21,10 +22,15 @@ const KNOBS = [...new Set(facts.panels.flatMap((panel) => panel.cells.flatMap((c
 const lastParts = (knob, count) => knob.split(".").slice(-count).join(".");
 const PARTS = [1, 2, 3, 4, 5, 6].find((count) => new Set(KNOBS.map((knob) => lastParts(knob, count))).size === KNOBS.length);
 const shortName = (knob) => lastParts(knob, PARTS ?? 7);
-const said = (passed, runs) => {
+const rateText = (cell) => !cell.range ? "–" : cell.unknown ? `${whole(cell.range.low)}–${whole(cell.range.high)}` : percent(cell.rate);
+const said = (passed, runs, unknown = 0) => {
   if (!runs) return "no run was graded";
-  const [low, high] = wilson(passed, runs);
-  const mark = inBand(passed / runs) ? " – in the band" : "";
+  const low = wilson(passed, runs)[0], high = wilson(passed + unknown, runs)[1];
+  const mark = inBand(passed / runs) && inBand((passed + unknown) / runs) ? " – in the band" : "";
+  if (unknown) {
+    return `${passed} of ${runs} pass and ${unknown} are unknown: between ${percent(passed / runs)} and ` +
+      `${percent((passed + unknown) / runs)} (${(100 * low).toFixed(1)}-${percent(high)})${mark}`;
+  }
   return `${passed} of ${runs} pass: ${percent(passed / runs)} (${(100 * low).toFixed(1)}-${percent(high)})${mark}`;
 };
 
@@ -92,13 +98,17 @@ function curvePlot(panel, curve, scale, tried, W) {
   });
   const points = (list) => list.map(([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`).join(" ");
   const rate = (step) => step[2] ? step[1] / step[2] : 0;
-  const margin = [...across((step) => wilson(step[1], step[2])[1]), ...across((step) => wilson(step[1], step[2])[0]).reverse()];
+  const highest = (step) => step[2] ? (step[1] + step[3]) / step[2] : 0;
+  const unsure = steps.some((step) => step[3]);
+  const margin = [...across((step) => wilson(step[1] + step[3], step[2])[1]), ...across((step) => wilson(step[1], step[2])[0]).reverse()];
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: H - BOTTOM, x1: LEFT, x2: LEFT });
   const best = recommended(panel, curve);
   const unlimited = panel.cells.some((cell) => cell.at[curve.knob] === null);
   const parts = [
     svg("rect", { class: "zone", x: LEFT, width: W - LEFT - RIGHT, y: y(facts.band.high), height: y(facts.band.low) - y(facts.band.high) }),
     svg("polygon", { class: "margin", points: points(margin) }),
+    ...unsure ? [svg("polygon", { class: "unsure", points: points([...across(highest), ...across(rate).reverse()]) }),
+      svg("polyline", { class: "curve", points: points(across(highest)) })] : [],
     svg("polyline", { class: "curve", points: points(across(rate)) }),
     svg("line", { class: "axis", x1: LEFT, x2: W - RIGHT, y1: y(0), y2: y(0) }),
     ...[0, 0.25, 0.5, 0.75, 1].map((share) => svg("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, whole(share))),
@@ -118,22 +128,24 @@ function curvePlot(panel, curve, scale, tried, W) {
         `set ${value(best.value)}`));
   }
   for (const cell of panel.cells) {
-    if (cell.rate == null || !matches(curve, cell)) continue;
+    if (!cell.range || !matches(curve, cell)) continue;
     const at = x(cell.at[curve.knob]);
     parts.push(
       svg("line", { class: "whisker wide", x1: at, x2: at, y1: y(cell.simultaneous.low), y2: y(cell.simultaneous.high) }),
       svg("line", { class: "whisker narrow", x1: at, x2: at, y1: y(cell.pointwise.low), y2: y(cell.pointwise.high) }),
-      svg("circle", { class: cell.in_band ? "inside" : "mark", cx: at, cy: y(cell.rate), r: 5 }));
+      cell.unknown
+        ? svg("rect", { class: cell.in_band ? "inside" : "mark", x: at - 4, width: 8, y: y(cell.range.high), height: y(cell.range.low) - y(cell.range.high) })
+        : svg("circle", { class: cell.in_band ? "inside" : "mark", cx: at, cy: y(cell.rate), r: 5 }));
   }
   const output = el("output", { "aria-live": "polite" });
   const slider = el("input", { type: "range", min: 0, max: 1000, value: tried.share ?? 500, "aria-label": curve.knob });
   const show = () => {
     let v = best && tried.share == null ? best.value : place.at(slider.value / 1000);
     if (curve.whole) v = Math.round(v);
-    const [, passed, graded] = stepAt(curve.steps, v);
+    const [, passed, graded, unknown] = stepAt(curve.steps, v);
     cursor.setAttribute("x1", x(v));
     cursor.setAttribute("x2", x(v));
-    output.textContent = `${shortName(curve.knob)} = ${value(v)}: ${said(passed, graded)}`;
+    output.textContent = `${shortName(curve.knob)} = ${value(v)}: ${said(passed, graded, unknown)}`;
     slider.setAttribute("aria-valuetext", output.textContent);
   };
   slider.addEventListener("input", () => { tried.share = slider.value; show(); });
@@ -159,7 +171,8 @@ function drawField(canvas, map) {
   canvas.width = columns * size;
   canvas.height = rows * size;
   const pen = canvas.getContext("2d");
-  const rate = (i, j) => map.graded[i * rows + j] ? map.passed[i * rows + j] / map.graded[i * rows + j] : null;
+  const known = (place) => map.graded[place] && !map.unknown[place];
+  const rate = (i, j) => known(i * rows + j) ? map.passed[i * rows + j] / map.graded[i * rows + j] : null;
   for (let i = 0; i < columns; i++) {
     for (let j = 0; j < rows; j++) {
       const here = rate(i, j);
@@ -202,8 +215,8 @@ function heatMap(panel, map, select) {
   for (const cell of panel.cells) {
     if (!Object.entries(map.at).every(([knob, v]) => cell.at[knob] === v)) continue;
     const button = el("button", { class: cell.in_band ? "spot in" : "spot", type: "button", "aria-pressed": "false", "data-cell": cell.cell,
-      "aria-label": `${shortName(knobX)} ${value(cell.at[knobX])}, ${shortName(knobY)} ${value(cell.at[knobY])}: ${said(cell.passed, cell.runs)}`,
-      click: () => select(cell) }, cell.rate == null ? "–" : String(Math.round(100 * cell.rate)));
+      "aria-label": `${shortName(knobX)} ${value(cell.at[knobX])}, ${shortName(knobY)} ${value(cell.at[knobY])}: ${said(cell.passed, cell.runs, cell.unknown)}`,
+      click: () => select(cell) }, cell.range ? [...new Set([cell.range.low, cell.range.high].map((share) => Math.round(100 * share)))].join("–") : "–");
     button.style.left = `${100 * placeX.share(cell.at[knobX])}%`;
     button.style.bottom = `${100 * placeY.share(cell.at[knobY])}%`;
     field.append(button);
@@ -216,7 +229,7 @@ function heatMap(panel, map, select) {
     crossX.style.left = `${100 * placeX.share(map.x.values[i])}%`;
     crossY.style.bottom = `${100 * placeY.share(map.y.values[j])}%`;
     output.textContent = `${shortName(knobX)} = ${value(map.x.values[i])}, ${shortName(knobY)} = ${value(map.y.values[j])}: ` +
-      said(map.passed[place], map.graded[place]);
+      said(map.passed[place], map.graded[place], map.unknown[place]);
   };
   sliders.forEach((slider) => slider.addEventListener("input", show));
   show();
@@ -241,7 +254,7 @@ const colourScale = () => el("div", { class: "scale", "aria-hidden": "true" }, "
     const box = el("i");
     box.style.background = `rgb(${shade(share).join(",")})`;
     return box;
-  }), "100%; green line: border of the band; green bars: recommended values");
+  }), "100%; green line: border of the band; green bars: recommended values", UNKNOWN && "; grey: not known as one number");
 
 // ---- cells: failure layers and numbers ----
 function layers(cell) {
@@ -254,11 +267,13 @@ function layers(cell) {
     bar.append(part);
   };
   add(cell.passed, "pass", "passed");
+  add(cell.unknown, "unsure", "unknown");
   FAILURES.forEach((name, index) => add(cell.failures[name], `f${index % 8}`, name));
   return bar;
 }
 
 const legend = () => el("ul", { class: "legend" }, el("li", {}, el("i", { class: "pass" }), "Passed"),
+  UNKNOWN && el("li", {}, el("i", { class: "unsure" }), "Unknown"),
   FAILURES.map((name, index) => el("li", {}, el("i", { class: `f${index % 8}` }), name)));
 
 function cellTable(panel) {
@@ -267,7 +282,7 @@ function cellTable(panel) {
   // A long name breaks after its dots.
   const header = [...knobs.map((knob) => el("th", { scope: "col" }, knob.split(/(?<=\.)/).flatMap((part) => [part, el("wbr")]))), figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", "Verdict", "How they ended"];
   const rows = panel.cells.map((cell) => [...knobs.map((knob) => cell.overrides[knob]), figure(`${cell.passed} of ${cell.runs}`),
-    figure(cell.rate == null ? "–" : percent(cell.rate)), interval(cell.pointwise), interval(cell.simultaneous),
+    figure(rateText(cell)), interval(cell.pointwise), interval(cell.simultaneous),
     el("td", { class: "verdict" }, cell.verdict + (cell.errors ? `, ${counted(cell.errors, "error")}` : "")), layers(cell)]);
   const built = table(header, rows, "Cells of the sweep");
   built.querySelectorAll("tbody tr").forEach((row, index) => {
@@ -286,7 +301,7 @@ function details(panel) {
     document.querySelectorAll(".spot").forEach((spot) => spot.setAttribute("aria-pressed", String(spot.dataset.cell === String(cell.cell))));
     box.replaceChildren(
       el("h3", {}, Object.entries(cell.overrides).map(([knob, v]) => `${knob}=${v}`).join(" ")),
-      el("p", {}, `${said(cell.passed, cell.runs)}; with all cells at once ${percent(cell.simultaneous.low)} to ` +
+      el("p", {}, `${said(cell.passed, cell.runs, cell.unknown)}; with all cells at once ${percent(cell.simultaneous.low)} to ` +
         `${percent(cell.simultaneous.high)}; ${cell.verdict}; ${number(cell.output_tokens)} output tokens`), layers(cell));
   };
   return [box, select];

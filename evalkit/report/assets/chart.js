@@ -7,7 +7,7 @@ function roomFor(holder, most) {
 function gauge(facts, width) {
   const left = 8, right = width - 8;
   const x = (share) => left + (right - left) * share;
-  const name = facts.rate == null ? "No pass rate" : `Pass rate ${percent(facts.rate)}, interval ` +
+  const name = !facts.graded ? "No pass rate" : `Pass rate ${facts.rate_words}, interval ` +
     `${percent(facts.interval.low)} to ${percent(facts.interval.high)}, target ${percent(facts.band.low, 0)} to ` +
     percent(facts.band.high, 0);
   const parts = [
@@ -18,9 +18,11 @@ function gauge(facts, width) {
     const anchor = share === 0 ? "start" : share === 1 ? "end" : "middle";
     parts.push(svg("text", { x: x(share), y: 48, "text-anchor": anchor }, percent(share, 0)));
   }
-  if (facts.rate != null) {
+  if (facts.graded) {
     parts.push(svg("line", { class: "span", x1: x(facts.interval.low), x2: x(facts.interval.high), y1: 20, y2: 20 }));
-    parts.push(svg("circle", { class: "mark", cx: x(facts.rate), cy: 20, r: 7 }));
+    parts.push(facts.unknown
+      ? svg("rect", { class: "mark", x: x(facts.range.low), width: x(facts.range.high) - x(facts.range.low), y: 14, height: 12 })
+      : svg("circle", { class: "mark", cx: x(facts.rate), cy: 20, r: 7 }));
   }
   return svg("svg", { viewBox: `0 0 ${width} 52`, width, role: "img", "aria-label": name }, parts);
 }
@@ -42,6 +44,7 @@ function ticks(top, room) {
 function curve(facts, width) {
   const needed = successes(facts);
   if (!facts.graded) return el("p", { class: "muted" }, "No run was graded.");
+  if (facts.unknown) return el("p", { class: "muted" }, `Of ${counted(facts.unknown, "run")} nobody knows whether they passed.`);
   const limit = facts.limits.tokens;
   const top = Math.max(limit || 0, ...facts.runs.map((run) => run.tokens), 1) * 1.04;
   const box = { left: 44, right: width - 8, top: 14, bottom: 196 };

@@ -6,9 +6,9 @@ byId("title").textContent = visible(facts.title);
 byId("subtitle").textContent = visible(`${facts.task} · ${facts.model} · ${counted(facts.runs.length, "run")}`);
 byId("simulated").hidden = !facts.simulated;
 byId("headline").append(
-  el("span", { class: "rate" }, facts.rate == null ? "–" : percent(facts.rate)),
+  el("span", { class: "rate" }, facts.rate_words),
   el("span", { class: `decision ${STATES[facts.decision]}` }, facts.verdict),
-  el("span", { class: "muted" }, facts.rate == null ? "no run was graded" :
+  el("span", { class: "muted" }, !facts.graded ? "no run was graded" :
     `${percent(facts.confidence, 0)} interval ${percent(facts.interval.low)} to ${percent(facts.interval.high)}, ` +
     `target ${numeral(100 * facts.band.low)} to ${numeral(100 * facts.band.high)}%`));
 byId("warnings").append(...facts.warnings.map((text) => el("p", { class: "note" }, `Warning: ${text}`)),

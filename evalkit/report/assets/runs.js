@@ -1,5 +1,5 @@
 // The table of runs: filter, sort, and a link to every run.
-const MARKS = { passed: "✓ SUCCESS", failed: "✗ FAILURE", error: "! ERROR" };
+const MARKS = { passed: "✓ SUCCESS", failed: "✗ FAILURE", unknown: "? UNKNOWN", error: "! ERROR" };
 const PAGE = 200;  // rows that are drawn at once; more are a click or an arrow key away, and on paper there are all
 
 function runTable(facts) {
@@ -25,7 +25,7 @@ function runTable(facts) {
   byId("table").append(
     el("table", { "aria-labelledby": "runs-title" }, el("thead", {}, el("tr", {}, heads)), body), more);
 
-  const outcomes = ["passed", "failed", "error"].filter((name) => facts.runs.some((run) => run.outcome === name));
+  const outcomes = ["passed", "failed", "unknown", "error"].filter((name) => facts.runs.some((run) => run.outcome === name));
   options(byId("outcome"), outcomes.map((name) => [name, MARKS[name].slice(2).toLowerCase()]));
   options(byId("reason"), facts.failures.map((row) => [row.label, row.label]));
   const form = byId("filters");
@@ -104,7 +104,7 @@ function runTable(facts) {
   };
 }
 
-const WORDING = { passed: "SUCCESS: ", failed: "FAILURE: ", error: "ERROR: " };
+const WORDING = { passed: "SUCCESS: ", failed: "FAILURE: ", unknown: "UNKNOWN: ", error: "ERROR: " };
 
 function observation(run) {  // the status says the verdict already
   const text = run.message.startsWith(WORDING[run.outcome]) ? run.message.slice(WORDING[run.outcome].length) : run.message;
