@@ -21,6 +21,7 @@ from evalkit.stats import Band
 from evalkit.stats.sequential import UntilDecided
 from tests.runs import failed as run_failed
 from tests.runs import passed as run_passed
+from tools.knobs import knobs_of_evalkit
 
 CONF = bundled("conf")
 TASKS = sorted(path.stem for path in (CONF / "task").glob("*.yaml"))
@@ -216,11 +217,9 @@ def knobs(config: Any, prefix: str = "") -> Iterator[str]:
 
 
 def test_the_documentation_lists_every_knob_and_no_other() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
-    table = text.partition("## Knobs")[2].partition("\n\n`limits=default`")[0]
-    rows = [row.split("|")[1] for row in table.split("\n") if "|" in row]
-    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
-    assert named == {name for name in knobs(Config()) if name != "task"}
+    listed = knobs_of_evalkit()
+    assert sorted(knob.name for knob in listed) == sorted(name for name in knobs(Config()) if name != "task")
+    assert [knob.name for knob in listed if not knob.meaning or not knob.value] == []
 
 
 @pytest.mark.parametrize("confidence", [0.01, 0.5, 0.95, 0.999999])
