@@ -31,7 +31,7 @@ from evalkit.rollout import Attempt, Ending, Rollout, Timing, Turn
 from evalkit.run import Outcome, Run, without_submission
 from evalkit.sampling import Purse, Source
 from evalkit.stats.verdict import Band
-from evalkit.stopping import Watched, conclude, planned, watch
+from evalkit.stopping import Watched, conclude, cut_short, planned, watch
 from evalkit.store import Key, Store, digest
 from evalkit.task import Task
 from evalkit.text import counted
@@ -528,6 +528,8 @@ class Engine:
         )
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
+        else:
+            member.summary = cut_short(member.summary, member.asked)
         self._check_grader(member)
         try:
             with kept_in(member.cell.folder, "hydra.sweep.dir" if member.cell.overrides else "hydra.run.dir"):

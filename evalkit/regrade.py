@@ -26,7 +26,7 @@ from evalkit.sandbox.api import Sandbox
 from evalkit.saved import launched_from, read_config, write_config
 from evalkit.stats.comparisons import compare_paired
 from evalkit.stats.verdict import Band
-from evalkit.stopping import conclude, planned, watch
+from evalkit.stopping import conclude, cut_short, planned, watch
 from evalkit.store import same_question
 from evalkit.task import Task
 from evalkit.text import counted, fitted, percent, plain
@@ -287,7 +287,7 @@ def _summary(cell: CellRecord, config: Config, task: Task, runs: Sequence[Run]) 
     )
     watched = watch(config)
     if watched is None:
-        return summary
+        return cut_short(summary, planned(config.runs))
     for run in runs:
         watched.take(run)
     return conclude(summary, runs, watched, planned(config.runs))

@@ -116,6 +116,17 @@ def conclude(summary: Summary, runs: Sequence[Run], watched: Watched, most: int)
     )
 
 
+def cut_short(summary: Summary, asked: int) -> Summary:
+    """The summary of a fixed plan with a word of caution where fewer runs were made, for whatever reason."""
+    if summary.total >= asked:
+        return summary
+    said = (
+        f"{summary.total:,} of {counted(asked, 'planned run')} were made: what ended the launch early, such as a limit "
+        "of cost, may depend on how runs went, and interval and verdict assume that it does not"
+    )
+    return replace(summary, warnings=(*summary.warnings, said))
+
+
 def _interval(runs: Sequence[Run], confidence: float, error: bool | None = None) -> Interval:
     """That of the sequence, whatever the unknown runs were; `error`: what a run that ended by a fault counts as."""
     lowest, highest = (_sequence(runs, confidence, unknown, error) for unknown in (False, True))

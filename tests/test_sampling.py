@@ -158,6 +158,8 @@ async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_fini
     assert [run.number for run in cut.runs] == [1, 2]
     assert cut.source.purse.spent_usd == pytest.approx(0.04)
     assert not cut.done
+    assert cut.summary.warnings[-1].startswith("2 of 6 planned runs were made: what ended the launch early")
+    assert not any("planned runs" in warning for warning in free.summary.warnings)
     assert any(note.startswith("Stopped buying at $0.04: limits.max_cost_usd=0.03") for note in watcher.notes)
     exact = ("limits.max_cost_usd=0.04", "runs.concurrency=1")
     again = await launch(tmp_path / "again", *common, *exact, store=tmp_path / "rollouts")

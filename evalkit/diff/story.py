@@ -133,8 +133,8 @@ def sentences(outcomes: Outcomes) -> Iterator[str]:
         yield f"The pass rates are equal{' on these' if pairs else ''}: there is no difference to tell from chance."
     else:
         yield (
-            f"The difference cannot be told from chance at {at}: a true difference of this size would take about "
-            f"{outcomes.runs_needed:,} {units} (power {percent(POWER, 0)})."
+            f"The difference cannot be told from chance at {at}: a true difference of this size would take new "
+            f"launches with about {outcomes.runs_needed:,} {units} (power {percent(POWER, 0)})."
         )
     if outcomes.tells == (0 in found.interval):
         yield "Interval and test disagree about 0: the interval is an approximation, the test is exact and decides."
