@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit import signals
+from evalkit.analysis import Rate
 from evalkit.progress import CellProgress, Progress
 from evalkit.redaction import redacted
 from evalkit.run import Outcome
 from evalkit.stats.verdict import Decision
-from evalkit.text import counted, dollars, duration, for_encoding, percent, plain, short_names
-from evalkit.wording import rate_text
+from evalkit.text import counted, dollars, duration, for_encoding, plain, short_names
+from evalkit.wording import bare_rate, rate_words
 
 STYLES = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow", "+": "green", "x": "red"}
 """Colour of a line by its first character, in Unicode and in ASCII."""
@@ -142,8 +143,6 @@ def _style(cell: CellProgress) -> str:
 def _rate(cell: CellProgress) -> str:
     """What was observed; the interval once the cell has ended, because an interval is not made to be watched."""
     if cell.summary:
-        return rate_text(cell.summary.rate.value, cell.summary.rate.interval)
-    passed, failed = cell.count(Outcome.PASSED), cell.count(Outcome.FAILED)
-    if passed + failed == 0:
-        return "–"
-    return percent(passed / (passed + failed))
+        return rate_words(cell.summary.rate)
+    passed, failed, unknown = map(cell.count, (Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN))
+    return bare_rate(Rate.of(passed, passed + failed + unknown, 0.95, unknown))

@@ -17,6 +17,7 @@ from evalkit.grading import Measurement
 from evalkit.keys import TaskFiles, grader_digest, grader_versions, question, run_seed
 from evalkit.landscape.rebuild import rebuild
 from evalkit.limits import Limits, clip, from_config
+from evalkit.model.settings import floor_of
 from evalkit.output import versions, write_cell
 from evalkit.registry import load_task
 from evalkit.results import CellRecord, Results, RunRecord, load
@@ -147,6 +148,11 @@ def _plan(cell: CellRecord, overrides: Sequence[str]) -> tuple[Config, Task]:
         raise UserError(
             f"{knob}={getattr(limits, knob.removeprefix('limits.'))} is beyond what was sampled "
             f"({getattr(cell.limits, knob.removeprefix('limits.'))}): launch with it, which samples new rollouts"
+        )
+    if floor_of(config.model.params) > 1 and not cell.limits.same_rollouts(limits):
+        raise UserError(
+            "limits cannot be turned on rollouts with a fixed thinking budget, whose requests depend on what is left: "
+            "launch with them, which samples new rollouts"
         )
     if config.runs.count > len(cell.runs) and any(override.startswith("runs.count=") for override in overrides):
         raise UserError(f"runs.count={config.runs.count} needs new rollouts: this launch has {len(cell.runs)}")
@@ -306,6 +312,13 @@ def describe(regraded: Regraded) -> list[str]:
     verdicts = {run.number: run.passed for run in before.runs}
     both = [(verdicts[run.number], run.outcome is Outcome.PASSED) for run in after if run.grade]
     pairs = [(bool(one), other) for one, other in both if one is not None]
+    outcomes = [run.outcome for run in before.runs] + [run.outcome for run in after]
+    if unsure := outcomes.count(Outcome.UNKNOWN):
+        lines.append(
+            f"{counted(len(regraded.changed), 'run')} changed; {unsure} are unknown under their limits, so nothing is "
+            "tested: a launch with reuse=exact samples at them"
+        )
+        return lines
     passed = sum(one and other for one, other in pairs), sum(one and not other for one, other in pairs)
     failed = sum(other and not one for one, other in pairs), sum(not one and not other for one, other in pairs)
     if pairs:

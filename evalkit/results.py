@@ -165,7 +165,8 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """One row a run: the swept knobs, then the run's facts; a check's value is in `check.<name>`.
 
-        `passed` is True, False or, for an error and an unknown run, None. Needs pandas
+        `passed` is True, False or, for an error and an unknown run, None; `passed_low` counts an unknown run as failed,
+        `passed_high` as passed, so their means are the ends of the range. Needs pandas
         (`pip install evalkit[notebooks]`).
         """
         try:
@@ -425,6 +426,8 @@ def _rate(facts: Mapping[str, Any]) -> Rate:
 
 def _row(cell: CellRecord, index: int, run: RunRecord) -> dict[str, Any]:
     row: dict[str, Any] = {"cell": index, **cell.knobs, "run": run.number, "passed": run.passed}
+    for name, unknown in (("passed_low", False), ("passed_high", True)):
+        row[name] = unknown if run.outcome is Outcome.UNKNOWN else run.passed
     for name in ("outcome", "ending"):
         row[name] = getattr(run, name).value
     for name in ("category", "label", "message", "score", "output_tokens", "input_tokens", "steps", "tool_errors"):

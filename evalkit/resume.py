@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.config import check
 from evalkit.errors import UserError
 from evalkit.results import OtherFormatError, load
+from evalkit.run import Outcome
 from evalkit.saved import is_sweep, launched_from, read_config, read_yaml, with_knob
 from evalkit.verbs import DIR, VerbParser
 
@@ -103,7 +104,7 @@ def _complete(folder: Path) -> bool:
         return False
     wanted = read_config(folder).runs
     enough = wanted.until == "decided" or len(cell.runs) >= wanted.count
-    return enough and all(run.passed is not None for run in cell.runs)
+    return enough and all(run.outcome is not Outcome.ERROR for run in cell.runs)
 
 
 def _mapped(folder: Path, cells: int) -> bool:

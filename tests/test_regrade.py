@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import UserError
+from evalkit.limits import MORE_FOLLOWS
 from evalkit.registry import load_task
 from evalkit.regrade import main, regrade
 from evalkit.results import load
+from evalkit.resume import _complete
+from evalkit.rollout import Ending
 from evalkit.run import Outcome
 from evalkit.saved import read_config, write_config
 from tests.launching import config_for, launch
@@ -109,6 +112,47 @@ def test_what_it_cannot_do_is_refused_in_one_sentence_and_nothing_is_written(lau
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert sorted(launched.parent.iterdir()) == before
+
+
+async def test_under_limits_for_which_the_record_does_not_tell_runs_are_unknown_wherever_they_are_read(
+    tmp_path, messages_api, capsys
+):
+    calls = [{"name": "submit_answer", "input": {"answer": 8769}}, {"name": "python_expression", "input": {}}]
+    agents = [{"name": "wordy", "turns": [{"text": "", "calls": calls, "tokens": {"median": 100}}]}]
+    messages_api.set_up(agents=agents)
+    words = ("task=arithmetic", "model=local", f"model.base_url={messages_api.url}", "runs.count=3")
+    words = (*words, "limits.max_tokens=400")
+    await launch(tmp_path / "whole", *words, store=tmp_path / "store")
+    write_config(tmp_path / "whole", config_for(*words, store=tmp_path / "store"), {})
+    status = await asyncio.to_thread(
+        main, [str(tmp_path / "whole"), "limits.max_tokens=60", "--out", str(tmp_path / "cut")]
+    )
+    said = capsys.readouterr().out
+    assert status == 0  # nothing failed
+    assert f"✓ passed → ? Run 1: UNKNOWN - {MORE_FOLLOWS}" in said
+    assert "3 runs changed; 3 are unknown under their limits, so nothing is tested" in said
+    (cell,) = load(tmp_path / "cut").cells
+    assert (cell.summary.errors, cell.summary.rate.unknown, [run.passed for run in cell.runs]) == (0, 3, [None] * 3)
+    assert [run.rollout.ending for run in cell.runs] == [Ending.UNKNOWN] * 3
+    assert _complete(cell.folder)  # a resumed launch would find the same
+    from hydra_plugins.evalkit_find import _Purse  # Hydra finds it once a config was composed
+
+    with pytest.raises(UserError, match="search with reuse=exact"):
+        _Purse(None).results(cell.folder)
+    report = (cell.folder / "report.md").read_text()
+    assert "# Arithmetic with a Python tool: between 0.0 and 100.0%, UNDECIDED" in report
+    assert "3: 0 passed, 0 failed, 3 unknown" in report
+
+
+def test_limits_are_not_turned_where_requests_depend_on_what_is_left(launched, tmp_path):
+    shutil.copytree(launched, tmp_path / "thinking")
+    config = tmp_path / "thinking" / ".hydra" / "config.yaml"
+    thinking = "params: {thinking: {type: enabled, budget_tokens: 100}}"
+    config.write_text(config.read_text().replace("params: {}", thinking))
+    assert thinking in config.read_text()
+    with pytest.raises(UserError, match="fixed thinking budget"):
+        main([str(tmp_path / "thinking"), "limits.max_tokens=300"])
+    assert main([str(tmp_path / "thinking"), "task.tolerances.answer=1", "--out", str(tmp_path / "out")]) == 0
 
 
 async def test_a_measurement_is_not_made_again_for_another_tolerance(launched):

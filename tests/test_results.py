@@ -17,7 +17,9 @@ from evalkit import UserError
 from evalkit.grading import Check, Grade
 from evalkit.rollout import Ending
 from evalkit.run import Outcome
+from evalkit.stats import Interval
 from tests.outputs import broken, failed, passed, some_runs, summary_of, write_launch, write_sweep
+from tests.runs import unknown
 
 
 def test_a_launch_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -92,6 +94,16 @@ def test_a_frame_has_a_row_a_run_and_a_column_a_swept_knob(tmp_path: Path) -> No
     assert frame.groupby("a")["passed"].sum().tolist() == [4, 4]
     assert frame["check.answer"].dropna().tolist() == [0.0, 1.0, 0.0, 1.0, 0.0, 0.0] * 2
     assert set(frame["label"].dropna()) == {"Wrong value", "Token limit"}
+
+
+def test_the_ends_of_a_rate_are_means_of_a_frame(tmp_path: Path) -> None:
+    unsure = [unknown(20), unknown(21), unknown(22)]
+    results = evalkit.load(write_sweep(tmp_path / "s", {"a=1": some_runs(), "a=2": [*some_runs(), *unsure]}))
+    ends = results.frame().groupby("a")[["passed_low", "passed_high"]].mean()
+    for cell, (low, high) in zip(results.cells, ends.to_numpy().tolist(), strict=True):
+        assert cell.summary.rate.range == Interval(pytest.approx(low), pytest.approx(high))
+    assert results.cells[1].summary.rate.unknown == 3
+    assert [run.outcome for run in results.cells[1].runs[-3:]] == [Outcome.UNKNOWN] * 3
 
 
 def test_without_pandas_frame_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from evalkit.model.api import ContextLimitError, Request, Response, Wait
 from evalkit.model.endpoint import Endpoint, about, entries, name_of
 from evalkit.model.players import Player
 from evalkit.model.requests import encodable
+from evalkit.model.settings import floor_of
 from evalkit.model.throttle import Effort
 from evalkit.prices import cost_usd
 from evalkit.redaction import learn_from, names_secret, redacted_json
@@ -179,8 +180,7 @@ class AnthropicModel:
     @property
     def floor(self) -> int:
         """A fixed thinking budget must fit below `max_tokens`; else one token is enough to ask."""
-        thinking = self._config.params.get("thinking") or {}
-        return int(thinking.get("budget_tokens") or 0) + 1
+        return floor_of(self._config.params)
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -16,6 +16,12 @@ _OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+def floor_of(params: Mapping[str, Any]) -> int:
+    """The least `max_tokens` that a request with these parameters can have: a fixed thinking budget must fit below."""
+    thinking = params.get("thinking") or {}
+    return int(thinking.get("budget_tokens") or 0) + 1
+
+
 def check_settings(config: ModelConfig) -> None:
     """Raise `UserError` for a secret, for what evalkit decides itself, and for what no request can carry."""
     for name, value in config.headers.items():

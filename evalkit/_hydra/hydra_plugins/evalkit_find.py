@@ -20,6 +20,7 @@ from evalkit import launch
 from evalkit._hydra.words import check_cells
 from evalkit.config import Config
 from evalkit.errors import UserError
+from evalkit.text import counted
 
 if TYPE_CHECKING:
     from evalkit._hydra.hydra_plugins.evalkit_sweep import CheckedSweeper
@@ -172,7 +173,10 @@ class _Purse:
         return self.left is not None and self.left <= 0
 
     def results(self, folder: Path) -> list[bool | None]:
-        """Verdicts of a step's runs in their order; None for an error. Counts what was bought."""
+        """Verdicts of a step's runs in their order; None for an error. Counts what was bought.
+
+        Raises `UserError` where runs are unknown: they are no errors, and nobody knows which way they count.
+        """
         import json
 
         from evalkit.results import load
@@ -183,6 +187,12 @@ class _Purse:
         for run in cell.runs:
             if started.get(run.number, 0.0) >= self._began:
                 self._paid[cell.rollout_set, run.number] = run.cost_usd or 0.0
+        if cell.summary.rate.unknown:
+            unknown, reason = counted(cell.summary.rate.unknown, "run"), cell.summary.unknown[0].reason
+            raise UserError(
+                f"{unknown} of {folder} are unknown under these limits ({reason}): search with reuse=exact, which "
+                "samples at them"
+            )
         return [run.passed for run in sorted(cell.runs, key=lambda run: run.number)]
 
 
