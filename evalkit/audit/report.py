@@ -104,7 +104,7 @@ def _tolerances(audit: Audit) -> Iterator[str]:
     if not audit.tolerances or not audit.tolerances.rows:
         yield "Tolerances: nothing to check, the task has none"
         return
-    yield "Tolerances (safe from … to, the end excluded):"
+    yield "Tolerances (from … to, the end excluded, every known solution is judged right; others may not be):"
     for row in audit.tolerances.rows:
         floor = f"{row.floor.id} needs {need(row.floor)}" if row.floor else "no right solution needs any"
         ceiling = (

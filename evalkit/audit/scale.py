@@ -11,6 +11,7 @@ from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
 from evalkit.audit.values import flat_weights
 from evalkit.audit.verdict import Judged, Verdict, decide
 from evalkit.parts import scaled_of
+from evalkit.text import counted
 
 FACTORS = (2, 4, 8, 16)
 PROBLEMS = 5
@@ -46,11 +47,12 @@ async def _recommended(exam: Exam, row: Row, verdict: Verdict) -> str:
     if scaled_of(exam.problems[0].spec) is None:
         times = 2 * floor.critical / ceiling.critical
         return f"errors that grow with the inputs need inputs about {times:.2g} times as large (not tried)"
+    tried = f"tried on {counted(len(exam.problems[:PROBLEMS]), 'problem')}"
     for factor in FACTORS:
         scaled = await _scaled(exam, row, verdict, factor)
         if scaled.window:
-            return f"inputs {factor} times as large give the window {window_words(scaled)} (tried)"
-    return f"inputs up to {FACTORS[-1]} times as large do not help (tried)"
+            return f"inputs {factor} times as large give the window {window_words(scaled)} ({tried})"
+    return f"inputs up to {FACTORS[-1]} times as large do not help ({tried})"
 
 
 async def _scaled(exam: Exam, row: Row, verdict: Verdict, factor: float) -> Row:
