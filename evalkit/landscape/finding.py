@@ -52,7 +52,7 @@ def step_line(search: Search, knobs: Sequence[Knob], place: Place, step: int) ->
     verdict = (
         decision.value
         if decision is not Decision.UNDECIDED
-        else f"guess: {percent(search.guess(place), 0)} in the band"
+        else f"guess: {percent(min(search.guess(place), 0.99), 0)} in the band"
     )
     return f"[{step}] {in_words(setting(knobs, place))}: {visit.passed} of {visit.runs} pass, {rate}; {verdict}"
 
