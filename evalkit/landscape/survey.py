@@ -266,7 +266,8 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
 def _plan(panel: Panel, spots: Sequence[Spot], knob: str) -> Plan:
     """The curve along `knob` goes through the anchor, which the runs themselves chose among the swept settings."""
     others = {tuple(value for name, value in spot.at.items() if name != knob) for spot in spots}
-    return Plan(len(others), any(member.summary.stopping for member in panel.members))
+    ended = any(member.summary.stopping or member.summary.total < member.asked for member in panel.members)
+    return Plan(len(others), ended)
 
 
 def _script(member: Entry) -> str:

@@ -32,7 +32,7 @@ class Plan:
     curves: int = 1
     """Curves among which the one that is spoken about was chosen by the same runs."""
     stopped: bool = False
-    """Whether the results themselves could end the sampling (`runs.until=decided`)."""
+    """Whether the results could end the sampling (`runs.until=decided`), or what the runs cost, or a signal."""
 
 
 def chance_in_band(passed: Any, runs: Any, band: Band, plan: Plan = Plan()) -> Any:

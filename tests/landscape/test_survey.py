@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import math
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from evalkit.landscape.compute import Axis
 from evalkit.landscape.files import as_json, schema
 from evalkit.landscape.grids import grid
+from evalkit.landscape.knobs import Entry
+from evalkit.landscape.survey import survey
 from evalkit.landscape.write import write
 from evalkit.stats.inband import Plan, chance_in_band
 from evalkit.stats.intervals import wilson
@@ -221,3 +224,14 @@ async def test_a_sampling_that_its_results_ended_is_judged_by_evalues(sweep):
     assert found.chance == float(chance_in_band(found.passed, found.runs, band, Plan(stopped=True)))
     assert found.chance != float(chance_in_band(found.passed, found.runs, band))
     assert found.enters is None
+
+
+async def test_a_sampling_that_was_cut_short_is_judged_like_one_that_its_results_ended(sweep):
+    results = await sweep([*ARITHMETIC[:2], "runs.count=50", *BAND], {"limits.max_tokens": ["150", "400"]})
+    entries = [Entry.of(result) for result in results]
+    whole, short = (
+        survey([replace(entry, asked=entry.asked + more) for entry in entries]).panels[0].recommendations[0]
+        for more in (0, 5)
+    )
+    assert short.chance == float(chance_in_band(short.passed, short.runs, Band(0.02, 0.9), Plan(stopped=True)))
+    assert short.chance < whole.chance
