@@ -1,5 +1,3 @@
-# The softmax is the gradient of the logsumexp.
-# needs: num_kv_heads=null sliding_window=null logit_softcap=null
 import torch
 
 
