@@ -1,5 +1,6 @@
 """From a submission to a verdict: run it on the hidden inputs in a sandbox, compare on the host."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,10 @@ CATEGORIES = {
     "non_finite": "Non-finite values",
 }
 """In the order in which they are looked for: of several faults the first names the category."""
+
+_TRANSFORMS = re.compile(r"\b(?:grad|grad_and_value|vjp|jvp|jacrev|jacfwd|hessian|linearize)\b")
+LOADING_S = 60.0
+"""For what torch loads when one of these is first used: more than a second of CPU, for which no submission is timed."""
 
 SLOW_S, SLOW_RATIO = 0.5, 50
 """When the clock alone shows a loop. Enormous on purpose: machines are noisy, and no honest solution comes near."""
@@ -95,6 +100,8 @@ async def outputs(answer: Any, spec: Spec, cases: Sequence[Case], sandbox: Sandb
 
 
 async def _define(session: Session, source: str, spec: Spec) -> Output:
+    if _TRANSFORMS.search(source):
+        await session.run("import torch._dynamo", timeout_s=LOADING_S)
     return await session.define(source, rules.FUNCTION, timeout_s=spec.config.time_limit_s, preload=("torch",))
 
 

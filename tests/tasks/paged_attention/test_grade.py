@@ -9,6 +9,7 @@ from evalkit_tasks.paged_attention.grade import judge, read_source
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import right_solutions
 from evalkit.grading import Measurement
 
 from .shipped import grade, make, solution
@@ -128,6 +129,12 @@ async def test_whatever_a_function_does_has_a_category(body, category, message, 
 async def test_whatever_a_definition_does_has_a_category(before, category, sandbox):
     got = await grade(make(time_limit_s=0.5), f"{before}\n{RIGHT}", sandbox)
     assert got.category == category, got.message
+
+
+async def test_nobody_is_timed_for_what_torch_loads_at_first_use(sandbox):
+    source = (right_solutions.FOLDER / "grad_of_logsumexp.py").read_text()
+    got = await grade(make(time_limit_s=1.0), source, sandbox)
+    assert got.passed, got.message
 
 
 async def test_a_function_that_never_comes_to_be_is_a_runtime_error(sandbox):
