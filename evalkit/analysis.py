@@ -234,12 +234,10 @@ def summarize(
     runs = sorted(runs, key=lambda run: run.number)
     graded = [run for run in runs if run.outcome is not Outcome.ERROR]
     passed = sum(run.outcome is Outcome.PASSED for run in graded)
-    unknown = sum(run.outcome is Outcome.UNKNOWN for run in graded)
     known = [run for run in graded if run.outcome is not Outcome.UNKNOWN]
-    costs = [run.cost_usd for run in runs]
+    unknown = len(graded) - len(known)
     failures = _failures(graded, categories)
-    problems = _problems(graded)
-    ks = _ks(len(known)) if problems == 1 and not unknown else []
+    ks = _ks(len(known)) if (problems := _problems(graded)) == 1 and not unknown else []
     return Summary(
         total=len(runs),
         passed=passed,
@@ -257,7 +255,7 @@ def summarize(
         mean_steps=_mean([run.rollout.steps for run in known]),
         mean_score=_mean([run.grade.score for run in graded if run.grade and run.grade.score is not None]),
         total_tokens=sum(run.rollout.output_tokens for run in runs),
-        cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
+        cost_usd=_cost(runs),
         tool_errors=sum(run.rollout.tool_errors for run in runs),
         leaked=tuple(run.number for run in runs if run.rollout.leaked),
         problems=problems,
@@ -305,6 +303,11 @@ def _failures(graded: Sequence[Run], categories: Mapping[str, str]) -> tuple[Fai
     return tuple(
         Failure(label, tuple(table[label]), len(table[label]) / len(graded)) for label in sorted(table, key=rank)
     )
+
+
+def _cost(runs: Sequence[Run]) -> float | None:
+    costs = [run.cost_usd for run in runs]
+    return None if None in costs else math.fsum(cost for cost in costs if cost is not None)
 
 
 def _unknown(graded: Sequence[Run]) -> tuple[Unknown, ...]:

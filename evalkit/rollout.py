@@ -97,13 +97,6 @@ class Turn:
         return self.cut_tokens is not None or self.stop_reason == "max_tokens"
 
     @property
-    def calls(self) -> int:
-        """Tool calls that were answered or took effect; of a response that was cut, at most its submission."""
-        if self.cut:
-            return int(self.submission is not None)
-        return sum(block.get("type") == "tool_use" for block in self.content)
-
-    @property
     def usage(self) -> Mapping[str, Json]:
         """The `usage` object of the response, untouched by clipping."""
         return self.response.get("usage") or {}

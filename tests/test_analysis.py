@@ -5,15 +5,19 @@ from dataclasses import replace
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evalkit.analysis import percentile, summarize
-from evalkit.limits import UNFIT
+from evalkit.grading import Grade
+from evalkit.limits import UNFIT, Limits, clip, join
 from evalkit.results import summary_from
-from evalkit.rollout import Ending
+from evalkit.rollout import Ending, Turn
+from evalkit.run import Run, without_submission
 from evalkit.stats import Band, Decision, Interval, Verdict, wilson
 from evalkit.stats.homogeneity import homogeneity
+from tests import worlds
+from tests.builders import call, message, rollout, text, turn
 from tests.runs import failed, lost, passed, stopped, unknown
 
 CATEGORIES = {
@@ -68,6 +72,42 @@ def test_a_verdict_is_one_only_if_it_is_the_same_whatever_the_unknown_runs_were(
     runs = [*map(passed, range(1, good + 1)), *(failed(100 + n) for n in range(bad))]
     found = analyse([*runs, *(unknown(300 + n) for n in range(unsure))]).verdict
     assert found == Verdict(decision)
+
+
+@settings(max_examples=400)
+@given(worlds.worlds.filter(lambda world: world.counts == "all"), worlds.limits, worlds.limits)
+def test_the_summary_of_a_clipped_run_is_that_of_a_fresh_one(world, one, other):
+    def summary(ended):
+        grade = None
+        if ended.submission:
+            grade = Grade(True, "")
+        elif ended.ending not in (Ending.ERROR, Ending.UNKNOWN):
+            grade = without_submission(ended, one.max_tokens, one.max_steps)
+        return analyse([Run(1, ended, grade, error=ended.detail)]).facts()
+
+    clipped = clip(world.sampled(join([one, other])), one)
+    assume(clipped.ending is not Ending.UNKNOWN)
+    assert summary(clipped) == summary(clip(world.sampled(one), one))
+
+
+@pytest.mark.parametrize("torso", [(), (call("look", {}),), (text('{"name": "look"'),)])
+def test_warnings_do_not_depend_on_how_much_of_a_cut_response_is_on_record(torso):
+    tools = ({"name": "look", "input_schema": {}},)
+    told = ({"type": "tool_result", "tool_use_id": "toolu_1", "content": "broken", "is_error": True},)
+    erred = Turn(50, message(call("look", {}), tokens=10), reply=told, tool_errors=1)
+    as_text = Turn(50, message(text('<tool_call>{"name": "look", "arguments": {}}'), tokens=30))
+    for whole in (Turn(50, message(call("look", {}), tokens=30), reply=turn(1).reply), as_text):
+        runs = []
+        for more in (Turn(29, message(*torso, stop="max_tokens", tokens=29)), whole):
+            ended = [
+                clip(
+                    replace(rollout(erred, more, ending=Ending.TOKEN_LIMIT, run=n), tools=tools), Limits(max_tokens=39)
+                )
+                for n in range(1, 7)
+            ]
+            runs.append([Run(one.run, one, without_submission(one, 39, None)) for one in ended])
+        fresh, clipped = (analyse(each).warnings for each in runs)
+        assert fresh == clipped and "none of 6 calls of look worked" in fresh[0]
 
 
 @pytest.mark.parametrize("runs", [[], [lost(1), lost(2)]])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.analysis import Rate
 from evalkit.config import Config
+from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import finite
 from evalkit.landscape.recommend import number
-from evalkit.landscape.survey import Landscape, PanelResult, to_confirm
+from evalkit.landscape.survey import Landscape, PanelResult
 from evalkit.landscape.write import write
 from evalkit.saved import with_knob, write_config
 from evalkit.stats.comparisons import Comparison, compare

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evalkit.errors import UserError
+from evalkit.landscape.chosen import nearest_to_band, proposal
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
 from evalkit.landscape.recommend import Grounds, Recommendation, number, recommend
@@ -224,7 +225,7 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
     member = panel.members[0]
     config = member.config
     band, confidence = Band(config.band.low, config.band.high), config.band.confidence
-    anchor = _anchor(spots, band)
+    anchor = nearest_to_band(spots, band)
     nest, curves, found, note = None, [], [], ""
     script = next(filter(None, map(_script, panel.members)), "")
     if panel.top is not None and panel.top.runs:
@@ -278,17 +279,6 @@ def _script(member: Entry) -> str:
         said = {str(turn.response.get("model")) for run in member.runs for turn in run.rollout.turns}
         return next((f"replay of {name}" for name in SCRIPTS if said == {name}), "")
     return ""
-
-
-def _anchor(spots: Sequence[Spot], band: Band) -> Spot:
-    def distance(spot: Spot) -> tuple[bool, bool, float, int]:
-        if spot.range is None:
-            return True, True, 2.0, spot.index
-        middle = (band.low + band.high) / 2
-        nearest = min(max(middle, spot.range.low), spot.range.high)
-        return not spot.in_band, bool(spot.unknown), abs(nearest - middle), spot.index
-
-    return min(spots, key=distance)
 
 
 def _curves(panel: Panel, nest: Nest, through: list[Curve]) -> list[Curve]:
@@ -349,39 +339,10 @@ def _lines(
     for view in panel_results:
         name = ", ".join(f"{knob}={value}" for knob, value in view.panel.fixed.items())
         lines += [f"{name}: {text}" if name else text for text in sentences(view)]
-    lines += _proposal(panel_results)
+    lines += proposal(panel_results)
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} more, all in landscape.json."]
     return lines
-
-
-def _proposal(panel_results: Sequence[PanelResult]) -> list[str]:
-    """After the first sweep of a real model: what its clipped cells assume, and how to test that."""
-    for view in panel_results:
-        top, members = view.panel.top, view.panel.members
-        new = any(len(member.summary.reused.runs) < member.summary.total for member in members)
-        asked = view.simulated or members[0].config.confirm or view.unknown  # which says it already
-        clipped = top is not None and any(not one.limits.same_rollouts(top.limits) for one in members)
-        if clipped and new and not asked and to_confirm(view) is not None:
-            return [
-                "Clipped cells assume that the provider answers the same whatever `max_tokens` a request has: "
-                "confirm=true samples one of them at its own limits, which tests that."
-            ]
-    return []
-
-
-def to_confirm(view: PanelResult) -> Mapping[str, float] | None:
-    """The setting of a panel that is worth sampling afresh, of every swept nested knob and the recommended one.
-
-    The recommended one; else of the cells with unknown runs the one that may be nearest to the middle of the band.
-    """
-    if view.panel.top is None or view.script:
-        return None
-    if view.best is not None and view.best.value is not None:
-        return {**view.anchor.at, view.best.knob: view.best.value}
-    config = view.panel.members[0].config
-    unsure = [spot for spot in view.spots if spot.unknown]
-    return _anchor(unsure, Band(config.band.low, config.band.high)).at if unsure else None
 
 
 def sentences(view: PanelResult) -> list[str]:
