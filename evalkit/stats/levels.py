@@ -59,7 +59,8 @@ def first_decisions(band: Band, error: float, rates: Array, most: int | None = N
     looks = EXACT_LOOKS if most is None else min(most, EXACT_LOOKS)
     runs = numpy.arange(looks + 1)
     above = boundary(band.high, error, looks) if band.high < 1 else runs + 1
-    below = runs - boundary(1 - band.low, error, looks) if band.low > 0 else runs * 0 - 1
+    has_low = 1 - band.low < 1  # nearer to 0, no number of runs falls below it
+    below = runs - boundary(1 - band.low, error, looks) if has_low else runs * 0 - 1
     too_easy, too_hard, rate = numpy.zeros(len(rates)), numpy.zeros(len(rates)), rates[:, None]
     alive = numpy.zeros((len(rates), looks + 2))  # chance by passes so far
     alive[:, 0] = 1.0
@@ -82,7 +83,7 @@ def first_decisions(band: Band, error: float, rates: Array, most: int | None = N
         left, passed = alive[:, low : high + 1], numpy.arange(low, high + 1.0)
         if band.high < 1:
             too_easy += error * left @ numpy.exp(log_evidence_above(passed, float(looks), band.high))
-        if band.low > 0:
+        if has_low:
             too_hard += error * left @ numpy.exp(log_evidence_above(looks - passed, float(looks), 1 - band.low))
     return too_easy, too_hard
 

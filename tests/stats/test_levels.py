@@ -12,7 +12,7 @@ from evalkit.stats.levels import EXACT_LOOKS, boundary, first_decisions, full_le
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.floats(0, 0.9), st.floats(0.005, 0.5), st.sampled_from([0.1, 0.05, 0.01]))
+@given(st.just(0.0) | st.floats(1e-6, 0.9), st.floats(0.005, 0.5), st.sampled_from([0.1, 0.05, 0.01]))
 def test_the_bound_is_never_below_the_exact_error(low, width, error):
     band = Band(low, min(1.0, low + width))
     rates = np.linspace(band.low, band.high, 9)
@@ -23,6 +23,14 @@ def test_the_bound_is_never_below_the_exact_error(low, width, error):
 @pytest.mark.parametrize("most", [EXACT_LOOKS, None])
 def test_a_band_of_usual_width_lets_each_side_use_all_of_the_error(most):
     assert full_level_holds(Band(0.1, 0.4), 0.95, most)
+
+
+@pytest.mark.parametrize("band", [Band(5e-324, 0.4), Band(1e-17, 0.5), Band(0.5, 1 - 1e-16), Band(0.0, 1.0)])
+def test_bands_that_end_next_to_0_or_1_are_computed_without_a_warning(band):
+    until = UntilDecided(band, 0.95, 50)
+    assert until.full
+    for number in range(1, 31):
+        until.add(number, number % 3 == 0)
 
 
 def test_a_band_too_narrow_for_that_does_not():
