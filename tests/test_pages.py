@@ -71,6 +71,12 @@ def test_a_mark_is_replaced_and_one_that_names_nothing_is_refused() -> None:
         pages.fill(["<!-- generated: nonsense -->"])
 
 
+def test_a_section_of_the_readme_ends_where_the_next_one_begins() -> None:
+    text = pages.section("README.md", "Two commands")
+    assert text.startswith("On a fresh machine") and "\n## " not in text and "ANTHROPIC_API_KEY" not in text
+    assert "](authoring.md)" in pages.section("README.md", "Tasks")  # links are those of the site
+
+
 def test_decisions_are_listed_newest_first_and_none_is_left_out() -> None:
     files = [path.name for path in (DOCS / "decisions").glob("*.md") if path.name != "index.md"]
     listed = re.findall(r"\]\((.+?)\)", pages.decisions())

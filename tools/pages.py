@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markdown import Markdown
 
 ROOT = Path(__file__).resolve().parent.parent
-MARK = re.compile(r"<!-- generated: (\w+)(?: (\S+))? -->")
+MARK = re.compile(r"<!-- generated: (\w+)(?: (\S+)(?: (.+))?)? -->")
 
 
 def knobs() -> str:
@@ -117,6 +117,13 @@ def root_file(name: str) -> str:
     return text.replace("](docs/", "](")
 
 
+def section(name: str, title: str) -> str:
+    """What stands below a heading of a file in the root of the project, up to the next heading of that level."""
+    text = root_file(name)
+    start = text.index(f"\n## {title}\n")
+    return text[start:].partition("\n## ")[2].partition("\n## ")[0].partition("\n")[2].strip()
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "knobs": knobs,
     "options": options,
@@ -124,6 +131,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "decisions": decisions,
     "schemas": schemas,
     "file": root_file,
+    "section": section,
 }
 
 
@@ -132,7 +140,7 @@ def fill(lines: list[str]) -> list[str]:
     filled: list[str] = []
     for line in lines:
         mark = MARK.fullmatch(line.strip())
-        filled += PARTS[mark[1]](*filter(None, [mark[2]])).split("\n") if mark else [line]
+        filled += PARTS[mark[1]](*filter(None, mark.groups()[1:])).split("\n") if mark else [line]
     return filled
 
 
