@@ -113,7 +113,7 @@ def test_ci_installs_and_tests_as_readme_says() -> None:
 
 
 def test_readme_links_to_files_that_exist() -> None:
-    for name in ("README.md", "CONTRIBUTING.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md", "SECURITY.md"):
         for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
             assert link.startswith("http") or (ROOT / link).exists(), f"{name}: {link}"
 

@@ -112,8 +112,8 @@ def _type(field: dict[str, Any]) -> str:
 def root_file(name: str) -> str:
     """A file that stands in the root of the project, its links changed to those of the site."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    pages = {"CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md", "AGENTS.md": "contributing.md"}
-    text = re.sub(r"\]\(([A-Z]+\.md)\)", lambda link: f"]({pages.get(link[1], link[1])})", text)
+    pages = {"AGENTS.md": "house-rules.md"}
+    text = re.sub(r"\]\(([A-Z]+\.md)\)", lambda link: f"]({pages.get(link[1], link[1].lower())})", text)
     return text.replace("](docs/", "](")
 
 
@@ -124,6 +124,18 @@ def section(name: str, title: str) -> str:
     return text[start:].partition("\n## ")[2].partition("\n## ")[0].partition("\n")[2].strip()
 
 
+def notebook(name: str) -> str:
+    """A notebook of docs/: its texts, its code, and its outputs as text."""
+    parts = []
+    for cell in json.loads((ROOT / "docs" / name).read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            text = "".join(output.get("text") or output["data"]["text/plain"])
+            parts.append(f"```text\n{text.rstrip()}\n```")
+    return "\n\n".join(parts)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "knobs": knobs,
     "options": options,
@@ -132,6 +144,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "schemas": schemas,
     "file": root_file,
     "section": section,
+    "notebook": notebook,
 }
 
 
