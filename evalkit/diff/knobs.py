@@ -75,6 +75,8 @@ def _override(path: tuple[Any, ...], one: Any, other: Any, brought: bool = False
     sign = "" if ours else "++" if brought else "+" if one is MISSING else ""
     old, new = (None if value is MISSING else written(value) for value in (one, other))
     if other is MISSING:
+        if one is None and place and not ours:  # Hydra takes a null for something that is not there to be deleted
+            yield Change(name, old, "0"), True
         yield Change(name if ours or not place else f"~{name}", old, None), place and not ours
     elif one is not MISSING and place and not ours and _kind(one) is not _kind(other) in (dict, list):
         yield from _override(path, one, MISSING)  # Hydra would merge the one with the other, and refuses to

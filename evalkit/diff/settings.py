@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,11 +103,23 @@ def _text(value: Any) -> str | None:
 def _config(old: CellRecord, new: CellRecord) -> tuple[list[Change], list[Change]]:
     """Group choices first (`model=claude`), then single knobs; and what no override can write."""
     before, after = _choices(old.folder), _choices(new.folder)
-    shared = [name for name in before if name in after]
-    groups = list(_changes({name: before[name] for name in shared}, {name: after[name] for name in shared}))
     given = set(map(knob, old.overrides)), set(map(knob, new.overrides))
+    shared = [name for name in before if name in after]
+    groups = group_changes({name: before[name] for name in shared}, {name: after[name] for name in shared}, given[1])
     knobs, unwritable = changes(old.config, new.config, [group.name for group in groups], given)
     return [*groups, *knobs], unwritable
+
+
+def group_changes(before: Mapping[str, str], after: Mapping[str, str], given: Collection[str]) -> list[Change]:
+    """Groups of which another file was chosen: group → its name, `before` and `after`.
+
+    A task may choose in other groups as well. Beside another one, what the second command line says of them (`given`)
+    is told even where it is the same, for the first task may have chosen that by itself.
+    """
+    changed = list(_changes(before, after))
+    names = [change.name for change in changed]
+    kept = [name for name in after if "task" in names and name not in names and name in given]
+    return [*changed, *(Change(name, before.get(name), after[name]) for name in kept)]
 
 
 def _choices(folder: Path) -> dict[str, str]:

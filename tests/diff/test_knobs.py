@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from evalkit import _hydra
 from evalkit._hydra.words import spelled
 from evalkit.diff.knobs import Change, changes
-from evalkit.diff.settings import _changes
+from evalkit.diff.settings import group_changes
 from evalkit.overrides import knob, written
 from evalkit.plugins import bundled
 
@@ -36,8 +36,8 @@ def composed(overrides: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
 def printed(first: list[str], second: list[str]) -> tuple[list[str], list[Change]]:
     """The overrides that `diff` prints, and what it says that none can write."""
     (old, before), (new, after) = composed(first), composed(second)
-    groups = list(_changes(before, after))
     given = set(map(knob, first)), set(map(knob, second))
+    groups = group_changes(before, after, given[1])
     found, unwritable = changes(old, new, [group.name for group in groups], given)
     return [
         change.name if change.new is None else f"{change.name}={change.new}" for change in (*groups, *found)
@@ -97,6 +97,10 @@ def possible(words: list[str]) -> list[str]:
 @example(["task=arithmetic", "++model.params.t=[{a:1}]"], ["task=arithmetic", "++model.params.t={a:nan}"])
 @example(["task=arithmetic", "++model.params.t=nan"], ["task=arithmetic", "++model.params.t=nan"])
 @example(["task=arithmetic", "model=claude_opus"], ["task=arithmetic", "model=simulated", "++model.params.t=1"])
+@example(
+    ["task=positional_attention", "limits.max_tokens=17"], ["task=arithmetic", "limits.max_tokens=17", "limits=steps"]
+)
+@example(["task=positional_attention"], ["task=arithmetic", "limits=steps", "limits.max_tokens=null"])
 @example(["task=arithmetic", "store=a"], ["task=positional_attention", "limits=steps", "store='a\nb'"])
 def test_whatever_is_printed_composes_to_the_second_config(first: list[str], second: list[str]) -> None:
     first, second = possible(first), possible(second)
