@@ -207,7 +207,7 @@ def _log(out: Path) -> str:
 
 
 def _damaged(store: Path) -> int:
-    from evalkit.journal import load
+    from evalkit.rollout.journal import load
 
     loaded = [load(path) for path in store.rglob("[0-9]*.jsonl")]
     return sum(bool(one.damage) or not one.complete for one in loaded)
@@ -235,7 +235,7 @@ def clocks(scene: Scene, chosen: argparse.Namespace) -> Report:
 RACE = """
 import json, sys, time
 from pathlib import Path
-from evalkit.claims import Claims
+from evalkit.sampling.claims import Claims
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
 known = Claims(folder)
 claims = [known.of(run) for run in range(count)]
@@ -282,7 +282,7 @@ def claims(scene: Scene | None, chosen: argparse.Namespace) -> Report:
 LEAVE = """
 import sys
 from pathlib import Path
-from evalkit.claims import Claims
+from evalkit.sampling.claims import Claims
 known = Claims(Path(sys.argv[1]))
 assert all([known.of(run).take() for run in range(int(sys.argv[2]))])
 """
@@ -290,8 +290,8 @@ assert all([known.of(run).take() for run in range(int(sys.argv[2]))])
 
 def launch(words: Sequence[str], lease: float, clock: float) -> int:
     """`python -m evalkit` on a machine with another clock, or with another lease."""
-    from evalkit import claims
     from evalkit.__main__ import main
+    from evalkit.sampling import claims
 
     claims.LEASE_S = lease
     if clock:

@@ -13,12 +13,12 @@ import resource
 import sys
 import time
 
-from evalkit.grading import Grade, Measurement
 from evalkit.landscape.compute import Axis, count
 from evalkit.landscape.thresholds import Judge, Trial
-from evalkit.limits import Limits, clip
-from evalkit.rollout import Ending, Rollout, Submission, Turn
-from evalkit.run import Run
+from evalkit.results.runs import Run
+from evalkit.rollout.limits import Limits, clip
+from evalkit.rollout.record import Ending, Rollout, Submission, Turn
+from evalkit.task.grade import Grade, Measurement
 
 NODE = {"name": "arithmetic", "expression": "(2^10 + 3^5) * 7 - 100", "tolerances": {"answer": 0.5}}
 SAMPLED_CELLS = 200

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from evalkit.report import write
-from evalkit.run import Run
+from evalkit.results.runs import Run
 from tests.builders import text
 from tests.outputs import cut, failed, passed, write_launch
 

@@ -20,15 +20,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from evalkit import plugins
-from evalkit.config import SandboxConfig
-from evalkit.grading import Grade, Measurement
-from evalkit.registry import load_task
+from evalkit.config import search_path
+from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Sandbox, open_sandbox
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.registry import load_task
 
 FOLDER = Path(__file__).parent / "right"
-OWN = plugins.bundled("tasks") / "paged_attention" / "solutions" / "correct"
-CONFIGS = plugins.bundled("conf") / "task"
+OWN = search_path.bundled("tasks") / "paged_attention" / "solutions" / "correct"
+CONFIGS = search_path.bundled("conf") / "task"
 VARIANTS = sorted(path.stem for path in CONFIGS.glob("paged_attention*.yaml"))
 
 

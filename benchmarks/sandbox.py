@@ -26,9 +26,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from evalkit.config import SandboxConfig  # noqa: E402
+from evalkit.config.schema import SandboxConfig  # noqa: E402
 from evalkit.sandbox import Output, Tensor, open_sandbox  # noqa: E402
-from evalkit.sandbox.local import LocalSandbox  # noqa: E402
+from evalkit.sandbox.local.sandbox import LocalSandbox  # noqa: E402
 
 CALL_MS, POOL_MS, CHILD_MB, LAUNCH_RATIO = 1.0, 2.0, 12.0, 1.3
 """The bounds: next call, child from the pool (medians), memory of a live child, launch against in-process."""
@@ -245,7 +245,7 @@ def launches(count: int) -> bool:
 
 def launched(kind: str) -> int:
     """The child of `launch`."""
-    import evalkit.workbench
+    import evalkit.sampling.resources
     from evalkit.__main__ import main
 
     if kind == "in-process":

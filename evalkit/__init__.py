@@ -13,58 +13,58 @@ __version__ = "0.1.0"
 
 # What type checkers see, each name exported on purpose (`as`); `_HOME` says the same to Python.
 if TYPE_CHECKING:
-    from evalkit.errors import ProviderError as ProviderError
-    from evalkit.errors import SandboxError as SandboxError
-    from evalkit.errors import TaskError as TaskError
-    from evalkit.errors import ToolError as ToolError
-    from evalkit.errors import UserError as UserError
-    from evalkit.grading import Check as Check
-    from evalkit.grading import Fault as Fault
-    from evalkit.grading import Grade as Grade
-    from evalkit.grading import Measurement as Measurement
-    from evalkit.grading import as_number as as_number
-    from evalkit.grading import preview as preview
-    from evalkit.grading import readings as readings
-    from evalkit.grading import within as within
-    from evalkit.limits import Limits as Limits
-    from evalkit.limits import clip as clip
-    from evalkit.results import load as load
-    from evalkit.rollout import Ending as Ending
-    from evalkit.rollout import Rollout as Rollout
-    from evalkit.rollout import Submission as Submission
-    from evalkit.rollout import Turn as Turn
-    from evalkit.run import Outcome as Outcome
-    from evalkit.run import Run as Run
-    from evalkit.sandbox.api import Call as Call
-    from evalkit.sandbox.api import Output as Output
-    from evalkit.sandbox.api import Sandbox as Sandbox
-    from evalkit.sandbox.api import Session as Session
-    from evalkit.sandbox.wire import Tensor as Tensor
-    from evalkit.scripted import ScriptedAgent as ScriptedAgent
-    from evalkit.scripted import ScriptedTurn as ScriptedTurn
-    from evalkit.scripted import Tokens as Tokens
-    from evalkit.scripted import load_agents as load_agents
-    from evalkit.scripted import submitting as submitting
-    from evalkit.task import Spec as Spec
-    from evalkit.task import Task as Task
-    from evalkit.tool import PythonExpression as PythonExpression
-    from evalkit.tool import SubmitAnswer as SubmitAnswer
-    from evalkit.tool import Tool as Tool
-    from evalkit.tool import ToolContext as ToolContext
-    from evalkit.tool import ToolResult as ToolResult
+    from evalkit.results.reading import load as load
+    from evalkit.results.runs import Outcome as Outcome
+    from evalkit.results.runs import Run as Run
+    from evalkit.rollout.limits import Limits as Limits
+    from evalkit.rollout.limits import clip as clip
+    from evalkit.rollout.record import Ending as Ending
+    from evalkit.rollout.record import Rollout as Rollout
+    from evalkit.rollout.record import Submission as Submission
+    from evalkit.rollout.record import Turn as Turn
+    from evalkit.sandbox.protocol import Call as Call
+    from evalkit.sandbox.protocol import Output as Output
+    from evalkit.sandbox.protocol import Sandbox as Sandbox
+    from evalkit.sandbox.protocol import Session as Session
+    from evalkit.sandbox.tensor_bytes import Tensor as Tensor
+    from evalkit.task.grade import Check as Check
+    from evalkit.task.grade import Fault as Fault
+    from evalkit.task.grade import Grade as Grade
+    from evalkit.task.grade import Measurement as Measurement
+    from evalkit.task.grade import as_number as as_number
+    from evalkit.task.grade import preview as preview
+    from evalkit.task.grade import readings as readings
+    from evalkit.task.grade import within as within
+    from evalkit.task.protocol import Spec as Spec
+    from evalkit.task.protocol import Task as Task
+    from evalkit.task.scripted_agents import ScriptedAgent as ScriptedAgent
+    from evalkit.task.scripted_agents import ScriptedTurn as ScriptedTurn
+    from evalkit.task.scripted_agents import Tokens as Tokens
+    from evalkit.task.scripted_agents import load_agents as load_agents
+    from evalkit.task.scripted_agents import submitting as submitting
+    from evalkit.task.tools import PythonExpression as PythonExpression
+    from evalkit.task.tools import SubmitAnswer as SubmitAnswer
+    from evalkit.task.tools import Tool as Tool
+    from evalkit.task.tools import ToolContext as ToolContext
+    from evalkit.task.tools import ToolResult as ToolResult
+    from evalkit.util.errors import ProviderError as ProviderError
+    from evalkit.util.errors import SandboxError as SandboxError
+    from evalkit.util.errors import TaskError as TaskError
+    from evalkit.util.errors import ToolError as ToolError
+    from evalkit.util.errors import UserError as UserError
 
 _HOME = {
-    "evalkit.errors": ("ProviderError", "SandboxError", "TaskError", "ToolError", "UserError"),
-    "evalkit.grading": ("Check", "Fault", "Grade", "Measurement", "as_number", "preview", "readings", "within"),
-    "evalkit.limits": ("Limits", "clip"),
-    "evalkit.results": ("load",),
-    "evalkit.rollout": ("Ending", "Rollout", "Submission", "Turn"),
-    "evalkit.run": ("Outcome", "Run"),
-    "evalkit.sandbox.api": ("Call", "Output", "Sandbox", "Session"),
-    "evalkit.sandbox.wire": ("Tensor",),
-    "evalkit.scripted": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
-    "evalkit.task": ("Spec", "Task"),
-    "evalkit.tool": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult"),
+    "evalkit.util.errors": ("ProviderError", "SandboxError", "TaskError", "ToolError", "UserError"),
+    "evalkit.task.grade": ("Check", "Fault", "Grade", "Measurement", "as_number", "preview", "readings", "within"),
+    "evalkit.rollout.limits": ("Limits", "clip"),
+    "evalkit.results.reading": ("load",),
+    "evalkit.rollout.record": ("Ending", "Rollout", "Submission", "Turn"),
+    "evalkit.results.runs": ("Outcome", "Run"),
+    "evalkit.sandbox.protocol": ("Call", "Output", "Sandbox", "Session"),
+    "evalkit.sandbox.tensor_bytes": ("Tensor",),
+    "evalkit.task.scripted_agents": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
+    "evalkit.task.protocol": ("Spec", "Task"),
+    "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

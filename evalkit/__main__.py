@@ -18,11 +18,11 @@ from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
-from evalkit import signals
-from evalkit.errors import ProviderError, SandboxError, StorageError, TaskError, UserError
-from evalkit.flags import arranged
-from evalkit.redaction import print_traceback, redacted
-from evalkit.text import ASCII_MARKS, fitted, in_ascii, plain
+from evalkit.launch.flags import arranged
+from evalkit.util import signals
+from evalkit.util.errors import ProviderError, SandboxError, StorageError, TaskError, UserError
+from evalkit.util.redaction import print_traceback, redacted
+from evalkit.util.text import ASCII_MARKS, fitted, in_ascii, plain
 
 
 class Verb(NamedTuple):
@@ -36,14 +36,16 @@ class Verb(NamedTuple):
 
 VERBS: dict[str, Verb] = {
     "audit": Verb("evalkit.audit:main", "try whether a task's grader is right: known solutions, mutants, tolerances"),
-    "doctor": Verb("evalkit.doctor:main", "which isolation holds on this machine, and what the rest would need"),
+    "doctor": Verb("evalkit.cli.doctor:main", "which isolation holds on this machine, and what the rest would need"),
     "diagnose": Verb("evalkit.audit.diagnosis:main", "name the mistake that each failed run of a launch made"),
-    "resume": Verb("evalkit.resume:main", "finish an interrupted launch or sweep, from its output directory"),
+    "resume": Verb("evalkit.cli.resume:main", "finish an interrupted launch or sweep, from its output directory"),
     "landscape": Verb("evalkit.landscape.rebuild:main", "map a sweep again from its directory, whoever ran it"),
-    "regrade": Verb("evalkit.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"),
+    "regrade": Verb(
+        "evalkit.cli.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"
+    ),
     "diff": Verb("evalkit.diff:main", "what changed between launches or sweeps, and what came of it"),
     "report": Verb("evalkit.report:main", "write report.md and report.html into output directories"),
-    "show": Verb("evalkit.show:main", "read a launch, a sweep or a conversation in the terminal"),
+    "show": Verb("evalkit.cli.show:main", "read a launch, a sweep or a conversation in the terminal"),
 }
 
 _ENDLESS = re.compile(r"\S{300,}")
@@ -111,7 +113,7 @@ def _say_what_the_disk_refuses(error: OSError) -> int:
 def _how_to_go_on(words: Sequence[str]) -> str:
     if words and words[0] in VERBS:
         return f"`python -m evalkit {words[0]}` can be called again"
-    launch = sys.modules.get("evalkit.launch")
+    launch = sys.modules.get("evalkit.launch.entry")
     resumable = launch.resumable() if launch else None
     also = f", and so does `python -m evalkit resume {shlex.quote(str(resumable))}`" if resumable else ""
     return f"the same command goes on where it stopped{also}"
@@ -148,7 +150,7 @@ def _dispatch(argv: list[str]) -> int:
     if first in VERBS:
         return _verb(first, argv[1:])
     if first == "help" or {"--help", "-h"} & set(argv):
-        from evalkit.usage import usage
+        from evalkit.cli.help import usage
 
         sys.stdout.write(fitted(usage(VERBS), sys.stdout))
         return 0
@@ -161,7 +163,7 @@ def _dispatch(argv: list[str]) -> int:
         raise UserError(f"{first!r} is no command: a launch is written with `=`, such as task=arithmetic")
     if "=" not in first and first[0] not in "-~+":
         raise UserError(_unknown_word(first))
-    from evalkit.launch import main as launch
+    from evalkit.launch.entry import main as launch
 
     return launch(arranged(argv))
 
@@ -174,7 +176,7 @@ def _refuse_what_is_no_text(argv: Sequence[str]) -> None:
 
 
 def _verb(name: str, words: list[str]) -> int:
-    from evalkit.verbs import HelpShown
+    from evalkit.cli.parser import HelpShown
 
     module, _, function = VERBS[name].target.partition(":")
     command: Callable[[list[str]], int] = getattr(import_module(module), function)
@@ -185,8 +187,8 @@ def _verb(name: str, words: list[str]) -> int:
 
 
 def _unknown_word(word: str) -> str:
-    from evalkit.nearest import nearest
-    from evalkit.usage import choices
+    from evalkit.cli.help import choices
+    from evalkit.util.suggestions import nearest
 
     tasks = [name for name, _ in choices("task")]
     if word in tasks:

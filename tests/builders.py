@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalkit.model.api import Request, Response
-from evalkit.rollout import Ending, Rollout, Submission, Turn
+from evalkit.model.protocol import Request, Response
+from evalkit.rollout.record import Ending, Rollout, Submission, Turn
 
 
 def text(words: str) -> dict[str, Any]:

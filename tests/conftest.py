@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from evalkit import plugins
+from evalkit.config import search_path
 from tests.servers.fixtures import messages_api, messages_server
 
 __all__ = ["messages_api", "messages_server"]
 
 os.environ.pop("COLUMNS", None)  # whose terminal it is that the tests run in changes nothing
-plugins.expose()
+search_path.expose()
 ROOT = Path(__file__).resolve().parents[1]
 examples: dict[str, Any] = {} if os.access(ROOT, os.W_OK) else {"database": None}  # where failing examples are kept
 settings.register_profile("evalkit", deadline=None, **examples)  # a busy machine is no failure

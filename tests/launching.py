@@ -8,10 +8,10 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from evalkit import _hydra
-from evalkit.config import Config
-from evalkit.engine import Cell, CellResult, execute
-from evalkit.plugins import bundled
+from evalkit.config import hydra_setup
+from evalkit.config.schema import Config
+from evalkit.config.search_path import bundled
+from evalkit.engine.engine import Cell, CellResult, execute
 
 
 class Watcher:
@@ -33,7 +33,7 @@ class Watcher:
 
 def config_for(*overrides: str, store: Path | str = "outputs/rollouts") -> Config:
     """The config of `python -m evalkit <overrides>`."""
-    _hydra.install("simulated")
+    hydra_setup.install("simulated")
     with initialize_config_dir(str(bundled("conf")), version_base="1.3"):
         node = compose("config", overrides=[*overrides, f"store={store}"])
     config = OmegaConf.to_object(node)

@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from evalkit.analysis import Summary, summarize
-from evalkit.grading import Check, Grade, Measurement
-from evalkit.limits import Limits
-from evalkit.output import versions, write_cell
-from evalkit.rollout import Ending, Rollout, Submission, Timing, Turn
-from evalkit.run import Run, without_submission
+from evalkit.results.runs import Run, without_submission
+from evalkit.results.summary import Summary, summarize
+from evalkit.results.writing import versions, write_cell
+from evalkit.rollout.limits import Limits
+from evalkit.rollout.record import Ending, Rollout, Submission, Timing, Turn
 from evalkit.stats.verdict import Band
+from evalkit.task.grade import Check, Grade, Measurement
 from tests.builders import call, message, text
 
 CATEGORIES = {"wrong_value": "Wrong value", "format_error": "Not a number", "no_submission": "No submission"}
@@ -65,7 +65,7 @@ def failed(run: int, *, got: float = 8770.0, **keywords: Any) -> Run:
 
 def cut(run: int, *, limit: int = 500, **keywords: Any) -> Run:
     """A run that the token limit ended."""
-    from evalkit.limits import clip
+    from evalkit.rollout.limits import clip
 
     rollout = clip(conversation(run, **{"steps": 3} | keywords), Limits(max_tokens=limit))
     assert rollout.ending is Ending.TOKEN_LIMIT

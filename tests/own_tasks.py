@@ -15,7 +15,7 @@ import asyncio, time
 from dataclasses import dataclass, field
 
 from evalkit import Check, Grade, Measurement, ScriptedAgent, ScriptedTurn, SubmitAnswer, Tokens, ToolError, ToolResult
-from evalkit.keys import run_seed
+from evalkit.sampling.keys import run_seed
 
 RUNS = {run_seed(0, run): run for run in range(1, 20)}
 

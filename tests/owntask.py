@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
-from evalkit import plugins
+from evalkit.config import search_path
 
 SOURCE = """
 import json
@@ -94,5 +94,5 @@ def write_task(root: Path, *replacements: str, name: str = "", **files: str | by
     for file, content in ({"expected__json": "4"} | files).items():
         path = folder / file.replace("__", ".")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    plugins.expose()
+    search_path.expose()
     return name

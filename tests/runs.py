@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evalkit.grading import Check, Fault, Grade, Measurement
-from evalkit.limits import UNFIT
-from evalkit.rollout import Ending, Rollout, Timing
-from evalkit.run import Run, without_submission
+from evalkit.results.runs import Run, without_submission
+from evalkit.rollout.limits import UNFIT
+from evalkit.rollout.record import Ending, Rollout, Timing
+from evalkit.task.grade import Check, Fault, Grade, Measurement
 from tests.builders import rollout, turn
 
 

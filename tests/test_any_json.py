@@ -21,23 +21,25 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from evalkit import deepjson, journal, show
-from evalkit.config import Config, ModelConfig
-from evalkit.engine import Cell, CellResult, execute
-from evalkit.errors import ProviderError, UserError
-from evalkit.grading import Measurement
-from evalkit.model import open_model, shape
-from evalkit.model.answers import read_message
-from evalkit.model.api import ContextLimitError, Model
-from evalkit.model.sse import BrokenAnswer, write_events
-from evalkit.registry import load_task
-from evalkit.regrade import regrade
-from evalkit.results import load
-from evalkit.rollout import Ending, Submission, Turn
-from evalkit.run import Outcome
-from evalkit.saved import write_config
-from evalkit.transcript import turn_lines
-from evalkit.workbench import Workbench
+from evalkit.cli import show
+from evalkit.cli.regrade import regrade
+from evalkit.config.saved import write_config
+from evalkit.config.schema import Config, ModelConfig
+from evalkit.display.transcript import turn_lines
+from evalkit.engine.engine import Cell, CellResult, execute
+from evalkit.model import open_model
+from evalkit.model.anthropic.answers import read_message
+from evalkit.model.anthropic.sse import BrokenAnswer, write_events
+from evalkit.model.protocol import ContextLimitError, Model
+from evalkit.results.reading import load
+from evalkit.results.runs import Outcome
+from evalkit.rollout import journal, response_shape
+from evalkit.rollout.record import Ending, Submission, Turn
+from evalkit.sampling.resources import Workbench
+from evalkit.task.grade import Measurement
+from evalkit.task.registry import load_task
+from evalkit.util import bounded_json
+from evalkit.util.errors import ProviderError, UserError
 from tests.builders import call, message, rollout, text
 from tests.launching import Watcher, config_for
 from tests.model.conftest import AgentsOnly, ask
@@ -251,9 +253,9 @@ def test_what_passes_the_door_can_be_held_by_every_reader(body: str) -> None:
     except BrokenAnswer as broken:
         assert str(broken)
         return
-    assert shape.fault(read) == ""
+    assert response_shape.fault(read) == ""
     again = strict(json.dumps(read, allow_nan=False))
-    assert again == read == deepjson.bounded(read)
+    assert again == read == bounded_json.bounded(read)
 
 
 @settings(max_examples=20 * EXAMPLES)

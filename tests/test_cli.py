@@ -13,7 +13,7 @@ import pytest
 
 from evalkit import __main__ as front
 from evalkit.__main__ import Verb, arranged, main
-from evalkit.errors import ProviderError, UserError
+from evalkit.util.errors import ProviderError, UserError
 
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "EVALKIT_MODEL", "EVALKIT_PATH", "HYDRA_FULL_ERROR")
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from evalkit.__main__ import main
-from evalkit.config import Config
-from evalkit.errors import UserError
-from evalkit.launch import compose
-from evalkit.overrides import literal, quoted
+from evalkit.config.overrides import literal, quoted
+from evalkit.config.schema import Config
+from evalkit.launch.entry import compose
+from evalkit.util.errors import UserError
 
 NOWHERE = "store=/proc/nowhere"
 """A store that cannot be made: everything else was right where the sentence is about it."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.plugins import bundled
-from evalkit.registry import load_plugin
+from evalkit.config.search_path import bundled
+from evalkit.task.registry import load_plugin
 
 NAME = "sums_of_mine"
 

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 from jsonschema import Draft202012Validator
 
-from evalkit.engine import Cell, execute
+from evalkit.engine.engine import Cell, execute
 from evalkit.landscape.files import schema as landscape_schema
-from evalkit.limits import Limits, clip
-from evalkit.rollout import Ending
-from evalkit.workbench import Workbench
+from evalkit.rollout.limits import Limits, clip
+from evalkit.rollout.record import Ending
+from evalkit.sampling.resources import Workbench
 from tests.builders import rollout, turn
 from tests.landscape.conftest import run_sweep
 from tests.launching import Watcher, config_for, launch

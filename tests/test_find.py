@@ -179,9 +179,9 @@ def test_each_value_visited_costs_part_of_the_allowed_error():
 PLUGIN = '''"""A task that gets harder with its length."""
 import math
 from dataclasses import dataclass
-from evalkit.grading import Fault, Grade, Measurement
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens
-from evalkit.tool import SubmitAnswer
+from evalkit.task.grade import Fault, Grade, Measurement
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
+from evalkit.task.tools import SubmitAnswer
 
 @dataclass
 class Config:

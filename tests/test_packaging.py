@@ -41,7 +41,7 @@ def test_the_wheel_holds_configs_tasks_plugins_types_and_licence(wheel: Path) ->
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in [*(ROOT / "conf").rglob("*.yaml"), *(ROOT / "tasks").rglob("*.py"), *(ROOT / "tasks").rglob("*.yaml")]:
         assert f"evalkit/_bundled/{path.relative_to(ROOT).as_posix()}" in names
-    assert "evalkit/_hydra/hydra_plugins/evalkit_sweep.py" in names
+    assert "evalkit/launch/hydra/hydra_plugins/evalkit_sweep.py" in names
     assert "evalkit/py.typed" in names
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert [name for name in names if "__pycache__" in name or name.startswith(("tests/", "conf/", "tasks/"))] == []
@@ -79,7 +79,7 @@ def test_the_installed_wheel_runs_from_an_empty_directory(wheel: Path, tmp_path:
             text=True,
         )
         assert (done.returncode, done.stderr) == (0, "")
-    where = "import evalkit, evalkit.plugins as p\n"
+    where = "import evalkit, evalkit.config.search_path as p\n"
     where += "print(evalkit.__file__, p.bundled('conf'), p.bundled('tasks'), sep='|', end='')"
     found = subprocess.run([sys.executable, "-P", "-c", where], cwd=empty, env=env, check=True, capture_output=True)
     assert all(Path(path).is_relative_to(site) for path in found.stdout.decode().split("|"))
@@ -120,7 +120,7 @@ def test_readme_links_to_files_that_exist() -> None:
 
 def test_readme_and_help_name_every_command() -> None:
     from evalkit.__main__ import VERBS
-    from evalkit.usage import usage
+    from evalkit.cli.help import usage
 
     readme, shown = (ROOT / "README.md").read_text(), usage(VERBS)
     for verb in VERBS:

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import evalkit
-from evalkit.registry import _check_parts, check_specs
+from evalkit.task.registry import _check_parts, check_specs
 from tests import typed_task
 
 NAMES = [

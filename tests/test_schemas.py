@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from evalkit.journal import Journal
-from evalkit.rollout import Ending
-from evalkit.run import Outcome
+from evalkit.results.runs import Outcome
+from evalkit.rollout.journal import Journal
+from evalkit.rollout.record import Ending
 from evalkit.stats.verdict import Decision
 from tests.launching import launch
 from tests.outputs import conversation, some_runs, write_launch
@@ -28,7 +28,7 @@ FILES = {
 
 
 def schema(name: str) -> dict[str, Any]:
-    text = resources.files("evalkit").joinpath("schemas", f"{name}.schema.json").read_text()
+    text = resources.files("evalkit.results").joinpath("schemas", f"{name}.schema.json").read_text()
     found: dict[str, Any] = json.loads(text)
     return found
 

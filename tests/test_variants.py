@@ -1,9 +1,9 @@
 """Every shipped task, in every shipped variant: the oracle passes through the real tools, doing nothing fails."""
 
-from evalkit.engine import Cell, Engine
-from evalkit.plugins import bundled
-from evalkit.run import Outcome
-from evalkit.workbench import Workbench
+from evalkit.config.search_path import bundled
+from evalkit.engine.engine import Cell, Engine
+from evalkit.results.runs import Outcome
+from evalkit.sampling.resources import Workbench
 from tests.launching import Watcher, config_for
 
 VARIANTS = sorted(path.stem for path in (bundled("conf") / "task").glob("*.yaml"))

@@ -10,13 +10,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from evalkit.agent import Agent, begin
-from evalkit.limits import Limits
-from evalkit.model.api import ContextLimitError, Request, Response
-from evalkit.rollout import Rollout
-from evalkit.tool import SubmitAnswer
+from evalkit.model.protocol import ContextLimitError, Request, Response
+from evalkit.rollout.limits import Limits
+from evalkit.rollout.record import Rollout
+from evalkit.sampling.agent import Agent, begin
+from evalkit.task.tools import SubmitAnswer
 from tests.builders import ScriptedModel, call, message
-from tests.test_agent import Asked, Look, Recorded
+from tests.sampling.test_agent import Asked, Look, Recorded
 
 Said = Sequence[tuple[str, int]]
 """One response: kinds of blocks and their output tokens."""

@@ -31,7 +31,7 @@ class Knob:
 
 def knobs_of_evalkit() -> list[Knob]:
     """Every knob that belongs to evalkit and not to a task; raise `ValueError` for one whose meaning stands nowhere."""
-    from evalkit.config import Config
+    from evalkit.config.schema import Config
 
     written = {
         knob.name: knob

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import signals
-from evalkit.errors import TaskError, UserError
-from evalkit.verbs import VerbParser
+from evalkit.cli.parser import VerbParser
+from evalkit.util import signals
+from evalkit.util.errors import TaskError, UserError
 
 if TYPE_CHECKING:
     from evalkit.audit.run import Audit
-    from evalkit.config import Config
+    from evalkit.config.schema import Config
 
 __all__ = ["main"]
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:
     """One after the other, in as few sandboxes as they need."""
     from evalkit.audit.run import audit
-    from evalkit.workbench import Workbench
+    from evalkit.sampling.resources import Workbench
 
     status, bench = 0, Workbench()
     try:
@@ -81,8 +81,8 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
     """The config of every task that is to be audited, checked; nothing has been done yet."""
-    from evalkit.launch import compose
-    from evalkit.usage import choices
+    from evalkit.cli.help import choices
+    from evalkit.launch.entry import compose
 
     task = next((word for word in overrides if word.startswith("task=")), None)
     if task:
@@ -93,7 +93,7 @@ def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
 def _write(audit: Audit, folder: Path) -> Path:
     from evalkit.audit import report
     from evalkit.audit.picture import as_png
-    from evalkit.store import write_atomically
+    from evalkit.sampling.store import write_atomically
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _write(audit: Audit, folder: Path) -> Path:
 
 def _say(audit: Audit, folder: Path, seconds: float) -> None:
     from evalkit.audit.report import text
-    from evalkit.text import duration, fitted, for_encoding
+    from evalkit.util.text import duration, fitted, for_encoding
 
     said = f"{text(audit)}{folder / 'audit.md'}, tolerances.png, audit.json; took {duration(seconds)}\n\n"
     sys.stdout.write(for_encoding(fitted(said, sys.stdout), sys.stdout.encoding))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalkit.audit.exam import EQUAL, Attempt, Result
+from evalkit.audit.grader_runs import EQUAL, Attempt, Result
 
 RELATIVE = 1e-6
 """Values closer than this are equal: more than the rounding of float32, less than any mistake."""

@@ -14,23 +14,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import signals
 from evalkit.audit.dictionary import Dictionary, Match
-from evalkit.audit.evidence import solutions, task_folder
-from evalkit.cautions import DOMINANT, ENOUGH_FAILURES
-from evalkit.config import Config
-from evalkit.errors import UserError
-from evalkit.keys import spec_of
-from evalkit.registry import load_task
-from evalkit.run import Outcome
-from evalkit.sandbox.api import Sandbox
-from evalkit.store import write_atomically
-from evalkit.task import Task
-from evalkit.text import counted, fitted, plain
-from evalkit.verbs import DIR, VerbParser
+from evalkit.audit.labelled_solutions import solutions, task_folder
+from evalkit.cli.parser import DIR, VerbParser
+from evalkit.config.schema import Config
+from evalkit.results.runs import Outcome
+from evalkit.results.warnings import DOMINANT, ENOUGH_FAILURES
+from evalkit.sampling.keys import spec_of
+from evalkit.sampling.store import write_atomically
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.protocol import Task
+from evalkit.task.registry import load_task
+from evalkit.util import signals
+from evalkit.util.errors import UserError
+from evalkit.util.text import counted, fitted, plain
 
 if TYPE_CHECKING:
-    from evalkit.results import CellRecord, RunRecord
+    from evalkit.results.reading import CellRecord, RunRecord
 
 FILE = "diagnosis.json"
 FEW = 3
@@ -68,7 +68,7 @@ def _wrong_values(run: RunRecord) -> bool:
 async def after_launch(folder: Path, config: Config, task: Task, sandbox: Sandbox) -> str:
     """`name_mistakes` for a launch that has just ended, if that is cheap. What there is to say about it, or nothing."""
     from evalkit import report
-    from evalkit.results import load
+    from evalkit.results.reading import load
 
     (cell,) = load(folder).cells
     wrong = sum(map(_wrong_values, cell.runs))
@@ -116,8 +116,8 @@ def warnings(found: Counter[str]) -> Iterator[str]:
 
 def main(argv: Sequence[str]) -> int:
     """The verb. Exit status 0, 2 for a directory that cannot be read."""
-    from evalkit.results import load
-    from evalkit.saved import launched_from
+    from evalkit.config.saved import launched_from
+    from evalkit.results.reading import load
 
     parser = VerbParser("diagnose", "Which known mistake each failed run of a launch made.", f"diagnose {DIR}")
     parser.takes_directories("+")
@@ -129,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _diagnose_cell(cell: CellRecord) -> None:
-    from evalkit.saved import read_config
+    from evalkit.config.saved import read_config
 
     config = read_config(cell.folder)
     task = load_task(config.task)

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit import authored
-from evalkit.audit.evidence import Solution, fitting, solutions, task_folder
 from evalkit.audit.generic import function_in
+from evalkit.audit.labelled_solutions import Solution, fitting, solutions, task_folder
 from evalkit.audit.mutants import mutants
-from evalkit.audit.play import play
+from evalkit.audit.scripted_runs import play
 from evalkit.audit.values import Numbers, distance, numbers
-from evalkit.blame import blamed
-from evalkit.config import Config
-from evalkit.keys import TaskFiles, grader_digest
-from evalkit.parts import reference_source_of, values_of
-from evalkit.sandbox.api import Sandbox
-from evalkit.store import digest, write_atomically
-from evalkit.task import Spec, Task
+from evalkit.config.schema import Config
+from evalkit.sampling.keys import TaskFiles, grader_digest
+from evalkit.sampling.store import digest, write_atomically
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.task import author_code
+from evalkit.task.author_faults import blamed
+from evalkit.task.optional_parts import reference_source_of, values_of
+from evalkit.task.protocol import Spec, Task
 
 NEAR = 0.01
 """Values farther than this from every known mistake are a mistake of their own."""
@@ -112,7 +112,7 @@ class Dictionary:
 
     def problem(self, answer: Any, spec: Spec) -> Spec:
         """The problem on which an answer is compared: one for all functions, for they compute the same in every run."""
-        return authored.spec_for(self.task, 0) if self._computes(answer) else spec
+        return author_code.spec_for(self.task, 0) if self._computes(answer) else spec
 
     def _computes(self, answer: Any) -> bool:
         return values_of(self.task) is not None and bool(function_in(answer))
@@ -121,8 +121,10 @@ class Dictionary:
         """The numbers in an answer, or what the function that it is computes."""
         if not self._computes(answer):
             return numbers(answer, flags=False)
-        limit_s = authored.limit_of(self.config)
-        computed = await authored.values(self.task, answer, self.problem(answer, spec), self.sandbox, limit_s=limit_s)
+        limit_s = author_code.limit_of(self.config)
+        computed = await author_code.values(
+            self.task, answer, self.problem(answer, spec), self.sandbox, limit_s=limit_s
+        )
         return _thinned(numbers(computed))
 
     def _about(self, mistake: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import UserError
+from evalkit.util.errors import UserError
 
 KINDS: Mapping[str, str] = {
     "nothing-to-check": "a part of the audit had nothing to work on",

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from evalkit.audit.evidence import Solution
+from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.values import is_matrix, numbers, replaced
-from evalkit.parts import accuracy_of, files_of
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens
-from evalkit.task import Spec
+from evalkit.task.optional_parts import accuracy_of, files_of
+from evalkit.task.protocol import Spec
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
 
 SHARE = 0.75
 """Of the stated accuracy: right beyond doubt, and not by much."""

@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit import authored
-from evalkit.agent import mismatch
-from evalkit.audit.exam import Exam, Problem
 from evalkit.audit.findings import Finding
 from evalkit.audit.generic import function_in
+from evalkit.audit.grader_runs import Exam, Problem
 from evalkit.audit.values import numbers
-from evalkit.errors import TaskError
-from evalkit.keys import run_seed
-from evalkit.parts import files_of, hidden_of, shown_schema_of, system_of
-from evalkit.sandbox.api import Session
-from evalkit.task import Spec
-from evalkit.tool import Tool, definition
+from evalkit.sampling.agent import mismatch
+from evalkit.sampling.keys import run_seed
+from evalkit.sandbox.protocol import Session
+from evalkit.task import author_code
+from evalkit.task.optional_parts import files_of, hidden_of, shown_schema_of, system_of
+from evalkit.task.protocol import Spec
+from evalkit.task.tools import Tool, definition
+from evalkit.util.errors import TaskError
 
 DIGITS = 4
 """Numbers with fewer significant digits are met by chance."""
@@ -150,7 +150,7 @@ async def _reply(tool: Tool, given: Mapping[str, Any], session: Session, timeout
     """What the model would read."""
     if wrong := mismatch(given, tool.input_schema):
         return wrong
-    return (await authored.call_tool(tool, given, session, timeout_s)).content
+    return (await author_code.call_tool(tool, given, session, timeout_s)).content
 
 
 def _inputs(tool: Tool) -> Sequence[dict[str, Any]]:

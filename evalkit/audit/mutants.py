@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from evalkit.audit.evidence import Solution
+from evalkit.audit.labelled_solutions import Solution
 
 MOST = 120
 """Mutants of one reference; beyond it every operator gives up its later places first."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from evalkit.audit.exam import FULL
 from evalkit.audit.findings import KINDS, Finding
+from evalkit.audit.grader_runs import FULL
 from evalkit.audit.tolerances import Row, need, window_words
 from evalkit.audit.verdict import Count, Judged
-from evalkit.text import counted, percent, plain
+from evalkit.util.text import counted, percent, plain
 
 if TYPE_CHECKING:
     from evalkit.audit.run import Audit

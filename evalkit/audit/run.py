@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evalkit.audit import generic, leaks, promises, stability, tolerances, verdict
+from evalkit.audit import generic, leaks, prompt_consistency, stability, tolerances, verdict
 from evalkit.audit.behaviour import distinct
-from evalkit.audit.evidence import Solution, fitting, oracle, solutions, task_folder
-from evalkit.audit.exam import Exam, Problem, Result, problems
+from evalkit.audit.equivalence import same_functions
 from evalkit.audit.findings import Finding, in_order, known_findings
+from evalkit.audit.grader_runs import Exam, Problem, Result, problems
 from evalkit.audit.known import Tried
+from evalkit.audit.labelled_solutions import Solution, fitting, oracle, solutions, task_folder
 from evalkit.audit.mutants import mutants
-from evalkit.audit.same import same_functions
 from evalkit.audit.scale import advice
-from evalkit.config import Config
-from evalkit.keys import run_seed
-from evalkit.parts import reference_source_of
-from evalkit.registry import check_specs, load_task
-from evalkit.task import Task
-from evalkit.workbench import Workbench
+from evalkit.config.schema import Config
+from evalkit.sampling.keys import run_seed
+from evalkit.sampling.resources import Workbench
+from evalkit.task.optional_parts import reference_source_of
+from evalkit.task.protocol import Task
+from evalkit.task.registry import check_specs, load_task
 
 SEEDS = 50
 
@@ -39,7 +39,7 @@ class Audit:
     tried: Tried
     stability: stability.Stability | None = None
     tolerances: tolerances.ToleranceMap | None = None
-    promises: promises.Promises | None = None
+    promises: prompt_consistency.Promises | None = None
     leaks: leaks.Leaks | None = None
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -88,7 +88,7 @@ async def audit(
     graded = [judged.result for judged in (*decided.right, *decided.wrong)]
     map_ = tolerances.survey(task, config.task, decided, asked)
     stable = await stability.check(exam, graded, map_, quick=quick)
-    said = await promises.check(exam, decided)
+    said = await prompt_consistency.check(exam, decided)
     leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
     hints = await advice(exam, map_, decided)
     found = [*faults, *verdict.findings(decided, task)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.audit.evidence import Solution
-from evalkit.audit.exam import Exam, Problem
+from evalkit.audit.grader_runs import Exam, Problem
+from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
 from evalkit.audit.values import flat_weights
 from evalkit.audit.verdict import Judged, Verdict, decide
-from evalkit.parts import scaled_of
-from evalkit.text import counted
+from evalkit.task.optional_parts import scaled_of
+from evalkit.util.text import counted
 
 FACTORS = (2, 4, 8, 16)
 PROBLEMS = 5

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from evalkit.audit.exam import SLOW_S, Attempt, Exam, Result, in_parallel
 from evalkit.audit.findings import Finding
+from evalkit.audit.grader_runs import SLOW_S, Attempt, Exam, Result, in_parallel
 from evalkit.audit.tolerances import ToleranceMap
 
 GRADINGS = 20

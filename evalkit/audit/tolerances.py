@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.audit.exam import Attempt, Problem
 from evalkit.audit.findings import Finding
+from evalkit.audit.grader_runs import Attempt, Problem
 from evalkit.audit.verdict import Judged, Verdict
-from evalkit.errors import TaskError
 from evalkit.landscape.thresholds import Judge, breakpoints, critical
-from evalkit.parts import accuracy_of
-from evalkit.task import Task
+from evalkit.task.optional_parts import accuracy_of
+from evalkit.task.protocol import Task
+from evalkit.util.errors import TaskError
 
 EXACT = 1e-9
 """A wrong solution that passes below this is not wrong in what the tolerance is about: no value of it could tell."""

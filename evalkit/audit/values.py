@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.grading import as_number
+from evalkit.task.grade import as_number
 
 Numbers = Mapping[str, float]
 """Place in the answer → its number; booleans are 0 and 1."""

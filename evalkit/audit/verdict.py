@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.audit.evidence import KINDS, Solution
-from evalkit.audit.exam import Attempt, Problem, Result
 from evalkit.audit.findings import Finding
+from evalkit.audit.grader_runs import Attempt, Problem, Result
+from evalkit.audit.labelled_solutions import KINDS, Solution
 from evalkit.audit.values import distance
-from evalkit.task import Task
-from evalkit.text import counted
+from evalkit.task.protocol import Task
+from evalkit.util.text import counted
 
 EXCUSABLE = ("wrong", "mutants", "answers")
 """Kinds that are wrong by their values alone: where these are right, so are they."""

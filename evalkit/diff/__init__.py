@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from evalkit.cli.parser import DIR, VerbParser, directory
 from evalkit.diff.compare import LaunchDiff, SweepDiff, compare
-from evalkit.results import load
-from evalkit.verbs import DIR, VerbParser, directory
+from evalkit.results.reading import load
 
 __all__ = ["LaunchDiff", "SweepDiff", "compare", "main"]
 
@@ -22,9 +22,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _write(diffs: Sequence[LaunchDiff | SweepDiff], form: str, *, pager: bool) -> None:
+    from evalkit.cli.show import present
     from evalkit.diff import formats
-    from evalkit.diff.story import tell
-    from evalkit.show import present
+    from evalkit.diff.document import tell
 
     stories = [tell(diff) for diff in diffs]
     if form == "text":

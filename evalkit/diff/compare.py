@@ -9,9 +9,9 @@ from pathlib import Path
 from evalkit.diff.outcomes import Outcomes, compare_outcomes
 from evalkit.diff.pairs import Pairing, pair
 from evalkit.diff.settings import Settings, compare_settings
-from evalkit.errors import UserError
-from evalkit.results import CellRecord, Results
-from evalkit.text import counted
+from evalkit.results.reading import CellRecord, Results
+from evalkit.util.errors import UserError
+from evalkit.util.text import counted
 
 
 @dataclass(frozen=True)

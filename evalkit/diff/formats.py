@@ -13,13 +13,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from evalkit.diff.compare import LaunchDiff, SweepDiff
+from evalkit.diff.document import Overrides, Part, Section, Table
 from evalkit.diff.outcomes import Outcomes
 from evalkit.diff.settings import Piece
-from evalkit.diff.story import Overrides, Part, Section, Table
 from evalkit.report import markdown as md
 from evalkit.report.facts import finite
 from evalkit.report.page import document, escaped, html_table
-from evalkit.text import plain
+from evalkit.util.text import plain
 
 _STYLES = {"-": "red", "+": "green", "…": "dim"}
 _SIGNS = {"-": ("[-", "-]"), "+": ("{+", "+}")}
@@ -28,7 +28,7 @@ _MARKS = {"✓": "green", "✗": "red", "!": "yellow"}
 
 
 def terminal(sections: Sequence[Section]) -> RenderableType:
-    """For `evalkit.show.present`. Changed words look like wdiff's: `[-old-]{+new+}`."""
+    """For `evalkit.cli.show.present`. Changed words look like wdiff's: `[-old-]{+new+}`."""
     parts: list[RenderableType] = []
     for section in sections:
         parts.append(Text(plain(section.title, one_line=True), style="bold"))

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evalkit import signals
-from evalkit.analysis import failure_label
-from evalkit.config import Config
-from evalkit.errors import SandboxError, UserError
-from evalkit.keys import grader_digest, question, spec_of
-from evalkit.registry import load_task
-from evalkit.regrade import regrade
-from evalkit.results import CellRecord, RunRecord
-from evalkit.run import Outcome, Run
-from evalkit.saved import launched_from, read_config
-from evalkit.store import same_question
-from evalkit.task import Task
-from evalkit.workbench import Workbench
+from evalkit.cli.regrade import regrade
+from evalkit.config.saved import launched_from, read_config
+from evalkit.config.schema import Config
+from evalkit.results.reading import CellRecord, RunRecord
+from evalkit.results.runs import Outcome, Run
+from evalkit.results.summary import failure_label
+from evalkit.sampling.keys import grader_digest, question, spec_of
+from evalkit.sampling.resources import Workbench
+from evalkit.sampling.store import same_question
+from evalkit.task.protocol import Task
+from evalkit.task.registry import load_task
+from evalkit.util import signals
+from evalkit.util.errors import SandboxError, UserError
 
 
 def current(cell: CellRecord) -> str:

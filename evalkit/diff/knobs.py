@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from evalkit.config import Config
-from evalkit.overrides import written
+from evalkit.config.overrides import written
+from evalkit.config.schema import Config
 
 MISSING = object()
 _KEY = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)

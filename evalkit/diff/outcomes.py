@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.analysis import Rate
 from evalkit.diff.pairs import PairedBy, Pairing
-from evalkit.results import RunRecord
-from evalkit.run import Outcome
+from evalkit.results.reading import RunRecord
+from evalkit.results.runs import Outcome
+from evalkit.results.summary import Rate
 from evalkit.stats.comparisons import (
     Comparison,
     compare,

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit import deepjson
-from evalkit.results import CellRecord
+from evalkit.results.reading import CellRecord
+from evalkit.util import bounded_json
 
 PairedBy = Literal["rollout", "problem"]
 
@@ -83,6 +83,6 @@ def _lines(path: Path, start: int, end: int) -> Sequence[Any]:
     """Lines of a rollout file, none if there are none. The file as a whole is checked when it is shown."""
     try:
         with path.open(encoding="utf-8", errors="surrogatepass") as file:
-            return [deepjson.loads(line) for line in islice(file, start, end)]
+            return [bounded_json.loads(line) for line in islice(file, start, end)]
     except (OSError, ValueError):
         return []

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.config.overrides import knob
 from evalkit.diff.knobs import Change, changes
-from evalkit.overrides import knob
-from evalkit.results import CellRecord, read, read_yaml
+from evalkit.results.reading import CellRecord, read, read_yaml
 
 NEUTRAL = ("store", "reuse", "verbose", "confirm", "runs.concurrency", "sandbox.pool", "hydra")
 """Knobs that cannot change a result: listed as provenance, and no difference."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.grading import Grade, Measurement
 from evalkit.landscape.thresholds import Box, Reach, Trial, breakpoints, passing_boxes
+from evalkit.task.grade import Grade, Measurement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

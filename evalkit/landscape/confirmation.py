@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.analysis import Rate
-from evalkit.config import Config
+from evalkit.config.saved import with_knob, write_config
+from evalkit.config.schema import Config
+from evalkit.display.formatting import bare_rate, rate_text
 from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import finite
 from evalkit.landscape.recommend import number
 from evalkit.landscape.survey import Landscape, PanelResult
 from evalkit.landscape.write import write
-from evalkit.saved import with_knob, write_config
+from evalkit.results.summary import Rate
 from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
-from evalkit.wording import bare_rate, rate_text
 
 if TYPE_CHECKING:
-    from evalkit.engine import CellResult, Engine
+    from evalkit.engine.engine import CellResult, Engine
 
 
 @dataclass(frozen=True)

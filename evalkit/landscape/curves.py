@@ -8,16 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
-from evalkit.landscape.thresholds import (
-    LARGEST,
-    SMALLEST,
-    Gap,
-    Judge,
-    NotMonotoneError,
-    Trial,
-    breakpoints,
-    critical,
-)
+from evalkit.landscape.thresholds import LARGEST, SMALLEST, Gap, Judge, NotMonotoneError, Trial, breakpoints, critical
 from evalkit.stats.verdict import Band
 
 

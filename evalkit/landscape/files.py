@@ -18,7 +18,7 @@ from evalkit.landscape.survey import Landscape, PanelResult, Spot, sentences
 from evalkit.stats.intervals import Interval
 
 VERSION = "1.0"
-"""Of landscape.json. Schema: `evalkit/schemas/landscape.schema.json`."""
+"""Of landscape.json. Schema: `evalkit/results/schemas/landscape.schema.json`."""
 
 
 def as_csv(landscape: Landscape) -> str:
@@ -96,7 +96,7 @@ def as_json(landscape: Landscape) -> str:
 @cache
 def schema() -> dict[str, Any]:
     """JSON Schema of `landscape.json`."""
-    text = resources.files("evalkit").joinpath("schemas/landscape.schema.json").read_text(encoding="utf-8")
+    text = resources.files("evalkit.results").joinpath("schemas/landscape.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.display.formatting import level, range_text, rate_text
+from evalkit.display.view import CellInfo
 from evalkit.landscape.recommend import number
 from evalkit.landscape.search import Place, Search
-from evalkit.model.api import Wait
+from evalkit.model.protocol import Wait
+from evalkit.sampling.store import write_atomically
 from evalkit.stats.inband import Plan, runs_to_be_sure
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Decision
-from evalkit.store import write_atomically
-from evalkit.text import counted, percent
-from evalkit.view import CellInfo
-from evalkit.wording import level, range_text, rate_text
+from evalkit.util.text import counted, percent
 
 VERSION = "2.0"
 MOST_NAMED = 6

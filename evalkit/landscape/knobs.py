@@ -9,15 +9,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.config import Config
+from evalkit.config.schema import Config
 from evalkit.landscape.compute import Axis
-from evalkit.limits import Limits
-from evalkit.run import Run
-from evalkit.task import Task
+from evalkit.results.runs import Run
+from evalkit.rollout.limits import Limits
+from evalkit.task.protocol import Task
 
 if TYPE_CHECKING:
-    from evalkit.analysis import Summary
-    from evalkit.engine import CellResult
+    from evalkit.engine.engine import CellResult
+    from evalkit.results.summary import Summary
 
 LIMITS = ("limits.max_tokens", "limits.max_steps", "limits.max_tokens_per_turn")
 """Budgets that the model cannot see: smaller ones are clipped out of larger ones."""

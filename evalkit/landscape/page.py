@@ -12,7 +12,7 @@ from evalkit.landscape.grids import MAP_SHARE, SMALLEST_SHARE, Scale, Slice, sca
 from evalkit.landscape.survey import Landscape, PanelResult
 from evalkit.report.page import document, escaped
 from evalkit.stats.intervals import normal_quantile
-from evalkit.text import counted
+from evalkit.util.text import counted
 
 MAP_SIZE = (72, 54)
 MOST_MAPS = 24

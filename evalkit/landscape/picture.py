@@ -13,7 +13,7 @@ from evalkit.landscape.recommend import Recommendation, number
 from evalkit.landscape.survey import Landscape, PanelResult, Spot
 from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band
-from evalkit.text import short_names
+from evalkit.util.text import short_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,19 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import UserError
-from evalkit.grading import Grade
-from evalkit.keys import grader_digest
+from evalkit.cli.parser import SWEEP, VerbParser
+from evalkit.config.saved import launched_from, read_config
 from evalkit.landscape.knobs import Entry
 from evalkit.landscape.survey import Landscape, survey
 from evalkit.landscape.write import write
-from evalkit.registry import load_task
-from evalkit.results import CellRecord, RunRecord, load
-from evalkit.run import Run
-from evalkit.saved import launched_from, read_config
-from evalkit.stopping import planned
-from evalkit.text import fitted
-from evalkit.verbs import SWEEP, VerbParser
+from evalkit.results.early_stopping import planned
+from evalkit.results.reading import CellRecord, RunRecord, load
+from evalkit.results.runs import Run
+from evalkit.sampling.keys import grader_digest
+from evalkit.task.grade import Grade
+from evalkit.task.registry import load_task
+from evalkit.util.errors import UserError
+from evalkit.util.text import fitted
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
-from evalkit.analysis import Rate
+from evalkit.display.formatting import level, rate_words
 from evalkit.landscape.curves import Curve, Step
+from evalkit.results.summary import Rate
 from evalkit.stats.inband import (
     MOST_RUNS,
     Plan,
@@ -24,8 +25,7 @@ from evalkit.stats.intervals import Interval, wilson
 from evalkit.stats.sequential import lower_bound, upper_bound
 from evalkit.stats.simultaneous import crossing
 from evalkit.stats.verdict import Band
-from evalkit.text import counted, percent
-from evalkit.wording import level, rate_words
+from evalkit.util.text import counted, percent
 
 
 class Finding(StrEnum):

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.errors import UserError
 from evalkit.landscape.chosen import nearest_to_band, proposal
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
 from evalkit.landscape.recommend import Grounds, Recommendation, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
 from evalkit.landscape.unknown import unknown_sentences
-from evalkit.provenance import sweep_sentence
-from evalkit.run import Outcome
+from evalkit.results.runs import Outcome
+from evalkit.sampling.provenance import sweep_sentence
 from evalkit.stats.inband import Plan
 from evalkit.stats.intervals import Interval, exact, normal_quantile
 from evalkit.stats.simultaneous import simultaneous
 from evalkit.stats.verdict import Band
+from evalkit.util.errors import UserError
 
 log = logging.getLogger("evalkit")
 

@@ -11,15 +11,15 @@ from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any
 
-from evalkit.blame import blamed, from_outside, task_error
-from evalkit.errors import UserError
-from evalkit.graded import judged
-from evalkit.grading import Grade, Measurement
-from evalkit.limits import BEFORE_AN_ANSWER, unclear
-from evalkit.registry import build_config, load_plugin
-from evalkit.rollout import Ending, Rollout, Turn
-from evalkit.run import Run
-from evalkit.task import Task
+from evalkit.results.runs import Run
+from evalkit.rollout.limits import BEFORE_AN_ANSWER, unclear
+from evalkit.rollout.record import Ending, Rollout, Turn
+from evalkit.task.author_faults import blamed, from_outside, task_error
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.protocol import Task
+from evalkit.task.registry import build_config, load_plugin
+from evalkit.task.returned_values import judged
+from evalkit.util.errors import UserError
 
 LARGEST = float(2**1023)
 SMALLEST = 5e-324

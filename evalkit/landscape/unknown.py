@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evalkit.display.formatting import unknown_cells
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.knobs import LIMITS, Entry
 from evalkit.landscape.recommend import number
-from evalkit.limits import clip
-from evalkit.rollout import Ending
-from evalkit.text import counted
-from evalkit.wording import unknown_cells
+from evalkit.rollout.limits import clip
+from evalkit.rollout.record import Ending
+from evalkit.util.text import counted
 
 
 def unknown_sentences(members: Sequence[Entry], top: Entry | None, curves: Sequence[Curve]) -> list[str]:

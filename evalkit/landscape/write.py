@@ -11,10 +11,10 @@ from evalkit.landscape.knobs import Entry
 from evalkit.landscape.page import as_html
 from evalkit.landscape.picture import as_png
 from evalkit.landscape.survey import Landscape, survey
-from evalkit.store import write_atomically
+from evalkit.sampling.store import write_atomically
 
 if TYPE_CHECKING:
-    from evalkit.engine import CellResult
+    from evalkit.engine.engine import CellResult
 
 
 def write_landscape(folder: Path, results: Sequence[CellResult]) -> Landscape:

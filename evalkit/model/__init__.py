@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.config import ModelConfig
-from evalkit.errors import UserError
+from evalkit.config.schema import ModelConfig
+from evalkit.util.errors import UserError
 
 if TYPE_CHECKING:  # the front door imports this package for `choice` alone
-    from evalkit.model.api import Model
-    from evalkit.model.endpoint import Endpoint
-    from evalkit.task import Spec, Task
+    from evalkit.model.anthropic.endpoint import Endpoint
+    from evalkit.model.protocol import Model
+    from evalkit.task.protocol import Spec, Task
 
 EMBEDDED = ("simulated", "oracle", "noop", "replay")
 """Kinds that need no key and no network: an agent inside this process answers."""
@@ -37,18 +37,18 @@ def open_model(
         raise UserError(f"model.kind={config.kind} is unknown: use one of {', '.join(KINDS)}")
     if not config.id:
         raise UserError("model.id is empty: name the model, such as model.id=claude-sonnet-5-5")
-    from evalkit.model.settings import check_settings
+    from evalkit.config.model_settings import check_settings
 
     check_settings(config)
-    from evalkit.model.client import AnthropicModel, connect, endpoint_of
+    from evalkit.model.anthropic.client import AnthropicModel, connect, endpoint_of
 
     if config.kind not in EMBEDDED:
         client = connect(config)
         own = {} if endpoints is None else endpoints
         endpoint = own.setdefault(str(vars(config)), endpoint_of(client))
         return AnthropicModel(config, client, endpoint=endpoint)
-    from evalkit.model.embedded import connect_embedded
-    from evalkit.model.players import Replay, Scripted
+    from evalkit.model.embedded.scripted_backends import Replay, Scripted
+    from evalkit.model.embedded.transport import connect_embedded
 
     if config.kind == "replay":
         if not config.replay_from:

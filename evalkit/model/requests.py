@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.rollout import Json, Rollout, Turn
+from evalkit.rollout.record import Json, Rollout, Turn
 
 SILENCE = "(no content)"
 """Stands for a message that holds nothing the API accepts: it refuses empty and blank ones."""

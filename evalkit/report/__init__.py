@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evalkit.cli.parser import DIR, VerbParser
 from evalkit.report.markdown import launch_markdown, sweep_markdown
 from evalkit.report.page import launch_page, sweep_page
-from evalkit.results import CellRecord, Results, load
-from evalkit.store import write_atomically
-from evalkit.text import counted
-from evalkit.verbs import DIR, VerbParser
+from evalkit.results.reading import CellRecord, Results, load
+from evalkit.sampling.store import write_atomically
+from evalkit.util.text import counted
 
 __all__ = ["main", "write"]
 

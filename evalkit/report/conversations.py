@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalkit.report.facts import as_json
-from evalkit.results import CellRecord, RunRecord
-from evalkit.rollout import Rollout, Turn
+from evalkit.results.reading import CellRecord, RunRecord
+from evalkit.rollout.record import Rollout, Turn
 
 ROOM = 22_000_000
 """Characters that all conversations of a page may take, so that it stays below 25 MB."""

@@ -7,10 +7,10 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from evalkit.display.formatting import bare_rate
 from evalkit.report.markdown import command, metric_rows, setting_rows
-from evalkit.results import CellRecord, RunRecord
+from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.stats.simultaneous import curve_margin
-from evalkit.wording import bare_rate
 
 
 def page_facts(cell: CellRecord) -> dict[str, Any]:

@@ -7,12 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evalkit.provenance import sweep_sentence
-from evalkit.results import CellRecord, Results, RunRecord
-from evalkit.run import Outcome
-from evalkit.stats.intervals import Interval
-from evalkit.text import counted, duration, percent, plain
-from evalkit.wording import (
+from evalkit.display.formatting import (
     MARKS,
     MESSAGE_LIMIT,
     WORDS,
@@ -23,6 +18,11 @@ from evalkit.wording import (
     sweep_advice,
     unknown_cells,
 )
+from evalkit.results.reading import CellRecord, Results, RunRecord
+from evalkit.results.runs import Outcome
+from evalkit.sampling.provenance import sweep_sentence
+from evalkit.stats.intervals import Interval
+from evalkit.util.text import counted, duration, percent, plain
 
 REASONS = 5
 """Kinds of failed attempts that a report names; `timing.json` has more of them."""

@@ -11,12 +11,12 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote
 
+from evalkit.display.formatting import sweep_advice
 from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
 from evalkit.report.markdown import raised, reuse_sentence, sweep_row
-from evalkit.results import CellRecord, Results
-from evalkit.text import counted, plain, short_names
-from evalkit.wording import sweep_advice
+from evalkit.results.reading import CellRecord, Results
+from evalkit.util.text import counted, plain, short_names
 
 _SCRIPTS = ("dom.js", "highlight.js", "chart.js", "runs.js", "conversation.js", "page.js")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")

@@ -3,7 +3,13 @@
 SciPy does the arithmetic it has and is imported where it is first needed: loading it costs half a second of CPU.
 """
 
-from evalkit.stats.comparisons import Comparison, compare, compare_paired, paired_runs_to_tell_apart, runs_to_tell_apart
+from evalkit.stats.comparisons import (
+    Comparison,
+    compare,
+    compare_paired,
+    paired_runs_to_tell_apart,
+    runs_to_tell_apart,
+)
 from evalkit.stats.intervals import Interval, exact, wilson
 from evalkit.stats.passk import pass_at_k, pass_hat_k
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided

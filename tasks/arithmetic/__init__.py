@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalkit.grading import Fault, Grade, Measurement, as_number, preview, within
-from evalkit.sandbox.api import Sandbox
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
-from evalkit.tool import PythonExpression, SubmitAnswer, Tool
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.grade import Fault, Grade, Measurement, as_number, preview, within
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, load_agents
+from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
 
 MAX = sys.float_info.max
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.grading import Grade, Measurement
-from evalkit.sandbox.api import Sandbox
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents, submitting
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, load_agents, submitting
 
 from . import grade, inputs
 from .config import Config, Hidden, Tolerances, check

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from evalkit.errors import UserError
+from evalkit.util.errors import UserError
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 

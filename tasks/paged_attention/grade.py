@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.grading import Check, Fault, Grade, Measurement, preview, readings, within
-from evalkit.sandbox.api import Call, Output, Sandbox, Session
+from evalkit.sandbox.protocol import Call, Output, Sandbox, Session
+from evalkit.task.grade import Check, Fault, Grade, Measurement, preview, readings, within
 
 from . import rules
 from .inputs import Case, Sizes

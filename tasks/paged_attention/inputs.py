@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evalkit.sandbox.wire import Tensor
+from evalkit.sandbox.tensor_bytes import Tensor
 
 from .config import Config
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from evalkit.grading import Fault
+from evalkit.task.grade import Fault
 
 FUNCTION = "paged_attention_decode"
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evalkit.tool import PythonExpression, SubmitAnswer, Tool
+from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
 
 from . import inputs, reference, rules, work
 from .config import Config

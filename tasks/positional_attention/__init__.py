@@ -7,9 +7,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalkit.grading import Grade, Measurement
-from evalkit.sandbox.api import Sandbox
-from evalkit.scripted import ScriptedAgent
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.scripted_agents import ScriptedAgent
 
 from .data import problem
 from .knobs import JUDGED_BY, Config, check

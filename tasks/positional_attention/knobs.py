@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from evalkit.errors import UserError
+from evalkit.util.errors import UserError
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.grading import Fault, Measurement, preview, readings
+from evalkit.task.grade import Fault, Measurement, preview, readings
 
 from .diagnosis import diagnose
 from .reference import Array, removed_positions

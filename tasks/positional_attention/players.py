@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, load_agents
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, load_agents
 
 from .prompt import EPSILON_TEXT, removed, values_matrix
 from .spec import Spec

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from evalkit.tool import PythonExpression, SubmitAnswer, Tool
+from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
 
 if TYPE_CHECKING:
     from .reference import Array, Recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalkit.grading import Check, Grade, Measurement
+from evalkit.task.grade import Check, Grade, Measurement
 
 from .knobs import Config
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from evalkit.plugins import bundled
+from evalkit.config.search_path import bundled
 
 TELLING = '''
 

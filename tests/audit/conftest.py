@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from evalkit.workbench import Workbench
+from evalkit.sampling.resources import Workbench
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

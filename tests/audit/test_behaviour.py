@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.audit.behaviour import distinct
-from evalkit.audit.evidence import Solution
-from evalkit.audit.exam import Attempt, Result
-from evalkit.grading import Fault, Measurement
+from evalkit.audit.grader_runs import Attempt, Result
+from evalkit.audit.labelled_solutions import Solution
+from evalkit.task.grade import Fault, Measurement
 
 
 def result(name, *answers, kind="mutants", values=None, fault=None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evalkit.audit.run import audit
-from evalkit.workbench import Workbench
+from evalkit.sampling.resources import Workbench
 from tests.launching import config_for
 
 from .broken import ARITHMETIC, PAGED, POSITIONAL, Break, copy

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.errors import UserError
+from evalkit.util.errors import UserError
 
 
 def test_a_clean_task_returns_0_and_writes_its_report(tmp_path, monkeypatch, capsys):

@@ -13,11 +13,11 @@ from evalkit_tasks.positional_attention.reference import compute
 from evalkit.__main__ import main
 from evalkit.audit.diagnosis import warnings
 from evalkit.audit.dictionary import Dictionary
-from evalkit.registry import load_task
+from evalkit.config.saved import write_config
 from evalkit.report import write
-from evalkit.results import load
+from evalkit.results.reading import load
 from evalkit.sandbox import open_sandbox
-from evalkit.saved import write_config
+from evalkit.task.registry import load_task
 from tests.launching import Watcher, config_for, launch
 from tests.servers.fixtures import MessagesServer
 

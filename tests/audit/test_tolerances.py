@@ -7,12 +7,12 @@ import math
 import pytest
 from evalkit_tasks.arithmetic import Spec
 
-from evalkit.audit.evidence import Solution
-from evalkit.audit.exam import Attempt, Problem, Result
+from evalkit.audit.grader_runs import Attempt, Problem, Result
+from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import knobs, survey, window_words
 from evalkit.audit.verdict import decide
-from evalkit.grading import Measurement
-from evalkit.registry import load_task
+from evalkit.task.grade import Measurement
+from evalkit.task.registry import load_task
 
 NODE = {"name": "arithmetic", "expression": "10*10", "tolerances": {"answer": 0.5}}
 

@@ -16,10 +16,10 @@ import pytest
 from evalkit import UserError, load
 from evalkit.diff import main
 from evalkit.diff.compare import compare_sweeps
-from evalkit.grading import Grade
-from evalkit.output import write_cell
-from evalkit.results import summary_from
-from evalkit.run import Run
+from evalkit.results.reading import summary_from
+from evalkit.results.runs import Run
+from evalkit.results.writing import write_cell
+from evalkit.task.grade import Grade
 from tests.outputs import (
     CATEGORIES,
     config_of,

@@ -12,20 +12,20 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from evalkit import _hydra
-from evalkit._hydra.words import spelled
+from evalkit.config import hydra_setup
+from evalkit.config.hydra_setup.words import spelled
+from evalkit.config.overrides import knob, written
+from evalkit.config.search_path import bundled
 from evalkit.diff.knobs import Change, changes
 from evalkit.diff.settings import group_changes
-from evalkit.overrides import knob, written
-from evalkit.plugins import bundled
 
-VERSION: dict[str, Any] = {"version_base": "1.3"} if _hydra.IS_1_3 else {}
+VERSION: dict[str, Any] = {"version_base": "1.3"} if hydra_setup.IS_1_3 else {}
 GROUPS = ("task", "model", "limits", "sandbox")
 
 
 def composed(overrides: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The config as an output directory keeps it, and what was chosen."""
-    _hydra.install("simulated")
+    hydra_setup.install("simulated")
     with initialize_config_dir(str(bundled("conf")), **VERSION):
         node = compose("config", overrides=spelled(overrides, lambda name: False), return_hydra_config=True)
     choices = {name: value for name, value in node.hydra.runtime.choices.items() if name in GROUPS and value}

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from evalkit.diff import outcomes as module
+from evalkit.diff.document import sentences
 from evalkit.diff.outcomes import compare_outcomes
 from evalkit.diff.pairs import Pairing, shared_runs
-from evalkit.diff.story import sentences
-from evalkit.grading import Check, Grade
-from evalkit.results import RunRecord, load
-from evalkit.rollout import Ending
-from evalkit.run import Outcome
+from evalkit.results.reading import RunRecord, load
+from evalkit.results.runs import Outcome
+from evalkit.rollout.record import Ending
 from evalkit.stats import Interval, comparisons
+from evalkit.task.grade import Check, Grade
 from tests.outputs import cut, failed, manifest_of, passed, some_runs, write_launch
 
 

@@ -15,9 +15,9 @@ from scipy.stats import binomtest
 from evalkit import load
 from evalkit.diff import main
 from evalkit.diff.pairs import Pairing, pair
-from evalkit.results import CellRecord
-from evalkit.rollout import Rollout
-from evalkit.run import Run
+from evalkit.results.reading import CellRecord
+from evalkit.results.runs import Run
+from evalkit.rollout.record import Rollout
 from evalkit.stats import compare_paired
 from tests.outputs import broken, failed, passed, write_launch, write_sweep
 

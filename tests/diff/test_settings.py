@@ -11,11 +11,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.config.overrides import written
 from evalkit.diff.knobs import Change
 from evalkit.diff.settings import compare_settings, words
-from evalkit.output import versions
-from evalkit.overrides import written
-from evalkit.results import CellRecord, load
+from evalkit.results.reading import CellRecord, load
+from evalkit.results.writing import versions
 from tests.outputs import config_of, conversation, manifest_of, passed, write_launch
 
 PARSER = OverridesParser.create()

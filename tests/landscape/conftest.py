@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine import Cell, CellResult, execute
+from evalkit.engine.engine import Cell, CellResult, execute
 from evalkit.landscape.knobs import Entry
 from evalkit.landscape.survey import Landscape, survey
 from tests.launching import Watcher, config_for

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.grading import Fault, Grade, Measurement, within
 from evalkit.landscape.compute import Axis, count
 from evalkit.landscape.thresholds import (
     LARGEST,
@@ -23,9 +22,10 @@ from evalkit.landscape.thresholds import (
     critical,
     passing_boxes,
 )
-from evalkit.limits import Limits, clip
-from evalkit.rollout import Ending, Rollout
-from evalkit.run import Run, without_submission
+from evalkit.results.runs import Run, without_submission
+from evalkit.rollout.limits import Limits, clip
+from evalkit.rollout.record import Ending, Rollout
+from evalkit.task.grade import Fault, Grade, Measurement, within
 from tests.builders import rollout, text, turn
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from evalkit.landscape.confirmation import Prediction, describe
 from evalkit.landscape.files import schema
-from evalkit.limits import MORE_FOLLOWS
-from evalkit.results import load
+from evalkit.results.reading import load
+from evalkit.rollout.limits import MORE_FOLLOWS
 from evalkit.stats.comparisons import compare
 from tests.launching import Watcher
 from tests.servers.fixtures import MessagesServer

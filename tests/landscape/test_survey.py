@@ -165,7 +165,7 @@ async def test_no_limit_at_all_is_a_value(sweep):
 
 
 async def test_limits_that_the_model_can_see_are_sampled_cell_by_cell_and_the_landscape_says_so(sweep, monkeypatch):
-    monkeypatch.setattr("evalkit.model.client.AnthropicModel.floor", 2)
+    monkeypatch.setattr("evalkit.model.anthropic.client.AnthropicModel.floor", 2)
     results = await sweep([*ARITHMETIC[:2], "runs.count=6"], {"limits.max_tokens": ["150", "400"]})
     assert len({result.source.known.name for result in results}) == 2
     landscape = surveyed(results)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from evalkit.config import ModelConfig
+from evalkit.config.schema import ModelConfig
 from evalkit.model import open_model
-from evalkit.model.api import Model, Request
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens, submitting
+from evalkit.model.protocol import Model, Request
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, submitting
 
 PROGRAM = {"name": "python_expression", "input": {"expression": "print(6 * 7)"}}
 AGENTS = [

@@ -37,7 +37,7 @@ async def test_calls_that_waited_for_the_gate_leave_spread(opened: Opener, messa
 async def test_calls_that_failed_wait_for_different_times(
     opened: Opener, messages_api: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalkit.model.throttle.FIRST_S", 2.0)
+    monkeypatch.setattr("evalkit.model.anthropic.backoff.FIRST_S", 2.0)
     pauses = [
         after - before for before, after in await moments(opened, messages_api, {"kind": "status", "status": 500})
     ]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from evalkit.config import ModelConfig
-from evalkit.errors import UserError
+from evalkit.config.default_model import default_model
+from evalkit.config.schema import ModelConfig
+from evalkit.config.search_path import bundled
 from evalkit.model import EMBEDDED, KINDS
-from evalkit.model.choice import default_model
-from evalkit.plugins import bundled
-from evalkit.prices import cost_usd
+from evalkit.model.anthropic.prices import cost_usd
+from evalkit.util.errors import UserError
 from tests.model.conftest import Opener
 
 KEYS = (

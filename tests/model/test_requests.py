@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit import deepjson
-from evalkit.model.client import mark_cache
+from evalkit.model.anthropic.client import mark_cache
 from evalkit.model.requests import conversation, encodable
-from evalkit.model.shape import fault
-from evalkit.rollout import Rollout, Turn
+from evalkit.rollout.record import Rollout, Turn
+from evalkit.rollout.response_shape import fault
+from evalkit.util import bounded_json
 from tests.builders import call, message, rollout, text
 from tests.servers import strict
 
@@ -56,7 +56,9 @@ def turns(draw: st.DrawFn) -> Turn:
             reply.append(result | ({"is_error": True} if draw(st.booleans()) else {}))
     if not reply and stop != "pause_turn":
         reply.append(text(draw(WORDS)))
-    return Turn(1000, message(*deepjson.bounded(blocks), stop=stop), reply=tuple(deepjson.bounded(reply)) or None)
+    return Turn(
+        1000, message(*bounded_json.bounded(blocks), stop=stop), reply=tuple(bounded_json.bounded(reply)) or None
+    )
 
 
 def refusal(played: Rollout) -> str:

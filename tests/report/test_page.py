@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from evalkit.grading import Grade, Measurement
 from evalkit.report import write
-from evalkit.rollout import Ending, Rollout, Submission, Turn
-from evalkit.run import Run
+from evalkit.results.runs import Run
+from evalkit.rollout.record import Ending, Rollout, Submission, Turn
+from evalkit.task.grade import Grade, Measurement
 from tests.builders import call, message, text
 from tests.outputs import CATEGORIES, conversation, cut, failed, passed, some_runs, write_launch, write_sweep
 

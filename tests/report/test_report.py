@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from evalkit import UserError
-from evalkit.grading import Grade
 from evalkit.report import conversations, main, write
 from evalkit.report.markdown import escaped, launch_markdown
 from evalkit.report.page import launch_page
-from evalkit.results import load
-from evalkit.rollout import Timing
+from evalkit.results.reading import load
+from evalkit.rollout.record import Timing
+from evalkit.task.grade import Grade
 from tests.outputs import failed, manifest_of, passed, some_runs, write_launch, write_sweep
 
 

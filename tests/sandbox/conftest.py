@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from evalkit.config import SandboxConfig
+from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Sandbox, Session, open_sandbox
-from evalkit.sandbox.launch import LEVELS
+from evalkit.sandbox.local.start import LEVELS
 from tests.sandbox import levels
 
 LIMITS = SandboxConfig(allow_weak=True, memory_mb=512, output_kb=8, pool=2)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from evalkit.doctor import Level, diagnose
-from evalkit.sandbox.launch import LEVELS
+from evalkit.cli.doctor import Level, diagnose
+from evalkit.sandbox.local.start import LEVELS
 
 
 @functools.cache

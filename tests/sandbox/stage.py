@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.config import SandboxConfig
+from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Call, Sandbox, Session, Tensor, canary, open_sandbox
-from evalkit.sandbox.homes import Homes
-from evalkit.sandbox.ladder import Rejected, attempt
+from evalkit.sandbox.local.isolation_levels import Rejected, attempt
+from evalkit.sandbox.local.scratch_directories import Homes
 
 ATTACKS = Path(__file__).with_name("attacks")
 TIMEOUT_S, HANGING_S = 10.0, 0.3

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.doctor import diagnose
-from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, WEAK
+from evalkit.cli.doctor import diagnose
+from evalkit.sandbox.local.start import LANDLOCK, NAMESPACES, WEAK
 from tests.sandbox import as_user, levels
 from tests.sandbox.stage import FUNCTIONS, PROGRAMS
 

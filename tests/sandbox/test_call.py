@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evalkit.sandbox import Call, Session, Tensor
-from evalkit.sandbox.wire import ITEMSIZE
+from evalkit.sandbox.tensor_bytes import ITEMSIZE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ import pytest
 from evalkit_tasks.arithmetic import Config, Task, Tolerances
 
 from evalkit.sandbox import Sandbox
-from evalkit.tool import PythonExpression, ToolContext
+from evalkit.task.tools import PythonExpression, ToolContext
 
 CHEAT = """
 import gc, sys

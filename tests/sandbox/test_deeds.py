@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from evalkit.config import SandboxConfig
-from evalkit.sandbox import Sandbox, open_sandbox, workspace
-from evalkit.sandbox.launch import LEVELS, NAMESPACES, WEAK
+from evalkit.config.schema import SandboxConfig
+from evalkit.sandbox import Sandbox, open_sandbox
+from evalkit.sandbox.local import workspace
+from evalkit.sandbox.local.start import LEVELS, NAMESPACES, WEAK
 from tests.sandbox import levels
 
 DISK_MB = 16

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.sandbox.session import tensors_of
+from evalkit.sandbox.local.session import tensors_of
 
 
 @pytest.mark.parametrize(

@@ -15,20 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.config import SandboxConfig
-from evalkit.errors import SandboxError, UserError
+from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import open_sandbox
-from evalkit.sandbox.homes import Homes
-from evalkit.sandbox.ladder import Rejected, attempt
-from evalkit.sandbox.launch import LANDLOCK, NAMESPACES, WEAK
-from evalkit.sandbox.zygote import Zygote
+from evalkit.sandbox.local.isolation_levels import Rejected, attempt
+from evalkit.sandbox.local.scratch_directories import Homes
+from evalkit.sandbox.local.start import LANDLOCK, NAMESPACES, WEAK
+from evalkit.sandbox.local.zygote import Zygote
+from evalkit.util.errors import SandboxError, UserError
 from tests.sandbox import levels
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITED = """
 import asyncio, resource
 resource.setrlimit(resource.RLIMIT_{name}, ({value}, {value}))
-from evalkit.doctor import diagnose, text
+from evalkit.cli.doctor import diagnose, text
 print(text(asyncio.run(diagnose())))
 """
 
@@ -145,7 +145,7 @@ async def test_a_child_that_cannot_be_confined_says_why() -> None:
     ],
 )
 def test_remedy_fits_the_reason(reason: str, remedy: str | int | None) -> None:
-    from evalkit.sandbox.ladder import _remedy
+    from evalkit.sandbox.local.isolation_levels import _remedy
 
     found = _remedy(NAMESPACES, reason)
 

@@ -26,9 +26,9 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from evalkit.model.players import Scripted, estimate_tokens
-from evalkit.model.sse import write_events
-from evalkit.scripted import ScriptedAgent, ScriptedTurn, Tokens
+from evalkit.model.anthropic.sse import write_events
+from evalkit.model.embedded.scripted_backends import Scripted, estimate_tokens
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
 from tests.servers import llama, strict
 
 HELLO = [{"name": "hello", "turns": [{"text": "Hello.", "tokens": {"median": 20}}]}]
@@ -333,13 +333,13 @@ def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
 
     from hydra import compose, initialize_config_dir
 
-    from evalkit import _hydra
-    from evalkit.keys import spec_of
-    from evalkit.launch import typed
-    from evalkit.plugins import bundled
-    from evalkit.registry import load_task
+    from evalkit.config import hydra_setup
+    from evalkit.config.search_path import bundled
+    from evalkit.launch.entry import typed
+    from evalkit.sampling.keys import spec_of
+    from evalkit.task.registry import load_task
 
-    _hydra.install("simulated")
+    hydra_setup.install("simulated")
     with initialize_config_dir(str(bundled("conf")), version_base="1.3"):
         config = typed(compose("config", [*overrides, "model=simulated"]))
     task = load_task(config.task)

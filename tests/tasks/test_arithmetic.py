@@ -6,7 +6,7 @@ import evalkit_tasks.arithmetic
 import pytest
 from evalkit_tasks.arithmetic import Config, Task, Tolerances
 
-from evalkit.scripted import load_agents
+from evalkit.task.scripted_agents import load_agents
 
 FOLDER = Path(evalkit_tasks.arithmetic.__file__).parent
 
@@ -95,7 +95,7 @@ def test_the_agents_load_and_their_weights_are_a_distribution(task):
 
 
 def test_a_turn_with_two_actions_is_refused(tmp_path):
-    from evalkit.errors import UserError
+    from evalkit.util.errors import UserError
 
     (tmp_path / "a.yaml").write_text("- {name: x, turns: [{tokens: {median: 1}, submit: 1, python: print(1)}]}")
     with pytest.raises(UserError, match="at most one of"):

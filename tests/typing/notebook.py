@@ -7,8 +7,8 @@ from typing import Any, assert_type
 
 import evalkit
 from evalkit import Ending, Grade, Limits, Measurement, Outcome, Rollout, Turn, clip, load
-from evalkit.grading import Check
-from evalkit.results import CellRecord, Results, RunRecord
+from evalkit.results.reading import CellRecord, Results, RunRecord
+from evalkit.task.grade import Check
 
 
 def read(folder: str) -> float | None:

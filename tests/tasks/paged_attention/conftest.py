@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from evalkit.config import SandboxConfig
+from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import open_sandbox
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import yaml
 
-from evalkit import plugins
-from evalkit.registry import load_task
+from evalkit.config import search_path
+from evalkit.task.registry import load_task
 
-SOLUTIONS = plugins.bundled("tasks") / "paged_attention" / "solutions"
-CONFIGS = plugins.bundled("conf") / "task"
+SOLUTIONS = search_path.bundled("tasks") / "paged_attention" / "solutions"
+CONFIGS = search_path.bundled("conf") / "task"
 VARIANTS = sorted(path.stem for path in CONFIGS.glob("paged_attention*.yaml"))
 
 

@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
-from evalkit.limits import Limits, next_call
-from evalkit.rollout import Ending
+from evalkit.rollout.limits import Limits, next_call
+from evalkit.rollout.record import Ending
 
 from .shipped import VARIANTS, grade, make
 

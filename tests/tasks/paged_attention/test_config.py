@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from evalkit.errors import UserError
+from evalkit.util.errors import UserError
 
 from .shipped import VARIANTS, make
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import right_solutions
-from evalkit.grading import Measurement
+from evalkit.task.grade import Measurement
 
 from .shipped import grade, make, solution
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evalkit_tasks.paged_attention import reference, rules
 
-from evalkit.tool import definition
+from evalkit.task.tools import definition
 
 from .shipped import VARIANTS, make
 

@@ -11,9 +11,9 @@ from typing import Any
 from evalkit_tasks.positional_attention import FOLDER, Config, Task
 from omegaconf import OmegaConf
 
-from evalkit.grading import Grade, Measurement
-from evalkit.plugins import bundled
-from evalkit.registry import build_config, load_task
+from evalkit.config.search_path import bundled
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.registry import build_config, load_task
 
 CONFIGS = ("positional_attention", "positional_attention_textbook", "positional_attention_strict")
 SOLUTIONS = FOLDER / "solutions"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from evalkit.errors import UserError
+from evalkit.util.errors import UserError
 
 from .support import CONFIGS, PUBLISHED_VARIANTS, SEEDED_VARIANTS, graded, make_task, right_answer
 
@@ -62,7 +62,7 @@ def test_an_answer_too_large_to_print_is_refused():
 
 def test_the_plugin_is_imported_without_numpy():
     code = (
-        "import sys; from evalkit.plugins import import_task; "
+        "import sys; from evalkit.config.search_path import import_task; "
         "import_task('positional_attention'); "
         "sys.exit(bool({'numpy', 'torch', 'anthropic'} & set(sys.modules)))"
     )

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from evalkit.config import SandboxConfig
-from evalkit.engine import Cell, execute
-from evalkit.grading import Grade, Measurement
-from evalkit.run import Outcome
+from evalkit.config.schema import SandboxConfig
+from evalkit.engine.engine import Cell, execute
+from evalkit.results.runs import Outcome
 from evalkit.sandbox import open_sandbox
-from evalkit.scripted import ScriptedAgent
-from evalkit.tool import ToolContext
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.scripted_agents import ScriptedAgent
+from evalkit.task.tools import ToolContext
 from tests.launching import Watcher, config_for
 
 from .support import CONFIGS, PUBLISHED_VARIANTS, SEEDED_VARIANTS, labels, make_task, programs

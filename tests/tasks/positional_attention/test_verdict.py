@@ -10,7 +10,7 @@ from evalkit_tasks.positional_attention.knobs import Tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.grading import Measurement
+from evalkit.task.grade import Measurement
 
 from .support import graded, make_config, make_task, measured, right_answer, shifted
 

@@ -1,0 +1,232 @@
+"""Every solution plays every problem, and is graded as a run would be; nothing is graded twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+from evalkit.audit import values
+from evalkit.audit.findings import Finding
+from evalkit.audit.labelled_solutions import KINDS, Solution
+from evalkit.audit.scripted_runs import Played, play
+from evalkit.config.schema import Config
+from evalkit.results.runs import without_submission
+from evalkit.rollout.record import Ending
+from evalkit.sampling.keys import run_seed
+from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.task import author_code
+from evalkit.task.author_faults import blamed
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.optional_parts import accuracy_of, files_of, measure_many_of
+from evalkit.task.protocol import Spec, Task
+from evalkit.util.errors import SandboxError, TaskError
+
+T = TypeVar("T")
+
+FULL = 2
+"""Problems on which a shipped source is graded exactly as in a run, where the task can measure many at once; a made one
+on the first only."""
+SLOW_S = 3.0
+"""A wrong solution that takes longer for a problem plays no other: it waits for a time limit."""
+EQUAL = 1e-9
+"""Answers that differ by no more are equal, where the prompt states no accuracy."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One of the problems that runs would get."""
+
+    run: int
+    """The run that gets it (and others, where several runs get the same)."""
+    spec: Spec
+
+    @property
+    def accuracy(self) -> float:
+        """How exact the prompt asks an answer to be."""
+        accuracy = accuracy_of(self.spec)
+        return EQUAL if accuracy is None else accuracy
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One solution on one problem."""
+
+    run: int
+    answer: Any = None
+    measurement: Measurement | None = None
+    """None where nothing was submitted, or the grader raised."""
+    grade: Grade | None = None
+    """None where the grader raised."""
+    error: str = ""
+    """What the grader raised, and where."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it passed; a grader that raises passes nothing."""
+        return self.grade is not None and self.grade.passed
+
+    @property
+    def faulty(self) -> bool:
+        """Whether it failed before its values were looked at."""
+        return self.measurement is None or self.measurement.fault is not None
+
+    @cached_property
+    def numbers(self) -> values.Numbers | None:
+        """The numbers of the answer."""
+        return values.numbers(self.answer)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One solution on all problems."""
+
+    solution: Solution
+    attempts: tuple[Attempt, ...]
+    replies: tuple[str, ...] = ()
+    """What tools answered on the first problem."""
+    seconds: float = 0.0
+    """Wall clock of its first problem."""
+    partly: bool = False
+    """It did not play every problem: it was slow, or failed on the first ones before its values were looked at."""
+
+
+def problems(task: Task, config: Config, count: int) -> tuple[list[Problem], list[Finding]]:
+    """The problems of runs 1 … `count`, equal ones once; and a finding for each run that would get none."""
+    found: list[Problem] = []
+    faults: list[Finding] = []
+    for run in range(1, count + 1):
+        try:
+            spec = author_code.spec_for(task, run_seed(config.runs.seed, run), disk_mb=config.sandbox.disk_mb)
+        except TaskError as error:
+            faults.append(Finding("grader-exception", f"spec of run {run}", str(error)))
+            continue
+        if not any(_same(spec, other.spec) for other in found):
+            found.append(Problem(run, spec))
+    return found, faults
+
+
+def _same(one: Spec, other: Spec) -> bool:
+    try:
+        return one is other or bool(one == other)
+    except ValueError:  # arrays do not compare as a whole
+        return False
+
+
+class Exam:
+    """Plays and grades. Holds what all solutions share."""
+
+    def __init__(
+        self, task: Task, config: Config, sandbox: Sandbox, problems: Sequence[Problem], *, thorough: bool = False
+    ) -> None:
+        self.task, self.config, self.sandbox, self.problems = task, config, sandbox, problems
+        self.thorough = thorough
+        """Grade every source on every problem as a run would, instead of measuring many at once."""
+
+    async def sit(self, solution: Solution) -> Result:
+        """One solution on all problems."""
+        began = time.monotonic()
+        full = FULL if solution.kind in KINDS else 1
+        attempts: list[Attempt] = []
+        waiting: list[tuple[Problem, Played]] = []
+        replies: list[str] = []
+        seconds = 0.0
+        async with self.sandbox.session() as session:
+            for problem in self.problems:
+                try:
+                    played = await self._play(solution, problem, session)
+                except TaskError as error:
+                    attempts.append(Attempt(problem.run, error=str(error)))
+                    continue
+                replies = replies or played.replies
+                if len(attempts) < full or not self._many:
+                    attempts.append(await self._grade(problem, played))
+                elif any(attempt.faulty for attempt in attempts):
+                    break
+                else:
+                    waiting.append((problem, played))
+                seconds = seconds or time.monotonic() - began
+                if not solution.right and time.monotonic() - began > SLOW_S * len(attempts):
+                    break
+        attempts += await self._grade_waiting(waiting)
+        return Result(solution, tuple(attempts), tuple(replies), seconds, len(attempts) < len(self.problems))
+
+    @property
+    def _many(self) -> bool:
+        """Whether one source can be measured on many problems together."""
+        return measure_many_of(self.task) is not None and not self.thorough
+
+    async def _play(self, solution: Solution, problem: Problem, session: Session) -> Played:
+        with blamed("the task's oracle" if solution.name == "oracle" else "the task's solution"):
+            agent = solution.play(self.task, problem.spec)
+        timeout = self.config.limits.tool_timeout_s
+        files = files_of(problem.spec)
+        if files:
+            async with self.sandbox.session(files=files) as own:
+                played = await play(agent, problem.spec, own, tool_timeout_s=timeout)
+        else:
+            played = await play(agent, problem.spec, session, tool_timeout_s=timeout)
+        if played.rollout.ending is Ending.ERROR:
+            detail, traceback = played.rollout.detail, played.rollout.traceback
+            raise TaskError(detail, traceback) if traceback else SandboxError(detail)
+        return played
+
+    async def _grade(self, problem: Problem, played: Played) -> Attempt:
+        if not played.submitted:
+            return Attempt(problem.run, grade=without_submission(played.rollout, None, None))
+        return await self.grade(problem, played.answer)
+
+    async def grade(self, problem: Problem, answer: Any) -> Attempt:
+        """Measure and judge an answer as a run's is."""
+        try:
+            measurement = await author_code.measure(
+                self.task, answer, problem.spec, self.sandbox, limit_s=author_code.limit_of(self.config)
+            )
+            return Attempt(problem.run, answer, measurement, await self._judge(measurement))
+        except TaskError as error:  # the grader's own fault is what an audit is for
+            return Attempt(problem.run, answer, error=str(error))
+
+    async def _judge(self, measurement: Measurement) -> Grade:
+        """The verdict; a category that the task does not list is a finding of its own."""
+        limit_s = author_code.limit_of(self.config)
+        return await author_code.judge(self.task, measurement, listed=False, limit_s=limit_s)
+
+    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, Played]]) -> list[Attempt]:
+        """One source on many problems, measured together if the task knows how."""
+        answers = [played.answer for _, played in waiting]
+        if not waiting or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):
+            return [await self._grade(problem, played) for problem, played in waiting]
+        return await self._grade_together([problem for problem, _ in waiting], answers[0])
+
+    async def _grade_together(self, problems: Sequence[Problem], answer: Any) -> list[Attempt]:
+        limit_s = author_code.limit_of(self.config)
+        specs = [problem.spec for problem in problems]
+        try:
+            many = await author_code.measure_many(self.task, answer, specs, self.sandbox, limit_s=limit_s)
+            return [
+                Attempt(problem.run, answer, measurement, await self._judge(measurement))
+                for problem, measurement in zip(problems, many, strict=True)
+            ]
+        except TaskError as error:
+            return [Attempt(problems[0].run, answer, error=str(error))]
+
+    async def sit_all(self, solutions: Sequence[Solution]) -> list[Result]:
+        """All solutions, several at a time; results in their order."""
+        return await in_parallel([partial(self.sit, solution) for solution in solutions])
+
+
+async def in_parallel(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Do all jobs, as many at a time as there are cores, begun in their order; results in their order."""
+    gate = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+
+    async def one(job: Callable[[], Awaitable[T]]) -> T:
+        async with gate:
+            return await job()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(job)) for job in jobs]
+    return [task.result() for task in tasks]

@@ -1,0 +1,163 @@
+"""What is known about a task before anybody plays it: the solutions in its folder, each with what it must come to.
+
+    solutions/correct/*.py    must pass, however they are written
+    solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
+    solutions/cheats/*.py     attempts to pass without solving anything
+
+Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
+
+    # expect: <category>        the failure category, or `any`
+    # breaks: <rule>            the one rule of the prompt that it breaks
+    # needs: <knob>=<value> …   what it is made for. Where the config says otherwise it is left out, and a correct one
+                                is wrong: it breaks the rule that is called like the knob
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.task.optional_parts import nearly, solution_of
+from evalkit.task.protocol import Spec, Task
+from evalkit.task.scripted_agents import ScriptedAgent, submitting
+from evalkit.util.errors import UserError
+
+KINDS = ("correct", "wrong", "cheats")
+"""Folders of solutions, and what a complete set of evidence has."""
+LABELS = ("expect", "breaks", "accepted", "needs")
+NOT_GIVEN: Any = object()
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One submission of which it is known whether it is right."""
+
+    kind: str
+    """`correct`, `wrong`, `cheats`, `mutants` (of the reference), `answers` (generic ones), or `starts`."""
+    name: str
+    source: str = ""
+    answer: Any = field(default=NOT_GIVEN, compare=False)
+    """Submitted as it is; where it is not given, `source` is played."""
+    build: Callable[[Spec], Any] | None = field(default=None, compare=False)
+    """Makes the answer to a problem, in place of both."""
+    agent: Callable[[Task, Spec], ScriptedAgent] | None = field(default=None, compare=False)
+    """Makes the agent that plays, in place of everything else."""
+    expect: str = "any"
+    """The failure category that it must get, or `any`."""
+    breaks: str = ""
+    """The rule that it breaks."""
+    about: str = ""
+    """What it is, in words."""
+    needs: tuple[str, ...] = ()
+    """`knob=value`: the settings that it is made for."""
+
+    @property
+    def id(self) -> str:
+        """`wrong/no_scale`: how reports call it."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def right(self) -> bool:
+        """Whether it must pass."""
+        return self.kind == "correct"
+
+    def play(self, task: Task, spec: Spec) -> ScriptedAgent:
+        """The agent that submits it: the task's own way of running a source, else the source as the answer."""
+        if self.agent is not None:
+            return self.agent(task, spec)
+        if self.build is not None:
+            return submitting(self.build(spec), name=self.name)
+        if self.answer is not NOT_GIVEN:
+            return submitting(self.answer, name=self.name)
+        own = solution_of(task)
+        return own(self.source, spec) if own else submitting(self.source, name=self.name)
+
+
+def oracle() -> Solution:
+    """The task's own reference, as `model=oracle` plays it."""
+    return Solution("correct", "oracle", agent=lambda task, spec: task.oracle(spec), about="the reference")
+
+
+def task_folder(task: Task) -> Path:
+    """The folder that holds a task's plugin."""
+    return Path(inspect.getfile(type(task))).parent
+
+
+def solutions(folder: Path) -> list[Solution]:
+    """Everything in `folder`/solutions, sorted. Raises `UserError` for a file that cannot be read."""
+    return [
+        _read(path, kind) for kind in KINDS for path in sorted((folder / "solutions" / kind).glob("*")) if _counts(path)
+    ]
+
+
+def fitting(found: Sequence[Solution], node: Mapping[str, Any]) -> list[Solution]:
+    """The solutions under a config's `task` node: those made for other settings are wrong here, or left out."""
+    here = []
+    for solution in found:
+        unmet = next((need for need in solution.needs if not _met(need, node)), None)
+        if unmet is None:
+            here.append(solution)
+        elif solution.right:
+            rule = unmet.partition("=")[0]
+            here.append(replace(solution, kind="wrong", breaks=rule, about=f"right where {unmet}: {solution.about}"))
+    return here
+
+
+def _met(need: str, node: Mapping[str, Any]) -> bool:
+    import yaml
+
+    knob, _, value = need.partition("=")
+    wanted: bool = _knob(node, knob) == yaml.safe_load(value)
+    return wanted
+
+
+def _knob(node: Any, name: str) -> Any:
+    for part in name.split("."):
+        node = node[part] if isinstance(node, Mapping) and part in node else None
+    return node
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith((".", "_"))
+
+
+def _read(path: Path, kind: str) -> Solution:
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}): write solutions as UTF-8 text") from None
+    labels, about = labels_of(source)
+    return Solution(
+        kind,
+        path.stem,
+        source,
+        expect=labels.get("expect", "any"),
+        breaks=labels.get("breaks", ""),
+        about=about,
+        needs=tuple(labels.get("needs", "").split()),
+    )
+
+
+def labels_of(source: str) -> tuple[Mapping[str, str], str]:
+    """The labels that a source starts with, and its other opening comments as one text."""
+    labels: dict[str, str] = {}
+    about: list[str] = []
+    for line in _opening_comments(source):
+        name, colon, value = line.partition(":")
+        if colon and name in LABELS:
+            labels[name] = value.strip()
+        elif colon and name.isidentifier() and (meant := nearly(name, LABELS)):
+            raise UserError(f"`# {line}` is no label: did you mean `# {meant}:{value}`?")
+        else:
+            about.append(line)
+    return labels, " ".join(about)
+
+
+def _opening_comments(source: str) -> Iterator[str]:
+    for line in source.splitlines():
+        if not line.startswith("#"):
+            return
+        yield line.lstrip("#").strip()

@@ -1,0 +1,87 @@
+"""Plays scripted agents through a task's real tools in a real sandbox: the agent loop without HTTP or a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.model.embedded.scripted_backends import Scripted
+from evalkit.model.protocol import Request, Response
+from evalkit.rollout.limits import Limits
+from evalkit.rollout.record import Attempt, Rollout, Turn
+from evalkit.sampling.agent import Agent, begin
+from evalkit.sandbox.protocol import Session
+from evalkit.task.protocol import Spec
+from evalkit.task.scripted_agents import ScriptedAgent
+
+
+class _Script:
+    """A model that says what one scripted agent says."""
+
+    id, simulated, ceiling, floor = "audit", True, 1_000_000, 1
+    identity: Mapping[str, Any] = {}
+
+    where = ""
+
+    def __init__(self, agent: ScriptedAgent) -> None:
+        self._player = Scripted(self.id, lambda run: [agent], seed=0)
+
+    async def check(self) -> Sequence[str]:
+        return ()
+
+    async def respond(self, request: Request) -> Response:
+        body = {"messages": request.messages, "max_tokens": request.max_tokens}
+        return Response(self._player.answer(request.run, body))
+
+    def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
+        return None
+
+    def watch(self, told: object) -> Callable[[], None]:
+        return lambda: None
+
+    async def close(self) -> None: ...
+
+
+class _Nobody:
+    """A recorder that keeps nothing."""
+
+    def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
+    def reply(self, turn: Turn) -> None: ...
+    def failed(self, attempt: Attempt) -> None: ...
+
+
+@dataclass(frozen=True)
+class Played:
+    """What an agent came to."""
+
+    rollout: Rollout
+
+    @property
+    def submitted(self) -> bool:
+        """Whether it submitted anything."""
+        return self.rollout.submission is not None
+
+    @property
+    def answer(self) -> Any:
+        """What it submitted; None if nothing."""
+        return self.rollout.submission.answer if self.rollout.submission else None
+
+    @property
+    def replies(self) -> list[str]:
+        """What tools answered, in order."""
+        blocks = [block for turn in self.rollout.turns for block in turn.reply or ()]
+        return [str(block.get("content", block.get("text", ""))) for block in blocks]
+
+
+async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeout_s: float = 30.0) -> Played:
+    """Every turn of `agent`, without any limit but the tools' own. Raises SandboxError if the sandbox fails."""
+    player = Agent(
+        start=begin(1, spec),
+        tools=spec.tools,
+        model=_Script(agent),
+        limits=Limits(tool_timeout_s=tool_timeout_s),
+        session=session,
+        recorder=_Nobody(),
+    )
+    return Played(await player.roll_out())

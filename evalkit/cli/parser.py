@@ -1,0 +1,91 @@
+"""What all verbs share: `--help` with an example, and one sentence with the fix for words that do not fit."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from evalkit.util.errors import UserError
+from evalkit.util.suggestions import suggestion
+
+EXIT = "Exit status: 0 done, 1 something could not be done, 2 bad input, 130 interrupted."
+DIR = "outputs/arithmetic/2026-11-27_10-00-00-ab12"
+SWEEP = "outputs/arithmetic/sweep-2026-11-27_10-00-00-ab12"
+"""Directories as they stand in examples."""
+
+
+class HelpShown(Exception):
+    """The help was asked for and printed: nothing else is to be done."""
+
+
+class VerbParser(argparse.ArgumentParser):
+    """Argument parser of one verb, which never prints usage for a mistake and never exits."""
+
+    def __init__(self, verb: str, about: str, example: str, status: str = EXIT) -> None:
+        """`about` says what the verb does; `example` is what follows `python -m evalkit`."""
+        super().__init__(
+            f"python -m evalkit {verb}",
+            description=about,
+            epilog=f"example:\n  python -m evalkit {example}\n\n{status}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.verb, self.example = verb, f"python -m evalkit {example}"
+        self.add_argument("-h", "--help", action="store_true", help="show this")
+
+    def takes_directories(self, nargs: str | None = None, what: str = "a launch or a sweep") -> None:
+        """Add `folder`: one output directory, or with `nargs` as many as that says."""
+        self.add_argument("folder", type=directory, nargs=nargs, metavar="DIR", help=f"output directory of {what}")
+
+    def parse(self, argv: Sequence[str], *, intermixed: bool = False) -> argparse.Namespace:
+        """The arguments. Raises `HelpShown` after `--help`, and `UserError` for whatever does not fit."""
+        own = argv[: argv.index("--")] if "--" in argv else argv
+        if "-h" in own or "--help" in own:
+            sys.stdout.write(self.format_help())
+            raise HelpShown
+        return (self.parse_intermixed_args if intermixed else self.parse_args)(list(argv))
+
+    def error(self, message: str) -> NoReturn:
+        """One sentence instead of the usage that argparse prints."""
+        raise UserError(f"{self.verb} {self._put(message)}: write for example `{self.example}`")
+
+    def _put(self, message: str) -> str:
+        options = [option for action in self._actions for option in action.option_strings if option[:2] == "--"]
+        if unknown := re.match(r"unrecognized arguments: (\S+)", message):
+            word = unknown[1]
+            if word.startswith("-"):
+                return f"has no option {word}{suggestion(word.partition('=')[0], options)}"
+            return f"has no use for {word!r}"
+        if missing := re.match(r"the following arguments are required: (.+)", message):
+            return f"needs {missing[1]}"
+        if value := re.match(r"argument (\S+): (.+)", message, re.DOTALL):
+            return f"cannot take this as {value[1]}: {value[2]}"
+        return f"cannot read its words ({message})"
+
+
+def exists(text: str) -> bool:
+    """Whether there is a file or folder of that name; False for what cannot name one."""
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long, or what no path can hold
+        return False
+
+
+def directory(text: str) -> Path:
+    """A directory given to a verb. Raises `UserError` for text that cannot name one, and for one that is locked."""
+    if not text.strip():
+        raise UserError("'' is no directory: give the output directory of a launch, which its last line names")
+    path = Path(text)
+    try:
+        locked = path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{text} is no directory ({getattr(error, 'strerror', None) or error})") from error
+    if locked:
+        raise UserError(f"{text} cannot be read (Permission denied): check its permissions")
+    return path

@@ -1,0 +1,111 @@
+"""`python -m evalkit resume <output dir>`: finish a launch or a sweep from its saved config, in the same directory."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.cli.parser import DIR, VerbParser
+from evalkit.config.saved import is_sweep, launched_from, read_config, read_yaml, with_knob
+from evalkit.config.schema import check
+from evalkit.results.reading import OtherFormatError, load
+from evalkit.results.runs import Outcome
+from evalkit.util.errors import UserError
+
+if TYPE_CHECKING:
+    from evalkit.engine.engine import Cell
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What Hydra recorded about one directory."""
+
+    cwd: Path
+    swept: dict[str, str]
+    index: int
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb. The launch's exit status; 0 at once if nothing is left to do."""
+    parser = VerbParser("resume", "Finish an interrupted launch or sweep, in its own directory.", f"resume {DIR}")
+    parser.takes_directories()
+    given: Path = parser.parse(argv).folder
+    with launched_from(given) as folder:
+        return _resume(given, folder)
+
+
+def _resume(given: Path, folder: Path) -> int:
+    """`given` is what the person calls it, `folder` is the same as seen from where it was launched."""
+    cells = find_cells(folder)
+    if all(_complete(cell.folder) for cell in cells) and _mapped(folder, len(cells)):
+        sys.stdout.write(f"{given} is complete: nothing to resume.\n")
+        return 0
+    from evalkit.engine.engine import preflight
+    from evalkit.launch.entry import run_cells
+
+    preflight([cell.config for cell in cells]).close()
+    return run_cells(cells)
+
+
+def find_cells(folder: Path) -> list[Cell]:
+    """The cells of an output directory as they were launched. Raises `UserError` if it is none."""
+    from evalkit.engine.engine import Cell
+
+    folders = sorted(path.parent for path in folder.rglob(".hydra")) if is_sweep(folder) else [folder]
+    if not folders:
+        raise UserError(f"{folder} is a sweep without cells: launch it again")
+    cells = []
+    for place in folders:
+        config, job = read_config(place), _job(place)
+        config = with_knob(config, "store", str(job.cwd / config.store))
+        check(config)
+        started = (place / ".hydra" / "config.yaml").stat().st_mtime
+        cells.append(Cell(config, place.resolve(), job.swept, job.index, since=started))
+    return sorted(cells, key=lambda cell: cell.index)
+
+
+def _job(folder: Path) -> _Job:
+    """From `.hydra/hydra.yaml`; a directory that regrade or confirm wrote has none."""
+    try:
+        node = read_yaml(folder / ".hydra" / "hydra.yaml")
+    except FileNotFoundError:
+        return _Job(Path.cwd(), {}, 0)
+    try:
+        return _read_job(node["hydra"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder / '.hydra' / 'hydra.yaml'} is damaged: run the launch again, its rollouts are kept in the store"
+        ) from error
+
+
+def _read_job(node: Mapping[str, Any]) -> _Job:
+    excluded = set(node["job"]["config"]["override_dirname"]["exclude_keys"])
+    pairs = (override.lstrip("+~").partition("=") for override in node["overrides"]["task"])
+    multirun = node["mode"] == "MULTIRUN"
+    swept = {key: value for key, _, value in pairs if key not in excluded} if multirun else {}
+    number = node["job"].get("num")
+    index = int(number) if multirun and re.fullmatch(r"\d+", str(number)) else 0
+    return _Job(Path(node["runtime"]["cwd"]), swept, index)
+
+
+def _complete(folder: Path) -> bool:
+    """Whether the directory has its analysis and no run in it was an error."""
+    if not (folder / "summary.json").is_file():
+        return False
+    try:
+        (cell,) = load(folder).cells
+    except OtherFormatError:
+        raise
+    except UserError:  # damaged: it is written again from the store, for nothing
+        return False
+    wanted = read_config(folder).runs
+    enough = wanted.until == "decided" or len(cell.runs) >= wanted.count
+    return enough and all(run.outcome is not Outcome.ERROR for run in cell.runs)
+
+
+def _mapped(folder: Path, cells: int) -> bool:
+    return cells == 1 or (folder / "landscape.json").is_file()

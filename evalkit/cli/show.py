@@ -1,0 +1,299 @@
+"""`python -m evalkit show DIR [RUN]`: a launch, a sweep or one conversation in the terminal, coloured and paged.
+
+Whatever a model or a provider wrote goes through `evalkit.util.text.plain`: no escapes but our own reach the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+from typing import Any, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from evalkit.cli.parser import DIR, VerbParser, directory
+from evalkit.display.formatting import closing_block, sweep_advice, unknown_cells
+from evalkit.report.markdown import observation, reuse_sentence, status, sweep_row
+from evalkit.results.reading import CellRecord, Results, RunRecord, load
+from evalkit.results.runs import Outcome
+from evalkit.rollout.record import Ending, Turn
+from evalkit.stats.verdict import Decision
+from evalkit.util import bounded_json
+from evalkit.util.errors import UserError
+from evalkit.util.text import counted, dollars, duration, for_encoding, plain, short_names
+
+STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "yellow", Outcome.ERROR: "yellow"}
+DECIDED = {Decision.IN_BAND: "green", Decision.UNDECIDED: "yellow"}
+HIGHLIGHTED = 60_000
+"""Characters of one program that are coloured; longer ones are shown without colours."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb."""
+    options = _parser().parse(argv)
+    results = load(options.folder)
+    if options.run is None:
+        content = sweep(results) if results.is_sweep else launch(results.cells[0])
+    else:
+        content = conversation(*_pick(results, options.run))
+    wanted = {"always": True, "never": False}.get(options.color)
+    present(content, sys.stdout, colour=wanted, pager=not options.no_pager)
+    return 0
+
+
+def _pick(results: Results, number: int) -> tuple[CellRecord, RunRecord]:
+    if results.is_sweep:
+        raise UserError(f"{results.folder} is a sweep: name one of its cells, such as {results.cells[0].folder}")
+    found = next((run for run in results.runs if run.number == number), None)
+    if found is None:
+        raise UserError(f"{results.folder} has no run {number}: its runs are 1 to {len(results.runs)}")
+    return results.cells[0], found
+
+
+def launch(cell: CellRecord) -> RenderableType:
+    """The closing block, then a line for every run."""
+    words = closing_block(cell.summary, cell.title, simulated=cell.simulated)
+    style = DECIDED.get(cell.summary.verdict.decision, "red")
+    block = Text("\n").join(Text(line, style=style * line.startswith("Verdict:")) for line in words.split("\n"))
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in ("run", "status", "observation", "tokens", "steps"):
+        justify: Any = "left" if name in ("status", "observation") else "right"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in ("run", "status", "tokens", "steps"))
+    for run in cell.runs:
+        style = STYLES[run.outcome]
+        cells = (str(run.number), status(run), observation(run), f"{run.output_tokens:,}", str(run.steps))
+        table.add_row(*(Text(item, style=style if place == 1 else "") for place, item in enumerate(cells)))
+    hint = Text(f"\npython -m evalkit show {shlex.quote(plain(cell.folder))} RUN   shows a conversation", style="dim")
+    notes = [Text(f"Note: {plain(note, one_line=True)}", style="yellow") for note in cell.notes]
+    return Group(block, *notes, Text(), table, hint)
+
+
+def sweep(results: Results) -> RenderableType:
+    """A line for every cell."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in short_names(results.knobs):
+        table.add_column(plain(name, one_line=True), no_wrap=True)
+    for name in ("runs", "pass rate", "interval", "verdict", "tokens", "errors"):
+        table.add_column(name, overflow="fold")
+    for cell in results.cells:
+        style = "green" if cell.summary.verdict.decision is Decision.IN_BAND else ""
+        row = sweep_row(results, cell)
+        table.add_row(*(Text(plain(item, one_line=True)) for item in row), style=style)
+    title = Text(f"{plain(results.cells[0].title, one_line=True)}: {counted(len(results.cells), 'cell')}", style="bold")
+    parts: list[RenderableType] = [title, Text(), table]
+    if results.cells[0].simulated:
+        parts.append(Text("\nModel: simulated: these figures measure no LLM", style="yellow"))
+    if said := reuse_sentence(results):
+        parts.append(Text(f"\n{said}", style="yellow"))
+    summaries = [cell.summary for cell in results.cells]
+    parts += [Text(f"\n{said}") for said in (*unknown_cells(summaries), sweep_advice(summaries)) if said]
+    if results.unfinished:
+        missing = counted(len(results.unfinished), "cell")
+        parts.append(Text(f"\n{missing} without results: the sweep is unfinished", style="yellow"))
+    return Group(*parts)
+
+
+def conversation(cell: CellRecord, run: RunRecord) -> RenderableType:
+    """One run: verdict, checks, and everything that was said."""
+    rollout = run.rollout
+    parts: list[RenderableType] = [Rule(Text(f"Run {run.number}: {status(run)}", style=STYLES[run.outcome]))]
+    parts.append(Text(plain(run.message), style="bold"))
+    parts += [Text(line) for line in _figures(cell, run)]
+    if run.checks:
+        parts += [Text(), _checks(run)]
+    parts += _diagnosis(run)
+    if rollout.system:
+        parts += [_who("System prompt"), _indented(plain(rollout.system))]
+    parts += [_who("Prompt"), _indented(plain(rollout.prompt))]
+    spent = 0
+    for step, turn in enumerate(rollout.turns, start=1):
+        spent += turn.output_tokens
+        last = step == len(rollout.turns)
+        parts += _turn(cell, turn, step, spent, stopped=last and run.ending is Ending.TOKEN_LIMIT)
+    parts.append(Rule(Text(f"{run.ending.value}{f': {plain(rollout.detail)}' if rollout.detail else ''}")))
+    return Group(*parts)
+
+
+def _figures(cell: CellRecord, run: RunRecord) -> Iterator[str]:
+    of = f" of {cell.limits.max_tokens:,}" if cell.limits.max_tokens else ""
+    parts = [f"{run.output_tokens:,}{of} output tokens", counted(run.steps, "step")]
+    if run.tool_errors:
+        parts.append(counted(run.tool_errors, "tool error"))
+    if run.cost_usd:
+        parts.append(dollars(run.cost_usd))
+    if run.seconds is not None:
+        parts.append(duration(run.seconds))
+    yield ", ".join(parts)
+    if cell.simulated:
+        yield "simulated model: this measures no LLM"
+    if run.leaked:
+        yield "LEAKED: the grader's secrets were found in this conversation, so its grade proves nothing"
+
+
+def _diagnosis(run: RunRecord) -> Iterator[RenderableType]:
+    """A task's own finding about a failure, which it keeps in the measurement."""
+    found = run.measurement.values.get("diagnosis") if run.measurement else None
+    if found is not None and run.outcome is Outcome.FAILED:
+        items = found.items() if isinstance(found, Mapping) else [("", found)]
+        yield _who("Diagnosis")
+        yield _indented(plain("\n".join(f"{name}: {value}" if name else str(value) for name, value in items)))
+
+
+def _checks(run: RunRecord) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for name in ("check", "", "value", "bound"):
+        table.add_column(name, overflow="fold")
+    for check in run.checks:
+        mark = Text("✓" if check.passed else "✗", style="green" if check.passed else "red")
+        numbers = ("" if value is None else f"{value:g}" for value in (check.value, check.bound))
+        table.add_row(Text(plain(check.name, one_line=True)), mark, *numbers, style="" if check.required else "dim")
+    return table
+
+
+def _turn(cell: CellRecord, turn: Turn, step: int, spent: int, *, stopped: bool) -> Iterator[RenderableType]:
+    limit = cell.limits.max_tokens
+    of = f" of {limit:,}" if limit else ""
+    reason = plain(turn.stop_reason, one_line=True, limit=40)
+    yield Text()
+    yield Rule(Text(f"turn {step}: {turn.output_tokens:,} output tokens, {spent:,}{of}, {reason}"), align="left")
+    for block in turn.content:
+        yield from _said(block)
+    if turn.cut_tokens is not None:
+        written = turn.usage.get("output_tokens") or 0
+        sentence = f"the budget ended in this response, after {turn.output_tokens:,} of its {written:,} tokens"
+        yield Rule(Text(sentence, style="red"), style="red", characters="╌")
+    elif stopped:
+        yield Rule(Text("the budget ended here", style="red"), style="red", characters="╌")
+    for block in turn.reply or ():
+        yield from _answered(block)
+
+
+def _said(block: Mapping[str, Any]) -> Iterator[RenderableType]:
+    match block.get("type"):
+        case "text":
+            yield _indented(plain(block.get("text", "")))
+        case "thinking":
+            yield _indented(plain(block.get("thinking", "")), style="dim italic")
+        case "tool_use":
+            yield _who(f"calls {plain(block.get('name'), one_line=True)}")
+            yield from _arguments(block.get("input"))
+        case other:
+            yield _indented(f"({plain(other, one_line=True)})", style="dim")
+
+
+def _arguments(value: Any) -> Iterator[RenderableType]:
+    if not isinstance(value, Mapping):
+        yield _indented(plain(_json(value)))
+        return
+    for name, item in value.items():
+        if len(value) > 1:
+            yield _indented(plain(name, one_line=True) + ":", style="dim")
+        yield _code(item) if isinstance(item, str) else _indented(plain(_json(item)))
+
+
+def _code(source: str) -> RenderableType:
+    text = plain(source)
+    if ("\n" not in text and "(" not in text) or len(text) > HIGHLIGHTED:
+        return _indented(text)
+    return Padding(Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True), (0, 0, 0, 4))
+
+
+def _answered(block: Mapping[str, Any]) -> Iterator[RenderableType]:
+    if block.get("type") != "tool_result":
+        yield _who("is told")
+        yield from _said(block)
+        return
+    content = block.get("content")
+    if isinstance(content, list):
+        content = "\n".join(str(item.get("text", f"({item.get('type')})")) for item in content)
+    failed = bool(block.get("is_error"))
+    yield _who("tool answers with an error" if failed else "tool answers")
+    for text, style in _results(str(content if content is not None else ""), failed):
+        yield _indented(plain(text.rstrip("\n")), style=style)
+
+
+def _results(content: str, failed: bool) -> Iterator[tuple[str, str]]:
+    """What was printed and what went wrong, out of the JSON of `python_expression`; other answers as they are."""
+    try:
+        value = bounded_json.loads(content)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or set(value) != {"result", "error"}:
+        yield content, "red" if failed else ""
+        return
+    if value["result"]:
+        yield str(value["result"]), ""
+    if value["error"]:
+        yield str(value["error"]), "red"
+
+
+def _who(title: str) -> Text:
+    return Text(title, style="bold cyan")
+
+
+def _indented(text: str, style: str = "") -> Padding:
+    return Padding(Text(text, style=style, overflow="fold"), (0, 0, 0, 4))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) if value is not None else "null"
+
+
+def present(content: RenderableType, stream: TextIO, *, colour: bool | None = None, pager: bool = True) -> None:
+    """Write to `stream`: on a terminal with colours, and through `$PAGER` (else `less`) what is taller than it."""
+    on_terminal = stream.isatty()
+    if colour is None:
+        colour = on_terminal and not os.environ.get("NO_COLOR")
+    size = shutil.get_terminal_size((100, 24))
+    buffer = StringIO()
+    console = Console(
+        file=buffer,
+        width=max(size.columns, 40),
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(content)
+    text = "".join(line.rstrip() + "\n" for line in buffer.getvalue().split("\n")[:-1])
+    text = for_encoding(text, stream.encoding)
+    if on_terminal and pager and text.count("\n") >= size.lines and _paged(text):
+        return
+    stream.write(text)
+    stream.flush()
+
+
+def _paged(text: str) -> bool:
+    """Whether a pager took it."""
+    command = shlex.split(os.environ.get("PAGER", "")) or [shutil.which("less") or ""]
+    if not command[0] or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    environ = {"LESS": "FRX", **os.environ}  # F: quit if it fits, R: colours, X: leave it on the screen
+    try:
+        subprocess.run(command, input=text.encode("utf-8", "replace"), env=environ, check=False)
+    except OSError:
+        return False
+    return True
+
+
+def _parser() -> VerbParser:
+    parser = VerbParser("show", "Show a launch, a sweep or a conversation.", f"show {DIR} 3")
+    parser.add_argument("folder", type=directory, metavar="DIR", help="output directory of a launch or a sweep")
+    parser.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run: shows its conversation")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
+    parser.add_argument("--no-pager", action="store_true", help="write everything at once")
+    return parser

@@ -1,0 +1,179 @@
+"""Turns what Hydra and OmegaConf say about a command line into one sentence that contains the fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from textwrap import shorten
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
+
+from evalkit.config import hydra_setup
+from evalkit.config.overrides import knob, written
+from evalkit.config.schema import Config
+from evalkit.config.search_path import bundled
+from evalkit.util.errors import UserError
+from evalkit.util.suggestions import nearest, suggestion
+
+_KINDS = {
+    "Integer": ("a whole number", "10"),
+    "Float": ("a number", "0.5"),
+    "Boolean": ("true or false", "true"),
+    "bool": ("true or false", "true"),
+}
+"""What OmegaConf calls a type → what people call it, and an example."""
+_GROUP = re.compile(r"^(task|model|limits|sandbox)=[\w-]+$")
+
+
+_GROUP_OF_KNOBS = object()
+OPEN = ("model.params", "model.headers")
+"""Holders of knobs that no schema names."""
+
+
+def explain(error: Exception, argv: Sequence[str]) -> str:
+    """One sentence for an error that Hydra raised while it composed `argv`."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        group = group.partition("//")[0].rstrip("/")
+        return f"There is no {group} {name!r}{suggestion(name, error.options, group + '={}')}"
+    if missing := re.match(r"(?:In '.+': )?You must specify '(\w+)'", text):
+        typed = [arg.partition("=")[0] for arg in argv if re.match(r"\w+=", arg)]
+        if misspelt := next((key for key in typed if key not in Config.__dataclass_fields__ and key != "hydra"), None):
+            return _unknown_key(misspelt, argv)
+        group, options = missing[1], re.findall(r"\t([\w-]+)", text)
+        return f"Say which {group}: write {group}=<name>, where <name> is one of {', '.join(options)}"
+    if unknown := re.match(r"Could not override '(.+)'\.", text):
+        return _unknown_key(unknown[1], argv)
+    if scoped := re.match(r"In '(\S+)': Could not override '(\w+)@\w+\.\2'", text):
+        return f"conf/{scoped[1]}.yaml cannot choose {scoped[2]} yet: make `# @package _global_` its first line"
+    if delete := re.match(r"Could not delete from config\. '(.+)' does not exist", text):
+        return _unknown_key(delete[1], argv)
+    if exists := re.match(r"Could not append to config\. An item is already at '(.+)'", text):
+        return f"{exists[1]} exists already, so that it needs no +: write {exists[1]}=<value>"
+    if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?:\n| requires)", text):
+        key, _, value = several[1].partition("=")
+        return f"{several[1]} names several values: add -m to sweep over them, or write {key}=[{value}] for a list"
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
+    if absent := re.search(r"Missing mandatory value: (\S+)", text):
+        key = getattr(error, "full_key", None) or absent[1]
+        return f"{key} has no value, which it needs: write {key}=<value>"
+    if merging := re.match(r"Error merging override (.+)", text, re.DOTALL):
+        return _bad_value(merging[1], error.__cause__, argv)
+    if text.startswith("Config group override must be a string"):
+        return "task, model, limits and sandbox are chosen by name, such as task=arithmetic, model=simulated"
+    if re.match(r"Key '.+' (not in|is not in struct)", text) and getattr(error, "full_key", None):
+        return _unknown_key(str(getattr(error, "full_key", "")), argv)
+    if isinstance(error, InterpolationResolutionError | InterpolationKeyError):
+        return f"{error.full_key or 'The config'} cannot be resolved: {_flat(text).rpartition('interpolation: ')[2]}"
+    if folder := re.match(r"Additional config directory '(.+)' not found", text):
+        return f"There is no directory {folder[1]}: give --config-dir one that holds task/, model/ or limits/"
+    if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in text.split("\n")[0]:
+        return f"{error.full_key} does not fit: {_flat(text)}"
+    cause = error.__cause__
+    return _flat(
+        f"{text}: {cause}" if isinstance(cause, OmegaConfBaseException) else text.split("Config search path")[0]
+    )
+
+
+def _unreadable(override: object) -> str:
+    text = str(override)
+    if "=" not in text:
+        return f"{text!r} is no override: write key=value, such as runs.count=30"
+    return (
+        f"{text!r} cannot be read: put quotes around a value with special characters, once for the shell and once "
+        f"for Hydra, such as 'key=\"a=b, c\"'"
+    )
+
+
+def _unknown_key(key: str, argv: Sequence[str]) -> str:
+    value = next((arg.partition("=")[2] for arg in argv if knob(arg) == key), "")
+    if merged := next((arg for arg in argv if knob(arg) in OPEN and f"{key}.".startswith(f"{knob(arg)}.")), None):
+        return f"{merged} adds to what is there: write +{merged.lstrip('+')}"
+    known = dict(knobs(argv))
+    own = _only_in_python(str(known.get("task.name")))
+    if key in own:
+        return (
+            f"{key} is no knob yet, for its value stands in {own[key]} alone: add it to the file in conf/task/, "
+            f"or write +{key}={value or '<value>'}"
+        )
+    known |= dict.fromkeys(own)
+    leaf = key.rpartition(".")[2]
+    same_leaf = [name for name in known if name.rpartition(".")[2] == leaf]
+    alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
+    match = same_leaf[0] if same_leaf else nearest(key, alike)
+    if match:
+        return f"There is no knob {key}: did you mean {match}={value or '<value>'}?"
+    holder = key.rpartition(".")[0]
+    if holder in OPEN:
+        return f"{holder} has no {leaf} yet: to add it, write +{key}={value or '<value>'}"
+    return f"There is no knob {key}: `python -m evalkit --cfg job task=<name>` lists them all"
+
+
+def _only_in_python(name: str) -> dict[str, str]:
+    """Knobs to which the task's `Config` gives a default → the line that does. Whatever the YAML lacks is here."""
+    from evalkit.task.registry import defaults
+
+    try:
+        return {f"task.{knob}": where for knob, where in defaults(name).items()}
+    except UserError:  # another sentence will say what is wrong with the plugin
+        return {}
+
+
+def _bad_value(override: str, cause: BaseException | None, argv: Sequence[str]) -> str:
+    key = knob(override)
+    said = _flat(str(cause))
+    now = dict(knobs(argv)).get(key)
+    if kind := re.search(r"could not be converted to (\w+)|is not a valid (bool)", said):
+        name, example = _KINDS.get(kind[1] or kind[2], (f"of type {kind[1] or kind[2]}", "<value>"))
+        return f"{override} is not {name}: write for example {key}={example if now is None else _written(now)}"
+    if now is _GROUP_OF_KNOBS and "does not support deletion" not in said:
+        return f"{override} does not fit, because {key} holds knobs of its own: write {key}.<knob>=<value>"
+    example = "<value>" if now is None or now is _GROUP_OF_KNOBS else _written(now)
+    if "is not Optional" in said:
+        return f"{override} leaves {key} without a value, which it needs: write for example {key}={example}"
+    if "does not support deletion" in said:
+        if now is _GROUP_OF_KNOBS:
+            return f"{override} would delete {key}, whose knobs can only be changed: write {key}.<knob>=<value>"
+        return f"{override} would delete {key}, which can only be changed: write for example {key}={example}"
+    return f"{override} does not fit: {_flat(said)}"
+
+
+def _written(value: object) -> str:
+    return shorten(written(value), 60, placeholder=" …")
+
+
+def knobs(argv: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Every dotted key with its value, as the groups that were chosen on the command line have it."""
+    chosen = [arg for arg in argv if _GROUP.match(arg)]
+    try:
+        running = GlobalHydra.instance().is_initialized()
+        version: dict[str, Any] = {"version_base": "1.3"} if hydra_setup.IS_1_3 else {}
+        with nullcontext() if running else initialize_config_dir(str(bundled("conf")), **version):
+            node: Any = compose("config", overrides=chosen)
+    except (HydraException, OmegaConfBaseException):
+        node = OmegaConf.structured(Config)
+    yield from _leaves(OmegaConf.to_container(node, resolve=False))
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, Mapping):
+        yield prefix, node
+        return
+    if prefix:
+        yield prefix, _GROUP_OF_KNOBS
+    for key, value in node.items():
+        yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def _flat(text: str) -> str:
+    """Several lines as one sentence, without what only OmegaConf's authors need."""
+    lines = (line.strip() for line in text.split("\n"))
+    return "; ".join(line for line in lines if line and not re.match(r"(full_key|reference_type|object_type)\b", line))

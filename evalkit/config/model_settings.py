@@ -1,0 +1,70 @@
+"""What must not stand in a model's settings, real or not: they are written to disk, and sent."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evalkit.config.schema import ModelConfig
+from evalkit.util import addresses
+from evalkit.util.errors import UserError
+from evalkit.util.redaction import holds_secret, learn, names_secret
+
+_OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def floor_of(params: Mapping[str, Any]) -> int:
+    """The least `max_tokens` that a request with these parameters can have: a fixed thinking budget must fit below."""
+    thinking = params.get("thinking") or {}
+    return int(thinking.get("budget_tokens") or 0) + 1
+
+
+def check_settings(config: ModelConfig) -> None:
+    """Raise `UserError` for a secret, for what evalkit decides itself, and for what no request can carry."""
+    for name, value in config.headers.items():
+        if names_secret(name):
+            raise _secret(f"model.headers.{name}", value)
+        if not _HEADER.fullmatch(name) or not _is_header(value):
+            raise UserError(
+                f"model.headers.{name} cannot be sent: names and values of HTTP headers are one line of ASCII"
+            )
+    for name in config.params:
+        if name in _OURS:
+            raise UserError(f"model.params.{name} is set by evalkit: take it out (limits.* and model.* decide it)")
+    for path, value in _leaves(config.params, "model.params"):
+        if any(names_secret(part) for part in path.split(".")[2:]):
+            raise _secret(path, value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{path}={value} is no number that a request can carry: write an ordinary one")
+    if config.base_url is not None:
+        addresses.parse(config.base_url)
+    for path, value in _leaves(vars(config), "model"):
+        if isinstance(value, str) and holds_secret(value):
+            raise _secret(path, value)
+
+
+def _secret(path: str, value: Any) -> UserError:
+    learn(str(value))
+    return UserError(
+        f"{path} would write a secret to disk: set ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN; other headers in "
+        "ANTHROPIC_CUSTOM_HEADERS) in the environment instead"
+    )
+
+
+def _is_header(value: str) -> bool:
+    return value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping or list, with its dotted path."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item, path)
+    else:
+        yield path, value

@@ -1,0 +1,1 @@
+"""Cells on one event loop: sample, clip, measure, grade, write."""

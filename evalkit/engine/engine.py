@@ -1,0 +1,645 @@
+"""Many cells on one event loop: sample each rollout set once, then clip, measure and judge for every cell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evalkit import report
+from evalkit.config.schema import Config
+from evalkit.display import log as logs
+from evalkit.display.formatting import sweep_advice
+from evalkit.display.view import CellInfo, View
+from evalkit.grading.measurements import Measurements
+from evalkit.model.protocol import Model, Wait
+from evalkit.results.early_stopping import Watched, conclude, cut_short, planned, watch
+from evalkit.results.runs import Outcome, Run, without_submission
+from evalkit.results.summary import Summary, summarize
+from evalkit.results.writing import git_commit, versions, write_cell
+from evalkit.rollout import limits as budgets
+from evalkit.rollout.limits import Limits, clip
+from evalkit.rollout.record import Attempt, Ending, Rollout, Timing, Turn
+from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
+from evalkit.sampling.provenance import Reused, mark_of
+from evalkit.sampling.resources import Workbench
+from evalkit.sampling.sampler import Purse, Source
+from evalkit.sampling.store import Key, Store, digest
+from evalkit.stats.verdict import Band
+from evalkit.task import author_code
+from evalkit.task.grade import Grade, Measurement
+from evalkit.task.protocol import Task
+from evalkit.task.registry import load_task
+from evalkit.util import open_files, signals
+from evalkit.util.errors import SandboxError, StorageError, TaskError, UserError
+from evalkit.util.files import kept_in
+from evalkit.util.text import counted
+
+log = logging.getLogger("evalkit")
+
+TICK_S = 1.0
+"""How often who watches is given time for a sign of life."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a sweep, or the only one of a launch: a checked config and where its results go."""
+
+    config: Config
+    folder: Path
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """The swept knobs with this cell's values."""
+    index: int = 0
+    reach: Limits | None = None
+    """Limits to sample under at least: cells of the same sweep in other processes need them."""
+    since: float | None = None
+    """Unix time of an earlier launch that goes on here: with `reuse=never`, what was sampled since is its own."""
+
+
+@dataclass(repr=False)  # asyncio prints results of tasks when it restores signal handlers: seconds for a large sweep
+class CellResult:
+    """A finished cell."""
+
+    cell: Cell
+    task: Task
+    source: Source
+    limits: Limits
+    runs: list[Run] = field(default_factory=list)
+    summary: Summary | None = None
+    open_runs: int = 0
+    watched: Watched | None = None
+    """Decides when there are enough runs; None if their number is fixed."""
+    asked: int = 0
+    """How many runs it takes; fewer than planned once enough runs have decided."""
+    measuring: str = ""
+    """Key of its measurements."""
+    grader: str = ""
+    """Digest of what grades it."""
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that was asked was done: no errors, nothing left out."""
+        return len(self.runs) == self.asked and all(run.outcome is not Outcome.ERROR for run in self.runs)
+
+
+class Prepared:
+    """A launch that was checked, with clients that are open and sandboxes that are starting on its event loop."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.bench = Workbench()
+
+    def close(self) -> None:
+        """Close everything, used or not."""
+        self.runner.run(self.bench.close())
+        self.runner.close()
+
+
+def preflight(configs: Sequence[Config], say: Callable[[str], None] | None = None) -> Prepared:
+    """Raise `UserError` for what is wrong with a task, a model or its endpoint, before anything is written.
+
+    What was opened for that is worth keeping: give it to `run_cells`, or close it. `say` is told what is waited for.
+    """
+    prepared = Prepared()
+    try:
+        signals.run(_preflight(prepared.bench, configs, say), prepared.runner)
+    except BaseException:
+        prepared.close()
+        raise
+    return prepared
+
+
+async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[[str], None] | None) -> None:
+    tasks = [load_task(config.task) for config in configs]
+    for config, task in zip(configs, tasks, strict=True):
+        await bench.sandbox(config, spec_of(task, config, 1))
+    for config, task in zip(configs, tasks, strict=True):
+        model = await bench.model(config, task)
+        stop = model.watch(lambda wait: say(str(wait)) if say else None)
+        try:
+            await model.check()
+        finally:
+            stop()
+        _check_price(config, model)
+    for config, task in zip(configs, tasks, strict=True):
+        await (await bench.sandbox(config, spec_of(task, config, 1))).ready()
+
+
+def _check_price(config: Config, model: Model) -> None:
+    """A cost limit where no price is known would never bind."""
+    limit = config.limits.max_cost_usd
+    if limit and not model.simulated and model.cost_usd([{}]) is None:
+        raise UserError(
+            f"limits.max_cost_usd={limit:g} cannot hold: the price of {model.id} at {model.where} is unknown. "
+            "Set limits.max_cost_usd=null, and limits.max_tokens or runs.count to bound what is bought"
+        )
+
+
+def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = None) -> int:
+    """Run all cells to the end and write their directories. Exit status: 0 if everything was done, else 1."""
+    prepared = prepared or Prepared()
+    try:
+        results = signals.run(execute(cells, view, prepared.bench), prepared.runner)
+    finally:
+        prepared.close()
+    return 0 if all(result.done for result in results) else 1
+
+
+async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = None) -> list[CellResult]:
+    """The same on a running event loop, with the results; that of a cell that confirms a sweep comes last.
+
+    A `bench` that is given stays open.
+    """
+    own = bench or Workbench()
+    try:
+        engine = Engine(view, own)
+        results = await engine.run(cells)
+        if engine.unwritten:
+            pass  # nothing can be built on results that are not there
+        elif len(results) > 1:
+            with kept_in(results[0].cell.folder.parent, "hydra.sweep.dir"):
+                results += await _map(engine, results)
+        elif not results[0].source.model.simulated:  # what a script got wrong is known
+            await _name_mistakes(engine, results[0])
+        if engine.failed:
+            raise StorageError(engine.failed)
+        return results
+    finally:
+        view.end()
+        if bench is None:
+            await own.close()
+
+
+async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult]:
+    """Write the landscape of a sweep, and sample its recommended cell afresh where that was asked for."""
+    from evalkit.landscape import confirm, write_landscape
+
+    confirming: list[CellResult] = []
+    folder = results[0].cell.folder.parent
+    try:
+        landscape = write_landscape(folder, results)
+    except TaskError as error:  # the cells are on disk, each with its own verdicts
+        engine.view.result(f"The landscape could not be drawn: {error}")
+        with logs.cell_log(results[0].cell.folder):
+            logs.traceback(f"The landscape could not be drawn: {error}", error.traceback)
+        return []
+    if said := sweep_advice([result.summary for result in results if result.summary]):
+        engine.view.result(said)
+    for line in landscape.lines:
+        engine.view.result(line)
+    if any(result.cell.config.confirm for result in results):
+        confirming = await confirm(engine, folder, landscape)
+    engine.view.result(f"Landscape: {folder / 'landscape.html'}")
+    if (folder / "multirun.yaml").is_file():
+        report.write(folder)
+    return confirming
+
+
+async def _name_mistakes(engine: Engine, result: CellResult) -> None:
+    """Say in the report of a launch which known mistakes were made, if that is cheap."""
+    from evalkit.audit.diagnosis import after_launch
+
+    try:
+        said = await after_launch(result.cell.folder, result.cell.config, result.task, result.source.sandbox)
+    except Exception as error:  # the author's evidence must not fail a launch whose results are on disk
+        with logs.cell_log(result.cell.folder):
+            log.exception("The mistakes of the failed runs could not be named")
+        said = f"The mistakes of the failed runs could not be named: {error}"
+    if said:
+        engine.view.note(said)
+
+
+@dataclass
+class _Group:
+    """Cells that share one rollout set, and what they need of it."""
+
+    source: Source
+    members: list[CellResult]
+    measurements: dict[str, Measurements] = field(default_factory=dict)
+    in_a_row: int = 0
+    """Runs that ended by a fault, one after the other."""
+    stopped: str = ""
+    """Why no more runs are started, if so."""
+
+    @property
+    def count(self) -> int:
+        """How many runs the most demanding cell wants."""
+        return max(planned(member.cell.config.runs) for member in self.members)
+
+    @property
+    def enough(self) -> int:
+        """How many runs it takes as far as is known: until the last cell is decided, or has all that it planned.
+
+        Cells that share rollouts stop together, so that their rates stay comparable.
+        """
+        return max((m.watched and m.watched.decided_at) or planned(m.cell.config.runs) for m in self.members)
+
+    def measured(self, member: CellResult) -> Measurements:
+        """The measurements that the cell's grader made of this set; shared by cells that only judge differently."""
+        key = member.measuring
+        if key not in self.measurements:
+            self.measurements[key] = Measurements(self.source.known.folder / "measurements" / key)
+        return self.measurements[key]
+
+
+class Engine:
+    """What the cells of one launch share: models, sandboxes, a purse, a view."""
+
+    def __init__(self, view: View, bench: Workbench) -> None:
+        self.view, self.bench = view, bench
+        self._purse = Purse(None)
+        self._said: set[str] = set()
+        self._uncounted = False
+        self._files = TaskFiles()
+        self._later: TaskFiles | None = None
+        self._began = str(time.time_ns())
+        self.unwritten = ""
+        """Why results of a finished cell are not on disk: one sentence with the fix."""
+
+    @property
+    def failed(self) -> str:
+        """What kept the launch from being finished, if it was a disk."""
+        return self._purse.stopped or self.unwritten
+
+    async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
+        """Group, sample, grade, write."""
+        purse, self._files, self._later = self._purse, TaskFiles(), None
+        purse.limit_usd = min(
+            (c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None
+        )
+        groups = [await self._open(group, purse) for group in await self._grouped(cells)]
+        for group in groups:
+            await group.source.sandbox.ready()
+        members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
+        self.view.begin([_info(member) for member in members])
+        for group in groups:
+            self._say_what_is_known(group)
+            self._say_what_is_reused(group)
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await self._run_all(groups, self._at_once(cells))
+        finally:
+            ticking.cancel()
+        if purse.spent:
+            self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
+        return members
+
+    async def _tick(self) -> None:
+        """Time for signs of life: nothing else happens while calls are slow."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.view.tick()
+
+    def _at_once(self, cells: Sequence[Cell]) -> int:
+        """How many runs to have under way: as many as are asked for, if there are open files for them."""
+        wanted = max(cell.config.runs.concurrency for cell in cells)
+        asked = min(wanted, sum(planned(cell.config.runs) for cell in cells))
+        allowed = open_files.allow(asked)
+        if allowed < asked:
+            self.view.note(
+                f"Runs {allowed} at once, not {asked}: this process may have {open_files.limit():,} open files. "
+                "Raise the limit with `ulimit -n 65536`."
+            )
+        return allowed
+
+    async def _run_all(self, groups: Sequence[_Group], at_once: int) -> None:
+        """Every run of every group in order, so many at a time; nothing is made for runs that do not start yet."""
+        left = self._to_run(groups)
+
+        async def work() -> None:
+            for group, run in left:
+                try:
+                    await self._run(group, run)
+                except BaseException:
+                    left.close()  # what ended this one ends the launch: nobody buys another answer
+                    raise
+                await asyncio.sleep(0)  # a run that was found on disk waits for nothing: let others, and signals, in
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(at_once):
+                tasks.create_task(work())
+
+    def _to_run(self, groups: Sequence[_Group]) -> Generator[tuple[_Group, int], None, None]:
+        """Runs as they are asked for; those that nobody needs any more when their turn comes are left out."""
+        for group in groups:
+            for run in range(1, group.count + 1):
+                if run > group.enough or group.stopped:
+                    for member in group.members:
+                        self._ended(group, member, max(0, member.asked - run + 1))
+                    break
+                yield group, run
+
+    async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
+        """One more cell after the others have ended, as a launch of its own in a folder that exists; same purse."""
+        self.view.end()
+        (result,) = await self.run([Cell(config, folder, overrides)])
+        return result
+
+    async def _grouped(self, cells: Sequence[Cell]) -> list[tuple[Key, list[tuple[Cell, Task, Model]]]]:
+        """Cells by what their conversations depend on."""
+        groups: dict[str, tuple[Key, list[tuple[Cell, Task, Model]]]] = {}
+        for cell in cells:
+            task = load_task(cell.config.task)
+            model = await self.bench.model(cell.config, task)
+            await model.check()  # what the endpoint serves is part of the key
+            key = rollout_key(cell.config, task, model)
+            apart = "" if clippable(model) else str(budgets.from_config(cell.config.limits))
+            groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
+        return list(groups.values())
+
+    async def _open(self, group: tuple[Key, list[tuple[Cell, Task, Model]]], purse: Purse) -> _Group:
+        """Choose the rollout set of a group: sampled, or to be sampled, at its largest limits."""
+        key, cells = group
+        first, task, model = cells[0]
+        wanted = [budgets.from_config(cell.config.limits) for cell, _, _ in cells]
+        wanted += [cell.reach for cell, _, _ in cells if cell.reach and clippable(model)]
+        count = max(planned(cell.config.runs) for cell, _, _ in cells)
+        store = Store(Path(first.config.store))
+        reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
+        known = store.find(first.config.task["name"], key, budgets.join(wanted), count, reuse, first.since)
+        sandbox = await self.bench.sandbox(first.config, spec_of(task, first.config, 1))
+        source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
+        source.notes = tuple(await model.check())
+        source.launch = mark_of(first.folder.resolve(), self._began)
+        members = [
+            CellResult(
+                cell,
+                own_task,
+                source,
+                budgets.from_config(cell.config.limits),
+                open_runs=planned(cell.config.runs),
+                watched=watch(cell.config),
+                asked=planned(cell.config.runs),
+                measuring=measurement_key(cell.config, own_task, self._files),
+                grader=grader_digest(cell.config, own_task, self._files),
+            )
+            for cell, own_task, _ in cells
+        ]
+        opened = _Group(source, members)
+        source.on_turn = partial(self._turn_done, opened)
+        source.on_failed = partial(self._attempt_failed, opened)
+        source.answered = known.answered(count)
+        model.watch(partial(self._waiting, opened))
+        return opened
+
+    def _say_what_is_known(self, group: _Group) -> None:
+        """What the endpoint said before the launch: to who watches, and into every log."""
+        for text in group.source.notes:
+            if text not in self._said:  # cells of a sweep share an endpoint
+                self._said.add(text)
+                self.view.warn(text)
+            for member in group.members:
+                with logs.cell_log(member.cell.folder):
+                    log.warning("%s", text)
+
+    def _say_what_is_reused(self, group: _Group) -> None:
+        there = [run for run in group.source.known.complete() if run <= group.count]
+        if there:
+            self.view.note(
+                f"Reuses {len(there)} of {group.count} rollouts of set {group.source.known.name}, "
+                f"sampled {group.source.known.sampled(there)}; reuse=never samples afresh."
+            )
+
+    def _turn_done(self, group: _Group, run: int, step: int, turn: Turn) -> None:
+        logs.turn_done(run, step, turn)
+        if turn.uncounted and not self._uncounted:
+            self._uncounted = True
+            self.view.note(
+                "The server does not count output tokens (usage.output_tokens): results show 0, "
+                "and no limit of tokens can hold."
+            )
+        for member in group.members:
+            self.view.turn_done(member.cell.index, run, turn)
+
+    def _attempt_failed(self, group: _Group, run: int, attempt: Attempt) -> None:
+        logs.attempt_failed(run, attempt)
+
+    def _waiting(self, group: _Group, wait: Wait) -> None:
+        waiting = [member.cell.folder for member in group.members if member.open_runs]
+        if waiting:
+            with logs.cell_log(*waiting):
+                log.info("%s", wait)
+            self.view.waiting(wait)
+
+    async def _run(self, group: _Group, run: int) -> None:
+        """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
+        wanting = [member for member in group.members if run <= member.asked]
+        with logs.cell_log(*(member.cell.folder for member in wanting)):
+            rollout = await self._sample(group, run, wanting)
+            if rollout is not None:
+                self._count_errors(group, rollout)
+                for member, graded in zip(wanting, await self._graded(group, wanting, rollout), strict=True):
+                    self._take(member, graded)
+            group.source.forget(run)
+            for member in wanting:
+                self._ended(group, member, 1)
+
+    def _ended(self, group: _Group, member: CellResult, runs: int) -> None:
+        member.open_runs -= runs
+        if runs and not member.open_runs:
+            self._finish(group, member)
+
+    async def _sample(self, group: _Group, run: int, wanting: Sequence[CellResult]) -> Rollout | None:
+        """The rollout, from the store or bought; None if nothing may be bought any more."""
+        logs.run_started(run)
+        for member in wanting:
+            self.view.run_started(member.cell.index, run)
+        try:
+            return await _sampled(group.source, run)
+        except StorageError as error:  # what cannot be kept must not be bought
+            self._purse.stopped = str(error)
+            return None
+
+    def _count_errors(self, group: _Group, rollout: Rollout) -> None:
+        """Start no more runs once several in a row ended by a fault that is not the model's: the rest would, too."""
+        if rollout.ending is Ending.ERROR and rollout.traceback:  # the task's own code, which may mind one run alone
+            return
+        group.in_a_row = group.in_a_row + 1 if rollout.ending is Ending.ERROR else 0
+        most = group.source.config.runs.max_errors
+        if most is not None and group.in_a_row >= most and not group.stopped:
+            group.stopped = (
+                f"Stopped: {counted(group.in_a_row, 'run')} in a row ended by a fault (runs.max_errors={most}), the "
+                f"last one because {rollout.detail}. The same command goes on from there once it is mended."
+            )
+            group.source.notes += (group.stopped,)
+            self.view.warn(group.stopped)
+            for member in group.members:
+                with logs.cell_log(member.cell.folder):
+                    log.error("%s", group.stopped)
+
+    async def _graded(self, group: _Group, wanting: Sequence[CellResult], rollout: Rollout) -> list[Run]:
+        """One rollout as a run of every cell: measured, unless that was done before, and judged by its thresholds."""
+        runs = [await self._measured(group, member, clip(rollout, member.limits)) for member in wanting]
+        places = [place for place, run in enumerate(runs) if run.measurement is not None]
+        pairs = [(wanting[place].task, runs[place].measurement or Measurement()) for place in places]
+        limit_s = min((author_code.limit_of(member.cell.config) for member in wanting), default=0.0)
+        for place, verdict in zip(places, await author_code.judge_all(pairs, limit_s=limit_s), strict=True):
+            runs[place] = _judged(runs[place], verdict)
+        return runs
+
+    async def _measured(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
+        """A run with its measurement; whole already where there is nothing to judge."""
+        task, source = member.task, member.source
+        cost = source.model.cost_usd([turn.charged for turn in rollout.turns])
+        run = Run(rollout.run, rollout, None, cost_usd=cost)
+        if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
+            return replace(run, error=rollout.detail, traceback=rollout.traceback)
+        if rollout.submission is None:
+            return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
+        answer, limit = rollout.submission.answer, author_code.limit_of(member.cell.config)
+
+        def measure() -> Coroutine[Any, Any, Measurement]:
+            return author_code.measure(task, answer, source.spec(rollout.run), source.sandbox, limit_s=limit)
+
+        try:
+            measurement = await group.measured(member).get(rollout.run, answer, measure)
+            return replace(run, measurement=measurement)
+        except (SandboxError, TaskError) as error:
+            return _judged(run, error)
+
+    def _take(self, member: CellResult, run: Run) -> None:
+        member.runs.append(run)
+        if member.watched:
+            member.watched.take(run)
+        with logs.cell_log(member.cell.folder):
+            logs.run_done(run)
+        if run.rollout.leaked:
+            self.view.note(f"LEAKED: run {run.number} contains the canary of the grader's process. Do not trust it.")
+        self.view.run_done(member.cell.index, run)
+
+    def _finish(self, group: _Group, member: CellResult) -> None:
+        """Analyse and write a cell of which every run has ended."""
+        config, begun = member.cell.config, group.source.reused
+        # Runs that were under way when the last cell was decided stay in the store, whichever they were.
+        member.asked = min(member.asked, group.enough)
+        member.runs = [run for run in member.runs if run.number <= member.asked]
+        member.summary = summarize(
+            member.runs,
+            band=Band(config.band.low, config.band.high),
+            confidence=config.band.confidence,
+            categories=member.task.categories,
+            batches=config.runs.batches,
+            seconds={run.number: run.rollout.timing.seconds for run in member.runs},
+            reused=Reused.of({run.number: begun[run.number] for run in member.runs if run.number in begun}),
+        )
+        if member.watched:
+            member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
+        else:
+            member.summary = cut_short(member.summary, member.asked)
+        self._check_grader(member)
+        try:
+            with kept_in(member.cell.folder, "hydra.sweep.dir" if member.cell.overrides else "hydra.run.dir"):
+                write_cell(member.cell.folder, member.runs, member.summary, manifest(member, self._files))
+                report.write(member.cell.folder)
+        except StorageError as error:  # the other cells may have more room, and the analysis can be read on screen
+            self.unwritten = str(error)
+        self.view.cell_done(member.cell.index, member.summary)
+
+    def _check_grader(self, member: CellResult) -> None:
+        """Say so if what grades was edited meanwhile: no digest stands for verdicts of two graders."""
+        if self._later is None or time.monotonic() - self._later.taken > FRESH_S:
+            self._later = TaskFiles()
+        now = grader_digest(member.cell.config, member.task, self._later)
+        if now == member.grader:
+            return
+        member.grader = digest([member.grader, now])
+        folder = member.source.known.folder / "measurements" / member.measuring
+        shutil.rmtree(folder, ignore_errors=True)  # nobody knows which of them the old grader made
+        sentence = (
+            f"The files of task {member.cell.config.task['name']} were changed while it was graded: its verdicts may "
+            f"mix two graders, so judge again with `python -m evalkit regrade {member.cell.folder}`"
+        )
+        self.view.note(f"{sentence}.")
+        with logs.cell_log(member.cell.folder):
+            log.warning(sentence)
+
+
+FRESH_S = 0.2
+"""For so long files of tasks are not looked at again when a cell is finished."""
+
+
+def _judged(run: Run, verdict: Grade | TaskError | SandboxError) -> Run:
+    """The run with its verdict, or with what came instead of one."""
+    if isinstance(verdict, Grade):
+        return replace(run, grade=verdict)
+    if isinstance(verdict, SandboxError):
+        return replace(run, measurement=None, error=f"the grader's sandbox failed: {verdict}")
+    return replace(run, measurement=None, error=str(verdict), traceback=verdict.traceback)
+
+
+async def _sampled(source: Source, run: int) -> Rollout | None:
+    """The rollout of a run; one that ended before its first turn where the task cannot say what is asked."""
+    try:
+        return await source.rollout(run)
+    except TaskError as error:
+        started = Rollout(run, "", "", (), detail=str(error), traceback=error.traceback)
+        return replace(started, timing=Timing(started=time.time()))
+
+
+def clippable(model: Model) -> bool:
+    """Whether the model's requests do not depend on the budget. A fixed thinking budget must fit below `max_tokens`."""
+    return model.floor <= 1
+
+
+def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
+    """What the numbers of a cell rest on."""
+    config, source = member.cell.config, member.source
+    spec, reused = source.spec(1), member.summary.reused if member.summary else Reused()
+    return {
+        "task": config.task["name"],
+        "title": member.task.title,
+        "model": _model_facts(member),
+        "versions": {**versions(), **grader_versions(config, member.task, files)},
+        "commit": git_commit(Path.cwd()),
+        "digests": {
+            "prompt": digest(spec.prompt)[:16],
+            "tools": digest([dict(tool.input_schema) for tool in spec.tools])[:16],
+            "grader": member.grader[:16],
+        },
+        "rollouts": {"set": source.known.name, "limits": asdict(source.limits), "reused": len(reused.runs)}
+        | {"reused_from": reused.facts()},
+        "isolation": source.sandbox.level,
+        "limits": asdict(member.limits),
+        "seed": config.runs.seed,
+    }
+
+
+def _model_facts(member: CellResult) -> dict[str, Any]:
+    """Who was asked, and who answered."""
+    source = member.source
+    names = sorted({turn.answered_by or "" for run in member.runs for turn in run.rollout.turns} - {""})
+    facts = {"id": source.model.id, "kind": member.cell.config.model.kind, "simulated": source.model.simulated}
+    if not source.model.where:
+        return facts
+    serves = source.model.identity.get("serves")
+    return {
+        **facts,
+        "endpoint": source.model.where,
+        "answered": names,
+        **({"serves": serves} if serves else {}),
+        **({"notes": list(source.notes)} if source.notes else {}),
+    }
+
+
+def _info(member: CellResult) -> CellInfo:
+    config, cell = member.cell.config, member.cell
+    sandbox = member.source.sandbox
+    return CellInfo(
+        index=cell.index,
+        task=config.task["name"],
+        title=member.task.title,
+        model=member.source.model.id,
+        simulated=member.source.model.simulated,
+        runs=planned(config.runs),
+        concurrency=config.runs.concurrency,
+        limits=str(member.limits),
+        isolation=f"{sandbox.level} ({sandbox.stronger})" if sandbox.stronger else sandbox.level,
+        folder=cell.folder,
+        overrides=cell.overrides,
+    )

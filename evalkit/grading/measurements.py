@@ -1,0 +1,54 @@
+"""Measurements kept beside their rollouts: a submission is measured once, by however many cells it is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evalkit.sampling.store import digest, write_atomically
+from evalkit.task.grade import Fault, Measurement
+
+
+class Measurements:
+    """The measurements of one rollout set under one measurement key."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is `<set>/measurements/<key>`; made when the first measurement is kept."""
+        self._folder = folder
+        self._under_way: dict[int, asyncio.Future[Measurement]] = {}
+
+    async def get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
+        """The measurement of a run's answer: from disk, from a measuring under way, or by `measure`."""
+        if run not in self._under_way:
+            self._under_way[run] = asyncio.ensure_future(self._get(run, answer, measure))
+        return await asyncio.shield(self._under_way[run])
+
+    async def _get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
+        path, answered = self._folder / f"{run:04d}.json", digest(answer)
+        known = self._read(path, answered)
+        if known is not None:
+            return known
+        measurement = await measure()
+        with suppress(OSError):  # it can be made again, which must not cost the run its grade
+            self._folder.parent.mkdir(exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
+            write_atomically(path, json.dumps({"answer": answered, **asdict(measurement)}, ensure_ascii=False) + "\n")
+        return measurement
+
+    def _read(self, path: Path, answered: str) -> Measurement | None:
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return measurement_from(kept) if kept["answer"] == answered else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None  # a damaged measurement is simply made again
+
+
+def measurement_from(facts: dict[str, Any]) -> Measurement:
+    """A measurement from its JSON."""
+    fault = facts.get("fault")
+    return Measurement(facts["values"], Fault(**fault) if fault else None)

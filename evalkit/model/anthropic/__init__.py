@@ -1,0 +1,1 @@
+"""The official Anthropic client: requests, retries, waiting, errors and prices."""

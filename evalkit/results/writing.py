@@ -1,0 +1,121 @@
+"""The output directory of a cell: facts in stable order and equal bytes, times in files of their own."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from evalkit import __version__
+from evalkit.results.runs import Run
+from evalkit.results.summary import Summary
+from evalkit.rollout.journal import write_rollout
+from evalkit.rollout.record import Attempt
+from evalkit.sampling.store import write_atomically
+
+FORMAT = "1.0"
+"""Version of the output directory. A newer major version is refused by everything that reads one."""
+
+TIMED = ("evalkit.log", "timing.json", ".hydra/hydra.yaml")
+"""Files that hold times, durations and host facts; all others are equal for equal inputs."""
+
+_PACKAGES = ("anthropic", "hydra-core", "numpy", "omegaconf", "scipy", "torch")
+
+
+def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Mapping[str, Any]) -> None:
+    """Everything but the configuration, which Hydra writes. `summary.json` comes last: with it the cell is complete.
+
+    FileNotFoundError if the directory is not there.
+    """
+    runs = sorted(runs, key=lambda run: run.number)
+    rollouts = folder / "rollouts"
+    rollouts.mkdir(exist_ok=True)
+    for run in runs:
+        write_rollout(rollouts / f"{run.number:04d}.jsonl", run.rollout)
+    write_atomically(folder / "runs.jsonl", _lines(run.facts() for run in runs))
+    write_atomically(folder / "measurements.jsonl", _lines(_measurement(run) for run in runs if run.measurement))
+    write_atomically(folder / "manifest.json", _pretty({"format": FORMAT, **manifest}))
+    write_atomically(folder / "timing.json", _pretty(_timing(runs, summary)))
+    write_atomically(folder / "summary.json", _pretty(summary.facts()))
+
+
+def _measurement(run: Run) -> dict[str, Any]:
+    assert run.measurement is not None
+    return {"run": run.number, **asdict(run.measurement)}
+
+
+def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:
+    return {
+        **summary.times(),
+        "failed_attempts": _failed_attempts(runs),
+        "waited_s": round(sum(run.rollout.timing.waited for run in runs), 3),
+        "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "host": {"system": platform.platform(), "machine": platform.machine()},
+        "runs": [
+            {
+                "run": run.number,
+                "started": round(run.rollout.timing.started, 3),
+                "seconds": round(run.rollout.timing.seconds, 3),
+                "waited": round(run.rollout.timing.waited, 3),
+                "turns": [round(seconds, 3) for seconds in run.rollout.timing.turns],
+                "failed": [_rounded(attempt) for attempt in run.rollout.timing.failed],
+            }
+            for run in runs
+        ],
+    }
+
+
+def _rounded(attempt: Attempt) -> dict[str, Any]:
+    return asdict(replace(attempt, seconds=round(attempt.seconds, 3), pause=round(attempt.pause, 3)))
+
+
+def _failed_attempts(runs: Sequence[Run]) -> dict[str, Any]:
+    """How many attempts failed, how long they took, and for what reasons."""
+    failed = [attempt for run in runs for attempt in run.rollout.timing.failed]
+    reasons = Counter(attempt.reason for attempt in failed)
+    return {
+        "count": len(failed),
+        "seconds": round(sum(attempt.seconds for attempt in failed), 3),
+        "reasons": dict(reasons.most_common(20)),
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of evalkit, Python and the packages that a result can depend on."""
+    found = {"evalkit": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@cache
+def git_commit(folder: Path) -> str | None:
+    """The commit of the checkout around `folder`, with `+changes` where tracked files differ from it."""
+    ask = ["git", "-C", str(folder)]
+    try:
+        commit = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        status = [*ask, "status", "--porcelain", "--untracked-files=no"]
+        dirty = subprocess.run(status, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+
+
+def _lines(items: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

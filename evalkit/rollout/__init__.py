@@ -1,0 +1,1 @@
+"""The record of one rollout: its turns, its limits, and its journal on disk."""

@@ -1,0 +1,1 @@
+"""Buying rollouts: the agent loop, the sampler, the store, claims and keys."""

@@ -1,0 +1,163 @@
+"""What a conversation, and what a measurement, can depend on: the parts of their keys."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.config.schema import Config
+from evalkit.config.search_path import NAMESPACE, folders
+from evalkit.model.protocol import Model
+from evalkit.results.writing import versions
+from evalkit.rollout.record import Rollout
+from evalkit.sampling.agent import begin
+from evalkit.sampling.store import Key, digest
+from evalkit.task import author_code
+from evalkit.task.object_descriptions import Describer, common
+from evalkit.task.optional_parts import files_of, system_of
+from evalkit.task.protocol import Spec, Task
+from evalkit.task.source_files import Sources, module_sources, package_version, sources
+from evalkit.task.tool_code import data_files, reached
+from evalkit.task.tools import definition
+from evalkit.util.file_digests import file_digest
+
+
+def run_seed(seed: int, run: int) -> int:
+    """The seed of everything random in one run: 63 bits, from the launch's seed and the run's number."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{run}".encode()).digest()[:8], "big") >> 1
+
+
+def spec_of(task: Task, config: Config, run: int) -> Spec:
+    """The problem of a run. Raises `TaskError`."""
+    return author_code.spec_for(task, run_seed(config.runs.seed, run))
+
+
+def rollout_key(config: Config, task: Task, model: Model) -> Key:
+    """The key of a cell's rollouts. Tolerances, band, counts and clippable limits are no part of it.
+
+    Prompts, files and the set-up of tools may differ from run to run: the key holds the first run's, and a rollout is
+    used only after its own were compared (`question`, `store.same_question`).
+    """
+    spec = spec_of(task, config, 1)
+    sandbox = asdict(config.sandbox)
+    for invisible in ("pool", "level", "allow_weak"):
+        sandbox.pop(invisible, None)
+    return Key(
+        {
+            "prompt": spec.prompt,
+            "system": system_of(spec),
+            "tools": [definition(tool) for tool in spec.tools],
+            "behind_tools": _behind(task, config, spec),
+            "files": _files(spec),
+            "agent": asdict(config.agent),
+            "model": dict(model.identity),
+            "sandbox": sandbox,
+            "tool_timeout_s": config.limits.tool_timeout_s,
+            "timeout_s": config.limits.timeout_s,
+            "versions": {name: versions()[name] for name in ("python", "numpy", "torch")},
+            "seed": config.runs.seed,
+        }
+    )
+
+
+def measurement_key(config: Config, task: Task, files: TaskFiles | None = None) -> str:
+    """Digest of what a measurement can depend on besides the answer: the grader, and the knobs it can see."""
+    parts = {
+        "task": _seen(config, task),
+        "code": grader_digest(config, task, files),
+        "versions": grader_versions(config, task, files),
+        "seed": config.runs.seed,
+    }
+    return digest(parts)[:12]
+
+
+def _seen(config: Config, task: Task) -> dict[str, Any]:
+    return {name: value for name, value in config.task.items() if name not in task.judged_by}
+
+
+class TaskFiles:
+    """The files of tasks as they were at one moment: what was looked at once is not looked at again."""
+
+    def __init__(self) -> None:
+        self.taken = time.monotonic()
+        """When it was begun: seconds on the clock that never goes back."""
+        self._known: dict[str, Sources] = {}
+
+    def of(self, config: Config, task: Task) -> Sources:
+        """What the task's grader consists of."""
+        knobs = _seen(config, task)
+        same = digest([config.task["name"], type(task).__qualname__, knobs])
+        if same not in self._known:
+            self._known[same] = _sources(config, task, knobs)
+        return self._known[same]
+
+
+def _sources(config: Config, task: Task, knobs: Mapping[str, Any]) -> Sources:
+    plugin = sys.modules.get(f"{NAMESPACE}.{config.task['name']}")
+    if plugin is not None and (places := list(plugin.__path__)):
+        return sources(Path(places[0]), knobs)
+    file = getattr(sys.modules.get(type(task).__module__), "__file__", None)
+    return module_sources(Path(file)) if file else Sources()
+
+
+def grader_digest(config: Config, task: Task, files: TaskFiles | None = None) -> str:
+    """SHA-256 of everything that grades: the task's code and data, and evalkit's own help with it.
+
+    docs/decisions/2026-11-27-what-identity-covers.md says what that is. `files`: not to look at files again.
+    """
+    found = (files or TaskFiles()).of(config, task)
+    return digest({"files": found.files, "evalkit": file_digest(Path(inspect.getfile(grading)))})
+
+
+def grader_versions(config: Config, task: Task, files: TaskFiles | None = None) -> dict[str, str]:
+    """Versions of what grades besides that: evalkit, Python, and the installed packages that the task imports."""
+    found = (files or TaskFiles()).of(config, task)
+    own = {name: versions()[name] for name in ("evalkit", "python", "numpy", "torch")}
+    return own | {name: package_version(name) for name in sorted(found.packages) if name not in own}
+
+
+def question(config: Config, task: Task, run: int, spec: Spec | None = None) -> Rollout:
+    """A run before its first turn: what its model is shown, and digests of what it is not shown but can feel.
+
+    `spec`: its problem, where it is known already.
+    """
+    spec = spec or spec_of(task, config, run)
+    return replace(begin(run, spec), files=_files(spec), set_up=digest(_set_up(task, config, run, spec)[0])[:16])
+
+
+def _files(spec: Spec) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files_of(spec).items())}
+
+
+def _set_up(task: Task, config: Config, run: int, spec: Spec) -> tuple[Any, Describer]:
+    """How the tools of a run are set up, and what was met in describing them.
+
+    A task with tools of its own is asked twice: what differs between two specs of one seed (a time, a random number) is
+    an accident.
+    """
+    judged = getattr(task, "Config", object), task.judged_by
+    places = {str(folder): "tasks" for folder in folders("tasks")}
+    one, other = Describer(places, judged), Describer(places, judged)
+    described = [[one(tool) for tool in spec.tools], one.classes]
+    if not all(type(tool).__module__.startswith("evalkit.") for tool in spec.tools):
+        again = spec_of(task, config, run)
+        described = common(described, [[other(tool) for tool in again.tools], other.classes])
+    return described, one
+
+
+def _behind(task: Task, config: Config, spec: Spec) -> dict[str, str]:
+    """What stands behind tools: their set-up, their code, the data that it may read, and what it builds on."""
+    described, met = _set_up(task, config, 1, spec)
+    found = reached(met.code.values())
+    return {
+        "set_up": digest(described),
+        "code": digest([found.code, found.values]),
+        "data": digest(data_files(found, met.paths)),
+        "packages": digest({name: package_version(name) for name in found.packages}),
+    }

@@ -1,0 +1,252 @@
+"""Rollouts on disk: keys and sets, so that nothing is bought twice, by one process or by several (`claims.py`).
+
+Layout: `<root>/<task>/<key>/<set>/0001.jsonl`. A *key* digests everything that a conversation can depend on.
+A *set* is a key plus the limits it was sampled under (`set.json`); its rollouts are never mixed with another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from evalkit.rollout.journal import Journal, Loaded, load
+from evalkit.rollout.limits import Limits
+from evalkit.rollout.record import Rollout
+from evalkit.sampling.claims import Claim, Claims
+from evalkit.util.errors import UserError
+from evalkit.util.files import write_atomically as write_atomically
+
+
+@dataclass(frozen=True)
+class RolloutSet:
+    """One directory of rollouts that were all sampled under the same limits."""
+
+    folder: Path
+    limits: Limits
+
+    @property
+    def name(self) -> str:
+        """`<key>/<set>`, as manifests name it."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def path(self, run: int) -> Path:
+        """Where the rollout of a run is, or will be."""
+        return self.folder / f"{run:04d}.jsonl"
+
+    def ended(self, run: int) -> bool:
+        """Whether the run looks finished; cheap."""
+        try:
+            return _ends(self.path(run))
+        except FileNotFoundError:
+            return False
+
+    def complete(self) -> list[int]:
+        """Runs that look finished (their files are read and checked when they are used)."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.jsonl") if _ends(path))
+
+    def answered(self, count: int) -> dict[str, int]:
+        """Under which names models answered in the finished runs up to `count` → in how many of them each."""
+        found: dict[str, int] = {}
+        for run in self.complete():
+            name = _first_answer(self.path(run)).get("model") if run <= count else None
+            if isinstance(name, str) and name:
+                found[name] = found.get(name, 0) + 1
+        return found
+
+    def sampled(self, runs: Sequence[int]) -> str:
+        """When these runs were sampled, for people: `on 2026-11-23`, or from which day to which."""
+        days = sorted({time.strftime("%Y-%m-%d", time.localtime(self.path(run).stat().st_mtime)) for run in runs})
+        return f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
+
+    def load(self, run: int) -> Loaded | None:
+        """What there is of a run; None if nothing usable."""
+        try:
+            loaded = load(self.path(run))
+        except FileNotFoundError:
+            return None
+        return loaded if loaded.rollout.run == run else None
+
+    def exchange(self, start: Rollout) -> None:
+        """Lay a record that answers another question aside, and bring back one that answers this, if there is one.
+
+        For the holder of the claim. Whoever turns a knob to and fro, or edits a task, buys each question once.
+        """
+        path, known = self.path(start.run), self.load(start.run)
+        aside = self.folder / "other-questions"
+        if known and known.rollout.turns:
+            aside.mkdir(exist_ok=True)
+            path.replace(aside / _question_name(known.rollout))
+        with suppress(FileNotFoundError):
+            (aside / _question_name(start)).replace(path)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Who may sample which run."""
+        return Claims(self.folder)
+
+    def journal(self, start: Rollout, known: Loaded | None, claim: Claim, launch: str = "") -> Journal:
+        """A journal for a run that we hold: fresh, or going on after the trusted part of `known`. `launch`: whose."""
+        journal = Journal(self.path(start.run), guard=claim.check)
+        if known is None:
+            journal.begin(start, started=round(start.timing.started, 3), launch=launch)
+        else:
+            journal.go_on(known)
+        return journal
+
+
+def _question_name(rollout: Rollout) -> str:
+    shown = [rollout.prompt, rollout.system, _plain(rollout.tools), dict(rollout.files), rollout.set_up]
+    return f"{rollout.run:04d}-{digest(shown)[:12]}.jsonl"
+
+
+def _ends(path: Path) -> bool:
+    """Whether the file's last line says how the rollout ended: read from the tail, files can be long."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return file.read().rstrip().rpartition(b"\n")[2].startswith(b'{"type":"end"')
+
+
+def _first_answer(path: Path) -> dict[str, Any]:
+    """The first response in a file, unchecked; empty if there is none. Whoever uses the file reads it with care."""
+    with path.open("rb") as file:
+        for raw in file:
+            if raw.startswith(b'{"type":"response"'):
+                try:
+                    return dict(json.loads(raw)["response"])
+                except (ValueError, TypeError, KeyError, RecursionError):
+                    return {}
+    return {}
+
+
+class Store:
+    """All rollout sets under one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(
+        self, task: str, key: Key, limits: Limits, count: int, reuse: str, since: float | None = None
+    ) -> RolloutSet:
+        """The set to use: the best existing one that serves `limits`, or a new one.
+
+        `reuse`: `never` starts a new set, `exact` takes only one sampled under the same limits, `dominating`
+        also one whose limits dominate. Of several, the one that lacks the fewest runs, then the newest.
+        `since`: Unix time of a launch that goes on, whose own set `never` takes again.
+        """
+        if reuse == "never":
+            known_since = [known for known in self.sets(task, key) if _born(known) >= (since or math.inf)]
+            if own := [known for known in known_since if known.limits.same_rollouts(limits)]:
+                return min(own, key=_born)
+            return self._make(task, key, limits, suffix=f"-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}")
+        fits = [
+            known
+            for known in self.sets(task, key)
+            if known.limits.same_rollouts(limits) or (reuse == "dominating" and known.limits.dominates(limits))
+        ]
+        if not fits:
+            return self._make(task, key, limits)
+        return max(fits, key=lambda known: (min(len(known.complete()), count), _born(known)))
+
+    def sets(self, task: str, key: Key) -> list[RolloutSet]:
+        """Every set of a key."""
+        found = sorted((self.root / task / key.digest).glob("*/set.json"))
+        return [known for path in found if (known := self._read(path, task, key))]
+
+    def _make(self, task: str, key: Key, limits: Limits, suffix: str = "") -> RolloutSet:
+        folder = self.root / task / key.digest / (_slug(limits) + suffix)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            about = {"version": "1.0", "limits": asdict(limits), "key": key.parts}
+            text = json.dumps(about, indent=1, sort_keys=True, default=str) + "\n"
+            write_atomically(folder / "set.json", text, sync=True)
+        except OSError as error:
+            raise UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder") from error
+        return RolloutSet(folder, limits)
+
+    def _read(self, path: Path, task: str, key: Key) -> RolloutSet | None:
+        """The set of a `set.json`; a damaged one is written again from the folder's name, which says the limits."""
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            version, limits = str(about["version"]), Limits(**about["limits"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            name, _, suffix = path.parent.name.partition("-")
+            found = _limits(name)
+            return self._make(task, key, found, suffix and f"-{suffix}") if found else None
+        if version.split(".")[0] != "1":
+            raise UserError(f"{path} has format version {version}, this evalkit reads 1: install a newer evalkit")
+        return RolloutSet(path.parent, limits)
+
+
+def _born(known: RolloutSet) -> float:
+    return (known.folder / "set.json").stat().st_mtime
+
+
+_LETTERS = {
+    "t": "max_tokens",
+    "p": "max_tokens_per_turn",
+    "s": "max_steps",
+    "w": "timeout_s",
+    "x": "tool_timeout_s",
+}
+"""Limits that a rollout can feel, as they stand in the name of a set's folder."""
+
+
+def _slug(limits: Limits) -> str:
+    """A readable, unique folder name for the limits."""
+    values = {letter: getattr(limits, name) for letter, name in _LETTERS.items()}
+    return "_".join(f"{letter}{_exact(value)}" for letter, value in values.items() if value is not None) or "unlimited"
+
+
+def _exact(value: float) -> str:
+    """Short where that says it all: `600` for 600.0."""
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _limits(slug: str) -> Limits | None:
+    """The limits that a folder is named after; None if it is not."""
+    whole = {"t", "p", "s"}
+    try:
+        parts: dict[str, Any] = {
+            part[0]: int(part[1:]) if part[0] in whole else float(part[1:]) for part in slug.split("_")
+        }
+        found = Limits(**{_LETTERS[letter]: value for letter, value in parts.items()})
+    except (ValueError, KeyError, IndexError):
+        return None
+    return found if _slug(found) == slug else None
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a conversation can depend on, and its digest."""
+
+    parts: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """12 hexadecimal digits."""
+        return digest(self.parts)[:12]
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of any JSON value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def same_question(known: Rollout, start: Rollout) -> bool:
+    """Whether a recorded rollout was shown exactly what a new one would be shown, files in its workspace included."""
+    shown, would = ((r.prompt, r.system, _plain(r.tools), dict(r.files)) for r in (known, start))
+    return shown == would
+
+
+def _plain(tools: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(list(tools), sort_keys=True)

@@ -1,0 +1,1 @@
+"""The sandbox on this machine: confined child processes at the strongest isolation level that holds."""

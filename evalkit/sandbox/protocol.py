@@ -1,0 +1,109 @@
+"""What the rest of evalkit knows of a sandbox: sessions in which model-written code runs, and what comes back.
+
+Every byte that comes back was written by untrusted code: text is cut and decoded leniently, arrays are
+checked bytes with an allowed dtype and a shape, and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from evalkit.sandbox.tensor_bytes import Tensor
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one piece of code did."""
+
+    stdout: str = ""
+    """Everything it printed (stdout and stderr, in order), cut at `sandbox.output_kb` with a note that says so."""
+    error: str | None = None
+    """One readable text: the traceback, "timed out after 30 s", "your program ended the interpreter: …"."""
+    kind: Literal["ok", "raised", "timeout", "died"] = "ok"
+    """`raised`: an exception. `timeout`: interrupted, or killed when it ignored that. `died`: the child ended.
+
+    Whenever the child is gone, the next call gets a fresh one with the files of the old one.
+    """
+    dropped_bytes: int = 0
+    """Printed bytes that were cut."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a submitted function returned for one set of arguments."""
+
+    kind: Literal["ok", "raised", "timeout", "died", "bad_reply"] = "ok"
+    """`bad_reply`: it returned no tensor(s), or something that is no honest tensor."""
+    error: str | None = None
+    returned: tuple[Tensor, ...] = ()
+    arguments: tuple[Tensor, ...] = ()
+    """The arguments as they were after the call, with `return_arguments=True`."""
+    work: Mapping[str, int] = field(default_factory=dict)
+    """With `count_work=True`: `python` (lines that the program executed and calls that it made), `tensor` (tensor
+    operations), and `lost`: 1 if the program ended the counting before its call was over, else 0."""
+    seconds: float = 0.0
+    """Measured by the host."""
+
+
+class Session(Protocol):
+    """One confined child. Not safe for concurrent calls: one request, one answer."""
+
+    async def run(
+        self, code: str, *, timeout_s: float, persistent: bool = False, preload: Sequence[str] = ()
+    ) -> Output:
+        """Execute a program. `persistent`: names survive to the next call. `preload`: `numpy` (as np), `torch`."""
+        ...
+
+    async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:
+        """Execute `source` in a fresh namespace and keep its function `name` for `call`."""
+        ...
+
+    async def call(
+        self,
+        arguments: Sequence[Tensor],
+        *,
+        timeout_s: float,
+        return_arguments: bool = False,
+        count_work: bool = False,
+    ) -> Call:
+        """Call the defined function with torch tensors made from `arguments`."""
+        ...
+
+    async def read_file(self, path: str, *, max_bytes: int) -> bytes:
+        """A regular file of the workspace (relative path, no links followed). FileNotFoundError, ValueError."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Where sessions come from. One per launch."""
+
+    @property
+    def level(self) -> str:
+        """The isolation in force, by name (`namespaces+landlock+seccomp`, `landlock+seccomp`, `weak`).
+
+        Known once `ready` has returned, or a session has answered; RuntimeError before.
+        """
+        ...
+
+    @property
+    def stronger(self) -> str:
+        """Which stronger isolation this machine lacks, and what would give it; empty if none. As `level`."""
+        ...
+
+    async def ready(self) -> None:
+        """Wait until sessions can be had. Raises UserError if no acceptable isolation holds here."""
+        ...
+
+    def session(
+        self, *, seed: int = 0, files: Mapping[str, bytes] | None = None
+    ) -> AbstractAsyncContextManager[Session]:
+        """A fresh child that nothing has touched; killed as a tree on exit.
+
+        `seed` seeds the child's random generators, by a hash that does not give it away, so that a rollout can be
+        repeated. `files` (relative path →
+        content) are put into its working directory first.
+        """
+        ...

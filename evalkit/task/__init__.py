@@ -1,0 +1,1 @@
+"""What a task author implements, and how evalkit calls it."""

@@ -1,0 +1,212 @@
+"""The optional parts of a spec, a task and a tool: what each is called, what it must be, and what it is without.
+
+Everything that reads one reads it here. An attribute that is nearly called like one of them is refused when the task
+is loaded: it would silently be no part.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # they read their optional parts here
+    from evalkit.sandbox.protocol import Sandbox
+    from evalkit.task.protocol import Spec, Task
+    from evalkit.task.scripted_agents import ScriptedAgent
+    from evalkit.task.tools import Tool
+
+Kind = Literal["text", "number", "mapping", "items", "method"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One optional part."""
+
+    name: str
+    kind: Kind
+    default: Any
+    """What it is where the author says nothing, or None."""
+    meaning: str
+    signature: str = ""
+    """Of a method."""
+    mistaken: tuple[str, ...] = ()
+    """Other names that authors give it, and that mean nothing."""
+
+
+SPEC = (
+    Part("system", "text", "", "the system prompt", mistaken=("system_prompt", "system_message")),
+    Part("files", "mapping", {}, "relative path → bytes, put into the workspace before the rollout starts"),
+    Part("rules", "mapping", {}, "rule → the words of the prompt that state it"),
+    Part("hidden", "items", (), "numbers and texts that a model must not see, beside the right answer"),
+    Part("stated_accuracy", "number", None, "how exact the prompt asks an answer to be"),
+    Part("scaled", "method", None, "the same problem with larger inputs", "def scaled(self, factor: float) -> Spec"),
+)
+TASK = (
+    Part(
+        *("solution", "method", None, "the agent that submits a source of solutions/"),
+        "def solution(self, source: str, spec: Spec) -> ScriptedAgent",
+    ),
+    Part(
+        *("reference_source", "method", None, "the source that audits make mistakes in"),
+        "def reference_source(self, spec: Spec) -> str",
+    ),
+    Part(
+        *("values", "method", None, "what a function computes on inputs that have nothing to do with the hidden ones"),
+        "async def values(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Any",
+    ),
+    Part(
+        *("measure_many", "method", None, "the values of one submission on many problems"),
+        "async def measure_many(self, answer: Any, specs: Sequence[Spec], sandbox: Sandbox) -> Sequence[Measurement]",
+    ),
+)
+TOOL = (
+    Part("shown_schema", "mapping", None, "what the model sees instead of `input_schema`"),
+    Part("preload", "items", (), "modules that programs find in memory"),
+)
+
+
+def _read(parts: Sequence[Part], owner: object, name: str) -> Any:
+    part = next(part for part in parts if part.name == name)
+    value = getattr(owner, name, None)
+    return part.default if value is None else value
+
+
+def system_of(spec: Spec) -> str:
+    """The system prompt."""
+    return str(_read(SPEC, spec, "system"))
+
+
+def files_of(spec: Spec) -> Mapping[str, bytes]:
+    """Relative path → content, put into the workspace."""
+    files: Mapping[str, bytes] = _read(SPEC, spec, "files")
+    return files
+
+
+def rules_of(spec: Spec) -> Mapping[str, str]:
+    """Rule → the words of the prompt that state it."""
+    rules: Mapping[str, str] = _read(SPEC, spec, "rules")
+    return rules
+
+
+def hidden_of(spec: Spec) -> Iterable[Any]:
+    """Numbers and texts that a model must not see."""
+    hidden: Iterable[Any] = _read(SPEC, spec, "hidden")
+    return hidden
+
+
+def accuracy_of(spec: Spec) -> float | None:
+    """How exact the prompt asks an answer to be."""
+    accuracy = _read(SPEC, spec, "stated_accuracy")
+    return None if accuracy is None else float(accuracy)
+
+
+def scaled_of(spec: Spec) -> Callable[[float], Spec] | None:
+    """Makes the same problem with larger inputs."""
+    scaled: Callable[[float], Spec] | None = _read(SPEC, spec, "scaled")
+    return scaled
+
+
+def solution_of(task: Task) -> Callable[[str, Spec], ScriptedAgent] | None:
+    """Makes the agent that submits a source."""
+    solution: Callable[[str, Spec], ScriptedAgent] | None = _read(TASK, task, "solution")
+    return solution
+
+
+def reference_source_of(task: Task) -> Callable[[Spec], str] | None:
+    """Gives the source that audits make mistakes in."""
+    source: Callable[[Spec], str] | None = _read(TASK, task, "reference_source")
+    return source
+
+
+def values_of(task: Task) -> Callable[[Any, Spec, Sandbox], Any] | None:
+    """Computes what a function gives on inputs of its own; asynchronous."""
+    values: Callable[[Any, Spec, Sandbox], Any] | None = _read(TASK, task, "values")
+    return values
+
+
+MeasureMany = Callable[[Any, "Sequence[Spec]", "Sandbox"], Any]
+
+
+def measure_many_of(task: Task) -> MeasureMany | None:
+    """Measures one submission on many problems; asynchronous, gives a sequence of `Measurement`."""
+    many: MeasureMany | None = _read(TASK, task, "measure_many")
+    return many
+
+
+def shown_schema_of(tool: Tool) -> Mapping[str, Any]:
+    """The JSON Schema of a tool's input that the model sees."""
+    shown: Mapping[str, Any] = _read(TOOL, tool, "shown_schema") or tool.input_schema
+    return shown
+
+
+def preload_of(tool: Tool) -> Iterable[str]:
+    """Modules that the tool's programs find in memory."""
+    preload: Iterable[str] = _read(TOOL, tool, "preload")
+    return preload
+
+
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "mapping": lambda value: isinstance(value, Mapping),
+    "items": lambda value: isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping),
+    "method": callable,
+}
+WANTED: Mapping[str, str] = {
+    "text": "a text",
+    "number": "a number",
+    "mapping": "a mapping",
+    "items": "a sequence",
+    "method": "a method",
+}
+
+
+def misfits(parts: Sequence[Part], owner: object) -> Iterable[tuple[Part, Any]]:
+    """Parts of `owner` that are there and of the wrong kind, with what they are."""
+    for part in parts:
+        value = getattr(owner, part.name, None)
+        if value is not None and not _FITS[part.kind](value):
+            yield part, value
+
+
+def near_miss(parts: Sequence[Part], owner: object) -> tuple[str, Part] | None:
+    """An attribute of `owner`, a class or an instance, that was probably meant to be a part that it does not have."""
+    names = {*dir(owner), *getattr(owner, "__dict__", ())}
+    missing = [part for part in parts if part.name not in names]
+    for name in sorted(name for name in names if not name.startswith("_")):
+        for part in missing:
+            if _meant(name, part) and _could_be(inspect.getattr_static(owner, name, None), part.kind):
+                return name, part
+    return None
+
+
+def _meant(name: str, part: Part) -> bool:
+    return name in part.mistaken or _one_slip(name.lower().replace("_", ""), part.name.replace("_", ""))
+
+
+def nearly(typed: str, names: Iterable[str]) -> str | None:
+    """The name of which `typed` is one slip away."""
+    return next((name for name in names if _one_slip(typed.lower(), name)), None)
+
+
+def _one_slip(typed: str, meant: str) -> bool:
+    """Whether one slip makes the one word of the other: a letter left out, doubled, wrong, or two exchanged."""
+    same = next((n for n, pair in enumerate(zip(typed, meant, strict=False)) if pair[0] != pair[1]), None)
+    same = min(len(typed), len(meant)) if same is None else same
+    if same == 0:  # nobody gets the first letter wrong, and `tiles` are no `files`
+        return False
+    one, other = typed[same:], meant[same:]
+    exchanged = one[:2] == other[1::-1] and one[2:] == other[2:]
+    wrong = len(meant) > 5 and one[1:] == other[1:]  # `roles` are no `rules`
+    return typed == meant or one[1:] == other or one == other[1:] or exchanged or wrong
+
+
+def _could_be(value: Any, kind: Kind) -> bool:
+    """Whether an attribute, as its class holds it, might have been meant as a part of that kind."""
+    if kind == "method":
+        return callable(value) or isinstance(value, staticmethod | classmethod)
+    if isinstance(value, bool | int | float):
+        return kind == "number"
+    return not inspect.isroutine(value) and not inspect.isclass(value)

@@ -1,0 +1,144 @@
+"""Tools: what a model can call, and the two that every task can use (`python_expression`, `submit_answer`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from evalkit.rollout.record import Submission
+from evalkit.sandbox.protocol import Session
+from evalkit.task.optional_parts import shown_schema_of
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool call may use."""
+
+    session: Session
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What a tool call gave back."""
+
+    content: str
+    """Text for the model."""
+    is_error: bool = False
+    submission: Submission | None = None
+    """Set by `submit_answer`: ends the rollout."""
+
+
+Told = ToolResult | str
+"""What a tool call gives; text alone is `ToolResult(text)`."""
+
+
+class Tool(Protocol):
+    """Anything with these three attributes that can be called is a tool.
+
+    `input` was checked against `input_schema` before. What the model is to be told as an error is
+    `ToolResult(text, is_error=True)`, or `raise ToolError(text)`; whatever else a tool raises is a fault of the task
+    and ends the run as `error`. It runs on the thread of the task's code, so it may compute or block without holding
+    anything up, and need not be asynchronous.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def input_schema(self) -> Mapping[str, Any]: ...
+    def __call__(self, input: Mapping[str, Any], context: ToolContext) -> Awaitable[Told] | Told: ...
+
+
+def called_wrongly(name: str) -> str:
+    """How the answer to a call begins whose arguments do not fit; it never reached the tool."""
+    return f"{name} was called wrongly: "
+
+
+def definition(tool: Tool) -> dict[str, Any]:
+    """The tool as the Messages API wants it.
+
+    A tool may show the model more than it enforces (`shown_schema`): `submit_answer` shows the form that an
+    answer should have, yet takes any, because judging the form is the grader's work and has categories.
+    """
+    return {"name": tool.name, "description": tool.description, "input_schema": dict(shown_schema_of(tool))}
+
+
+@dataclass(frozen=True)
+class PythonExpression:
+    """Runs a Python program in the rollout's sandbox and gives back what it printed."""
+
+    persistent: bool = False
+    """Names survive to the next call; else every call has a fresh namespace."""
+    preload: Sequence[str] = ()
+    """`numpy` (as np) and `torch` (as torch) that are there without an import."""
+    note: str = ""
+    """A sentence that is appended to the description."""
+    name: str = "python_expression"
+
+    @property
+    def description(self) -> str:
+        """What the model reads; says exactly how this instance is set up."""
+        state = "Names persist between calls" if self.persistent else "Every call starts with a fresh namespace"
+        loaded = {"numpy": "`np` (numpy)", "torch": "`torch`"}
+        there = " and ".join(loaded[name] for name in self.preload)
+        parts = [
+            "Run a Python program and get back what it prints; use print() for everything you want to see.",
+            f"{state}{f', in which {there} can be used without an import' if there else ''}.",
+            self.note,
+        ]
+        return " ".join(part for part in parts if part)
+
+    input_schema: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "type": "object",
+            "properties": {"expression": {"type": "string", "description": "The Python program to run."}},
+            "required": ["expression"],
+            "additionalProperties": False,
+        }
+    )
+
+    async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Run it; a program that fails is answered with what it printed before and the error."""
+        output = await context.session.run(
+            input["expression"], timeout_s=context.timeout_s, persistent=self.persistent, preload=self.preload
+        )
+        if output.error is None:
+            return ToolResult(json.dumps({"result": output.stdout, "error": None}, ensure_ascii=False))
+        content = {"result": output.stdout or None, "error": output.error}
+        return ToolResult(json.dumps(content, ensure_ascii=False), is_error=True)
+
+
+@dataclass(frozen=True)
+class SubmitAnswer:
+    """Takes the answer as it is and ends the rollout; the task's schema for it is shown to the model."""
+
+    answer_schema: Mapping[str, Any]
+    description: str = "Submit your final answer. This ends the task; it can be called once."
+    name: str = "submit_answer"
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        """An object whose only key is `answer`, which may be anything."""
+        return self._schema({})
+
+    @property
+    def shown_schema(self) -> Mapping[str, Any]:
+        """The same with the task's own schema for `answer`."""
+        return self._schema(self.answer_schema)
+
+    def _schema(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {"answer": dict(answer)},
+            "required": ["answer"],
+            "additionalProperties": False,
+        }
+
+    async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Accept the answer."""
+        content = json.dumps({"answer": input["answer"], "submitted": True}, ensure_ascii=False)
+        return ToolResult(content, submission=Submission(input["answer"]))

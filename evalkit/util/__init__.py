@@ -1,0 +1,1 @@
+"""Helpers without knowledge of evalkit: errors, text, files, digests, redaction, signals."""

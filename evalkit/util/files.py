@@ -1,0 +1,90 @@
+"""Files that are there whole or not at all, and what it means when a disk refuses them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from evalkit.util import signals
+from evalkit.util.errors import StorageError
+from evalkit.util.redaction import without_known
+
+
+def write_atomically(path: Path, text: str, *, sync: bool = False) -> None:
+    """Write a file so that it is there whole or not at all; a disk that refuses leaves no scratch file.
+
+    `sync` makes it survive a power loss: for what cannot be made again for nothing. OSError from the disk.
+    """
+    write_bytes(path, without_known(text).encode("utf-8", "surrogatepass"), sync=sync)
+
+
+def write_bytes(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """The same for bytes."""
+    with replacing(path, sync=sync) as file:
+        append(file, content)
+    os.close(file)
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = False) -> Iterator[int]:
+    """A descriptor of a new file, open for appending, that takes the place of `path` when the block ends well.
+
+    Whoever has the old file open goes on writing to a file without a name. The caller closes the descriptor.
+    """
+    scratch = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
+    forget = signals.add_last_rite(partial(scratch.unlink, missing_ok=True))  # before it is there: a signal may be next
+    try:
+        file = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            yield file
+            if sync:
+                os.fsync(file)
+            scratch.replace(path)
+        except BaseException as error:
+            os.close(file)
+            with suppress(OSError):
+                scratch.unlink()
+            if isinstance(error, OSError):
+                error.filename = str(path)
+            raise
+    finally:
+        forget()
+    if sync:
+        sync_folder(path.parent)
+
+
+def append(file: int, content: bytes) -> None:
+    """Write all of it; OSError with as much written as there was room for."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power loss, where the file system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def kept_in(folder: Path, knob: str) -> Iterator[None]:
+    """Turns an OSError inside into a `StorageError` that names the folder and the knob that chooses another."""
+    try:
+        yield
+    except OSError as error:
+        if not folder.exists():
+            raise StorageError(
+                f"{folder} was deleted in mid-launch: launch again, which costs what is not in the store any more"
+            ) from error
+        raise StorageError(
+            f"{folder} cannot be read or written ({error.strerror or error}): make room there or set "
+            f"{knob}=<another folder>; the same command goes on with all that is in the store"
+        ) from error

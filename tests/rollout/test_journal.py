@@ -1,0 +1,263 @@
+"""Rollout files: nothing that was paid for is lost, and nothing damaged is trusted."""
+
+import json
+import os
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evalkit.rollout.journal import Journal, load, read_rollout, write_rollout
+from evalkit.rollout.record import Attempt, Ending
+from evalkit.util.errors import UserError
+from tests.builders import message, rollout, text, turn
+
+
+@pytest.fixture
+def whole():
+    return rollout(turn(100), turn(200), turn(50, answer={"x": [1, 2.5, None, "ü\u2028"]}))
+
+
+def test_what_is_written_is_read(tmp_path, whole):
+    write_rollout(tmp_path / "1.jsonl", whole)
+    assert read_rollout(tmp_path / "1.jsonl") == whole
+
+
+def test_equal_rollouts_are_equal_bytes(tmp_path, whole):
+    write_rollout(tmp_path / "a", whole)
+    write_rollout(tmp_path / "b", read_rollout(tmp_path / "a"))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_response_is_on_disk_before_anything_is_done_with_it(tmp_path, whole):
+    journal = Journal(tmp_path / "1.jsonl")
+    journal.begin(whole)
+    journal.response(whole.turns[0], 1.0, 0.0)
+    loaded = load(tmp_path / "1.jsonl")  # read while the writer still has it open
+    assert [t.response for t in loaded.rollout.turns] == [whole.turns[0].response]
+    assert not loaded.complete
+    journal.close()
+
+
+def test_a_half_written_line_loses_that_line_alone(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for cut in (1, len(lines[3]) // 2, len(lines[3]) - 1):
+        path.write_bytes(b"".join(lines[:3]) + lines[3][:cut])
+        loaded = load(path)
+        assert loaded.damage
+        assert loaded.rollout.turns == whole.turns[:1]
+
+
+def test_a_changed_line_is_noticed_and_what_follows_is_not_trusted(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    path.write_bytes(path.read_bytes().replace(b'"output_tokens":200', b'"output_tokens":201'))
+    loaded = load(path)
+    assert "line 4" in loaded.damage
+    assert len(loaded.rollout.turns) == 1
+    with pytest.raises(UserError, match="damaged"):
+        read_rollout(path)
+
+
+def test_a_removed_line_is_noticed(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:1] + lines[3:]))
+    assert load(path).damage
+
+
+def test_an_unfinished_record_goes_on_where_it_stopped(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3]) + b'{"type":"resp')
+    journal = Journal(path)
+    journal.go_on(load(path))
+    for later in whole.turns[1:]:
+        journal.response(later, 0.0, 0.0)
+        journal.reply(later)
+    journal.end(whole)
+    assert read_rollout(path) == whole
+
+
+def lines_of(path, story):
+    write_rollout(path, story)
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def test_a_complete_rollout_stays_complete_whatever_stands_after_its_end(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    lines = lines_of(path, whole)
+    for after in (lines[-1], lines[-3], lines[0], b"half a li", b"\0" * 100):
+        path.write_bytes(b"".join(lines) + after)
+        loaded = load(path)
+        assert (loaded.rollout, loaded.complete, loaded.trusted) == (whole, True, b"".join(lines))
+        assert "after the end" in loaded.damage
+    path.write_bytes(b"".join(lines))
+    journal = Journal(path)
+    journal.go_on(load(path))
+    journal.end(whole)  # as a version that did not look would go on
+    loaded = load(path)
+    assert (loaded.rollout, loaded.complete, loaded.trusted) == (whole, True, b"".join(lines))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_of_two_writers_in_one_file_the_one_that_came_to_an_end_is_kept(tmp_path, whole, data):
+    """In whatever order their lines stand, from wherever they began to differ, with torn lines between."""
+    path = tmp_path / "1.jsonl"
+    mine = lines_of(path, whole)
+    other = rollout(turn(100), turn(201), turn(202), turn(203), turn(204))
+    theirs = lines_of(path, other)[:-1]
+    shared = sum(one == two for one, two in zip(mine, theirs, strict=False))
+    assert shared == 3
+    file, queues = mine[:shared], [mine[shared:], theirs[shared:]]
+    cut = data.draw(st.integers(0, len(queues[1])))
+    queues[1] = queues[1][:cut]
+    while any(queues):
+        chosen = data.draw(st.sampled_from([queue for queue in queues if queue]))
+        file.append(chosen.pop(0))
+        if data.draw(st.integers(0, 5)) == 0:
+            file.append(data.draw(st.sampled_from([b"torn\n", file[-1][:-2] + b"\n"])))
+    path.write_bytes(b"".join(file))
+    loaded = load(path)
+    assert loaded.complete
+    assert loaded.rollout == whole
+    assert loaded.trusted == b"".join(mine)
+
+
+def test_of_two_unfinished_writers_the_one_that_came_further_is_kept(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    mine, theirs = lines_of(path, whole), lines_of(path, rollout(turn(100), turn(201), turn(202)))
+    path.write_bytes(b"".join([*mine[:4], theirs[3], theirs[4], theirs[5], mine[4]]))
+    loaded = load(path)
+    assert not loaded.complete
+    assert [turn.output_tokens for turn in loaded.rollout.turns] == [100, 201, 202]
+    assert "another writer" in loaded.damage
+    journal = Journal(path)
+    journal.go_on(loaded)
+    journal.close()
+    assert not load(path).damage
+
+
+def test_a_writer_that_was_replaced_reaches_the_file_no_more(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    old = Journal(path)
+    old.begin(whole)
+    old.response(whole.turns[0], 0.0, 0.0)
+    new = Journal(path)
+    new.go_on(load(path))
+    before = path.read_bytes()
+    old.reply(whole.turns[0])
+    assert path.read_bytes() == before
+    new.reply(whole.turns[0])
+    assert len(load(path).rollout.turns) == 1
+    assert not load(path).damage
+    new.close()
+    old.close()
+
+
+def test_a_journal_asks_before_every_write(tmp_path, whole):
+    class Refused(Exception):
+        pass
+
+    asked = []
+
+    def guard():
+        asked.append(1)
+        if len(asked) == refuse_at:
+            raise Refused
+
+    for refuse_at in range(1, 5):
+        asked.clear()
+        path = tmp_path / f"{refuse_at}.jsonl"
+        journal = Journal(path, guard=guard)
+        with pytest.raises(Refused):
+            journal.begin(whole)
+            journal.response(whole.turns[0], 0.0, 0.0)
+            journal.reply(whole.turns[0])
+            journal.end(whole)
+        journal.close()
+        assert len(path.read_bytes().splitlines()) == refuse_at - 1 if path.exists() else refuse_at == 1
+        assert [left for left in tmp_path.iterdir() if left.suffix != ".jsonl"] == []
+
+
+def test_an_empty_file_holds_nothing(tmp_path):
+    (tmp_path / "1.jsonl").touch()
+    assert load(tmp_path / "1.jsonl").damage == "it is empty"
+
+
+def test_a_newer_major_version_is_refused(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("evalkit.rollout.journal.VERSION", "2.0")
+    write_rollout(tmp_path / "1.jsonl", whole)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"2\.0.*newer evalkit"):
+        read_rollout(tmp_path / "1.jsonl")
+
+
+def test_every_line_is_on_the_disk_before_anything_is_done_with_it(tmp_path, whole, monkeypatch):
+    """Not only in the system's memory, which a power loss empties: the last thing that happens is a sync."""
+    synced: dict[int, int] = {}
+    sync, path = os.fsync, tmp_path / "r.jsonl"
+
+    def watched(file: int) -> None:
+        sync(file)
+        synced[os.fstat(file).st_ino] = os.fstat(file).st_size
+
+    monkeypatch.setattr(os, "fsync", watched)
+
+    def is_synced() -> bool:
+        return synced.get(path.stat().st_ino) == path.stat().st_size
+
+    journal = Journal(path)
+    journal.begin(whole)
+    assert is_synced()
+    assert tmp_path.stat().st_ino in synced  # its name, too
+    for one in whole.turns:
+        journal.response(one, 1.0, 0.0)
+        assert is_synced()
+        journal.reply(one)
+        assert is_synced()
+    journal.end(whole)
+    assert is_synced()
+
+
+def test_every_line_is_json_with_a_digest(tmp_path, whole):
+    write_rollout(tmp_path / "1.jsonl", whole)
+    lines = [json.loads(line) for line in (tmp_path / "1.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["rollout", *["response", "reply"] * 3, "end"]
+    assert all(len(line["digest"]) == 16 for line in lines)
+
+
+def test_lone_surrogates_and_unknown_blocks_survive(tmp_path):
+    odd = rollout(turn(5, reply=None), ending=Ending.GAVE_UP)
+    response = message(text("\ud800"), {"type": "brand_new", "payload": [1]}, brand_new_key=True)
+    odd = odd.__class__(**{**vars(odd), "turns": (odd.turns[0].__class__(100, response),)})
+    write_rollout(tmp_path / "1.jsonl", odd)
+    assert read_rollout(tmp_path / "1.jsonl") == odd
+
+
+def test_times_and_failed_attempts_of_every_sitting_add_up(tmp_path, whole):
+    path, seconds = tmp_path / "1.jsonl", []
+    for sitting in range(3):
+        journal = Journal(path, fsync=False)
+        if sitting:
+            journal.go_on(load(path))
+        else:
+            journal.begin(whole)
+        time.sleep(0.05)
+        journal.failed(Attempt(f"sitting {sitting}", 0.5, 0.25))
+        journal.response(whole.turns[0], 1.5, 0.01)
+        journal.close()
+        timing = load(path).rollout.timing
+        seconds.append(timing.seconds)
+    assert seconds[0] >= 0.04
+    assert seconds[1] >= seconds[0] + 0.04
+    assert seconds[2] >= seconds[1] + 0.04
+    assert timing.turns == (1.5, 1.5, 1.5)
+    assert timing.waited == pytest.approx(0.03)
+    assert timing.failed == tuple(Attempt(f"sitting {sitting}", 0.5, 0.25) for sitting in range(3))

@@ -1,0 +1,82 @@
+"""The optional parts of a spec, a task and a tool: read in one place, and never missed for a slip of the finger."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.config.search_path import task_folders
+from evalkit.task import optional_parts
+from evalkit.task.registry import load_plugin
+
+EVERYTHING = [*optional_parts.SPEC, *optional_parts.TASK, *optional_parts.TOOL]
+PROBES = {part.name for part in EVERYTHING}
+VALUES: dict[str, Any] = {"text": "x", "number": 0.1, "mapping": {}, "items": (), "method": lambda self: None}
+
+
+def holding(name: str, value: Any) -> object:
+    return type("Own", (), {name: value})()
+
+
+@given(st.data())
+def test_one_slip_in_a_name_is_noticed(data: st.DataObject) -> None:
+    part = data.draw(st.sampled_from(EVERYTHING))
+    place = data.draw(st.integers(1, len(part.name) - 1))
+    slips = [
+        part.name[:place] + part.name[place + 1 :],
+        part.name[:place] + part.name[place] + part.name[place:],
+        part.name[: place - 1] + part.name[place] + part.name[place - 1] + part.name[place + 1 :],
+        part.name.upper(),
+        part.name.capitalize(),
+        part.name.replace("_", ""),
+    ]
+    slip = data.draw(
+        st.sampled_from([slip for slip in slips if slip not in PROBES and slip[0].lower() == part.name[0]])
+    )
+    found = optional_parts.near_miss([part], holding(slip, VALUES[part.kind]))
+    assert found == (slip, part)
+
+
+@pytest.mark.parametrize("part", EVERYTHING, ids=lambda part: part.name)
+def test_the_part_itself_is_no_slip_and_hides_its_likes(part: optional_parts.Part) -> None:
+    own = type("Own", (), {part.name: VALUES[part.kind], part.name + "s": VALUES[part.kind]})()
+    assert optional_parts.near_miss([part], own) is None
+    assert list(optional_parts.misfits([part], own)) == []
+    assert [
+        wrong.name
+        for wrong, _ in optional_parts.misfits([part], holding(part.name, 3 if part.kind != "number" else "x"))
+    ] == [part.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("scale", 0.5), ("tiles", {}), ("roles", {}), ("_hiden", ()), ("value", 3), ("file", 3), ("facts", {})],
+)
+def test_what_an_author_may_well_mean_is_let_alone(name: str, value: Any) -> None:
+    for several in (optional_parts.SPEC, optional_parts.TASK, optional_parts.TOOL):
+        assert optional_parts.near_miss(several, holding(name, value)) is None
+
+
+@pytest.mark.parametrize("name", sorted(task_folders()))
+def test_shipped_tasks_have_no_slips(name: str) -> None:
+    assert optional_parts.near_miss(optional_parts.TASK, load_plugin(name)) is None
+
+
+def test_nothing_else_probes_for_a_part() -> None:
+    """`getattr(spec, "hidden", …)` elsewhere would know nothing of kinds and defaults."""
+    for path in sorted(Path(optional_parts.__file__).parent.rglob("*.py")):
+        if path.name == "parts.py" or "inside" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("getattr", "hasattr")
+            ):
+                named = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+                assert not PROBES & {name for name in named if isinstance(name, str)}, path
