@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
-
 # What type checkers see, each name exported on purpose (`as`); `_HOME` says the same to Python.
 if TYPE_CHECKING:
     from evalkit.results.reading import load as load
@@ -52,6 +50,7 @@ if TYPE_CHECKING:
     from evalkit.util.errors import TaskError as TaskError
     from evalkit.util.errors import ToolError as ToolError
     from evalkit.util.errors import UserError as UserError
+    from evalkit.util.version import __version__ as __version__
 
 _HOME = {
     "evalkit.util.errors": ("ProviderError", "SandboxError", "TaskError", "ToolError", "UserError"),
@@ -65,10 +64,11 @@ _HOME = {
     "evalkit.task.scripted_agents": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
     "evalkit.task.protocol": ("Spec", "Task"),
     "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult"),
+    "evalkit.util.version": ("__version__",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = ["__version__", *sorted(_MODULE)]
+__all__ = sorted(_MODULE)
 
 if not TYPE_CHECKING:  # else every misspelt name would be `Any` to a type checker
 

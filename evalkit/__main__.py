@@ -16,37 +16,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
+from evalkit.cli.commands import VERBS
 from evalkit.launch.flags import arranged
 from evalkit.util import signals
 from evalkit.util.errors import ProviderError, SandboxError, StorageError, TaskError, UserError
 from evalkit.util.redaction import print_traceback, redacted
 from evalkit.util.text import ASCII_MARKS, fitted, in_ascii, plain
-
-
-class Verb(NamedTuple):
-    """What a bare first word does."""
-
-    target: str
-    """`module:function`; the function takes the words after the verb and returns the exit status."""
-    summary: str
-    """One line for the help."""
-
-
-VERBS: dict[str, Verb] = {
-    "audit": Verb("evalkit.audit:main", "try whether a task's grader is right: known solutions, mutants, tolerances"),
-    "doctor": Verb("evalkit.cli.doctor:main", "which isolation holds on this machine, and what the rest would need"),
-    "diagnose": Verb("evalkit.audit.diagnosis:main", "name the mistake that each failed run of a launch made"),
-    "resume": Verb("evalkit.cli.resume:main", "finish an interrupted launch or sweep, from its output directory"),
-    "landscape": Verb("evalkit.landscape.rebuild:main", "map a sweep again from its directory, whoever ran it"),
-    "regrade": Verb(
-        "evalkit.cli.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"
-    ),
-    "diff": Verb("evalkit.diff:main", "what changed between launches or sweeps, and what came of it"),
-    "report": Verb("evalkit.report:main", "write report.md and report.html into output directories"),
-    "show": Verb("evalkit.cli.show:main", "read a launch, a sweep or a conversation in the terminal"),
-}
 
 _ENDLESS = re.compile(r"\S{300,}")
 

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from evalkit.config import hydra_setup
 from evalkit.config.schema import Config
 from evalkit.config.search_path import bundled
-from evalkit.engine.engine import Cell, CellResult, execute
+from evalkit.engine.cells import Cell, CellResult
+from evalkit.launch.pipeline import execute
 
 
 class Watcher:

@@ -11,11 +11,12 @@ import yaml
 
 from evalkit.results.runs import Run, without_submission
 from evalkit.results.summary import Summary, summarize
-from evalkit.results.writing import versions, write_cell
+from evalkit.results.writing import write_cell
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending, Rollout, Submission, Timing, Turn
 from evalkit.stats.verdict import Band
 from evalkit.task.grade import Check, Grade, Measurement
+from evalkit.util.versions import versions
 from tests.builders import call, message, text
 
 CATEGORIES = {"wrong_value": "Wrong value", "format_error": "Not a number", "no_submission": "No submission"}

@@ -22,11 +22,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from evalkit.cli import show
-from evalkit.cli.regrade import regrade
 from evalkit.config.saved import write_config
 from evalkit.config.schema import Config, ModelConfig
 from evalkit.display.transcript import turn_lines
-from evalkit.engine.engine import Cell, CellResult, execute
+from evalkit.engine.cells import Cell, CellResult
+from evalkit.engine.regrading import regrade
+from evalkit.launch.pipeline import execute
 from evalkit.model import open_model
 from evalkit.model.anthropic.answers import read_message
 from evalkit.model.anthropic.sse import BrokenAnswer, write_events

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from evalkit import __main__ as front
-from evalkit.__main__ import Verb, arranged, main
+from evalkit.__main__ import arranged, main
+from evalkit.cli.commands import Verb
 from evalkit.util.errors import ProviderError, UserError
 
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "EVALKIT_MODEL", "EVALKIT_PATH", "HYDRA_FULL_ERROR")

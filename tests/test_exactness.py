@@ -14,8 +14,9 @@ import pytest
 import pytest_asyncio
 from jsonschema import Draft202012Validator
 
-from evalkit.engine.engine import Cell, execute
+from evalkit.engine.cells import Cell
 from evalkit.landscape.files import schema as landscape_schema
+from evalkit.launch.pipeline import execute
 from evalkit.rollout.limits import Limits, clip
 from evalkit.rollout.record import Ending
 from evalkit.sampling.resources import Workbench

@@ -119,7 +119,7 @@ def test_readme_links_to_files_that_exist() -> None:
 
 
 def test_readme_and_help_name_every_command() -> None:
-    from evalkit.__main__ import VERBS
+    from evalkit.cli.commands import VERBS
     from evalkit.cli.help import usage
 
     readme, shown = (ROOT / "README.md").read_text(), usage(VERBS)

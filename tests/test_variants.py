@@ -1,7 +1,8 @@
 """Every shipped task, in every shipped variant: the oracle passes through the real tools, doing nothing fails."""
 
 from evalkit.config.search_path import bundled
-from evalkit.engine.engine import Cell, Engine
+from evalkit.engine.cells import Cell
+from evalkit.engine.engine import Engine
 from evalkit.results.runs import Outcome
 from evalkit.sampling.resources import Workbench
 from tests.launching import Watcher, config_for

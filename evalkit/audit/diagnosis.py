@@ -7,7 +7,6 @@ where reports find them, and says how different the reasons of failure are.
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -16,18 +15,14 @@ from typing import TYPE_CHECKING
 
 from evalkit.audit.dictionary import Dictionary, Match
 from evalkit.audit.labelled_solutions import solutions, task_folder
-from evalkit.cli.parser import DIR, VerbParser
 from evalkit.config.schema import Config
 from evalkit.results.runs import Outcome
 from evalkit.results.warnings import DOMINANT, ENOUGH_FAILURES
 from evalkit.sampling.keys import spec_of
-from evalkit.sampling.store import write_atomically
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.task.protocol import Task
-from evalkit.task.registry import load_task
-from evalkit.util import signals
-from evalkit.util.errors import UserError
-from evalkit.util.text import counted, fitted, plain
+from evalkit.util.files import write_atomically
+from evalkit.util.text import counted
 
 if TYPE_CHECKING:
     from evalkit.results.reading import CellRecord, RunRecord
@@ -112,48 +107,3 @@ def warnings(found: Counter[str]) -> Iterator[str]:
         if total >= ENOUGH_FAILURES and count >= DOMINANT * total:
             told = f"{count} of {counted(total, 'failure')} have one reason, {reason}"
             yield f"{told}: they say little about anything else"
-
-
-def main(argv: Sequence[str]) -> int:
-    """The verb. Exit status 0, 2 for a directory that cannot be read."""
-    from evalkit.config.saved import launched_from
-    from evalkit.results.reading import load
-
-    parser = VerbParser("diagnose", "Which known mistake each failed run of a launch made.", f"diagnose {DIR}")
-    parser.takes_directories("+")
-    for given in parser.parse(argv).folder:
-        with launched_from(given) as folder:
-            for cell in load(folder).cells:
-                _diagnose_cell(cell)
-    return 0
-
-
-def _diagnose_cell(cell: CellRecord) -> None:
-    from evalkit.config.saved import read_config
-
-    config = read_config(cell.folder)
-    task = load_task(config.task)
-    if not solutions(task_folder(task)):
-        raise UserError(f"Task {config.task['name']} has no solutions/: add known mistakes to {task_folder(task)}")
-    matches = signals.run(_with_sandbox(cell, config, task))
-    for run in cell.runs:
-        if run.number in matches:
-            match = matches[run.number]
-            said = f"Run {run.number}: {run.label}, {match.words}  {match.about}"
-            sys.stdout.write(fitted(plain(said, one_line=True), sys.stdout) + "\n")
-    found = reasons(cell.runs, matches)
-    for reason, count in found.most_common():
-        sys.stdout.write(f"{count:>5}  {plain(reason, one_line=True)}\n")
-    if not found:
-        sys.stdout.write("No run failed: there is nothing to name.\n")
-    for warning in warnings(found):
-        sys.stdout.write(fitted(f"Warning: {plain(warning, one_line=True)}", sys.stdout) + "\n")
-    sys.stdout.write(f"{cell.folder / FILE}\n")
-
-
-async def _with_sandbox(cell: CellRecord, config: Config, task: Task) -> dict[int, Match]:
-    from evalkit.sandbox import open_sandbox
-
-    async with open_sandbox(config.sandbox) as sandbox:
-        await sandbox.ready()
-        return await name_mistakes(cell, config, task, sandbox)

@@ -15,12 +15,13 @@ from evalkit.audit.scripted_runs import play
 from evalkit.audit.values import Numbers, distance, numbers
 from evalkit.config.schema import Config
 from evalkit.sampling.keys import TaskFiles, grader_digest
-from evalkit.sampling.store import digest, write_atomically
+from evalkit.sampling.store import digest
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import reference_source_of, values_of
 from evalkit.task.protocol import Spec, Task
+from evalkit.util.files import write_atomically
 
 NEAR = 0.01
 """Values farther than this from every known mistake are a mistake of their own."""

@@ -17,9 +17,9 @@ from evalkit.sampling.agent import mismatch
 from evalkit.sampling.keys import run_seed
 from evalkit.sandbox.protocol import Session
 from evalkit.task import author_code
-from evalkit.task.optional_parts import files_of, hidden_of, shown_schema_of, system_of
+from evalkit.task.optional_parts import definition, files_of, hidden_of, shown_schema_of, system_of
 from evalkit.task.protocol import Spec
-from evalkit.task.tools import Tool, definition
+from evalkit.task.tools import Tool
 from evalkit.util.errors import TaskError
 
 DIGITS = 4

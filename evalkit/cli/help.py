@@ -6,13 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
 
+from evalkit.cli.commands import Verb
 from evalkit.config.default_model import default_model
 from evalkit.config.search_path import folders
-
-if TYPE_CHECKING:
-    from evalkit.__main__ import Verb
 
 _HELP = """\
 evalkit measures, maps and tunes the difficulty of reinforcement-learning tasks for language models.

@@ -69,14 +69,6 @@ class VerbParser(argparse.ArgumentParser):
         return f"cannot read its words ({message})"
 
 
-def exists(text: str) -> bool:
-    """Whether there is a file or folder of that name; False for what cannot name one."""
-    try:
-        return Path(text).exists()
-    except (OSError, ValueError):  # too long, or what no path can hold
-        return False
-
-
 def directory(text: str) -> Path:
     """A directory given to a verb. Raises `UserError` for text that cannot name one, and for one that is locked."""
     if not text.strip():

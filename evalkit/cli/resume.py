@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cli.parser import DIR, VerbParser
+from evalkit.config.checks import check
 from evalkit.config.saved import is_sweep, launched_from, read_config, read_yaml, with_knob
-from evalkit.config.schema import check
 from evalkit.results.reading import OtherFormatError, load
 from evalkit.results.runs import Outcome
 from evalkit.util.errors import UserError
 
 if TYPE_CHECKING:
-    from evalkit.engine.engine import Cell
+    from evalkit.engine.cells import Cell
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def _resume(given: Path, folder: Path) -> int:
     if all(_complete(cell.folder) for cell in cells) and _mapped(folder, len(cells)):
         sys.stdout.write(f"{given} is complete: nothing to resume.\n")
         return 0
-    from evalkit.engine.engine import preflight
     from evalkit.launch.entry import run_cells
+    from evalkit.launch.preflight import preflight
 
     preflight([cell.config for cell in cells]).close()
     return run_cells(cells)
@@ -53,7 +53,7 @@ def _resume(given: Path, folder: Path) -> int:
 
 def find_cells(folder: Path) -> list[Cell]:
     """The cells of an output directory as they were launched. Raises `UserError` if it is none."""
-    from evalkit.engine.engine import Cell
+    from evalkit.engine.cells import Cell
 
     folders = sorted(path.parent for path in folder.rglob(".hydra")) if is_sweep(folder) else [folder]
     if not folders:

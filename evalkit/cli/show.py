@@ -6,16 +6,12 @@ Whatever a model or a provider wrote goes through `evalkit.util.text.plain`: no 
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from io import StringIO
-from typing import Any, TextIO
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.syntax import Syntax
@@ -24,6 +20,7 @@ from rich.text import Text
 
 from evalkit.cli.parser import DIR, VerbParser, directory
 from evalkit.display.formatting import closing_block, sweep_advice, unknown_cells
+from evalkit.display.pager import present
 from evalkit.report.markdown import observation, reuse_sentence, status, sweep_row
 from evalkit.results.reading import CellRecord, Results, RunRecord, load
 from evalkit.results.runs import Outcome
@@ -31,7 +28,7 @@ from evalkit.rollout.record import Ending, Turn
 from evalkit.stats.verdict import Decision
 from evalkit.util import bounded_json
 from evalkit.util.errors import UserError
-from evalkit.util.text import counted, dollars, duration, for_encoding, plain, short_names
+from evalkit.util.text import counted, dollars, duration, plain, short_names
 
 STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "yellow", Outcome.ERROR: "yellow"}
 DECIDED = {Decision.IN_BAND: "green", Decision.UNDECIDED: "yellow"}
@@ -248,46 +245,6 @@ def _indented(text: str, style: str = "") -> Padding:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) if value is not None else "null"
-
-
-def present(content: RenderableType, stream: TextIO, *, colour: bool | None = None, pager: bool = True) -> None:
-    """Write to `stream`: on a terminal with colours, and through `$PAGER` (else `less`) what is taller than it."""
-    on_terminal = stream.isatty()
-    if colour is None:
-        colour = on_terminal and not os.environ.get("NO_COLOR")
-    size = shutil.get_terminal_size((100, 24))
-    buffer = StringIO()
-    console = Console(
-        file=buffer,
-        width=max(size.columns, 40),
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    console.print(content)
-    text = "".join(line.rstrip() + "\n" for line in buffer.getvalue().split("\n")[:-1])
-    text = for_encoding(text, stream.encoding)
-    if on_terminal and pager and text.count("\n") >= size.lines and _paged(text):
-        return
-    stream.write(text)
-    stream.flush()
-
-
-def _paged(text: str) -> bool:
-    """Whether a pager took it."""
-    command = shlex.split(os.environ.get("PAGER", "")) or [shutil.which("less") or ""]
-    if not command[0] or os.environ.get("TERM", "dumb") == "dumb":
-        return False
-    environ = {"LESS": "FRX", **os.environ}  # F: quit if it fits, R: colours, X: leave it on the screen
-    try:
-        subprocess.run(command, input=text.encode("utf-8", "replace"), env=environ, check=False)
-    except OSError:
-        return False
-    return True
 
 
 def _parser() -> VerbParser:

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.config.schema import Config, check
+from evalkit.config.checks import check
+from evalkit.config.schema import Config
 from evalkit.config.search_path import also_at
-from evalkit.sampling.store import write_atomically
 from evalkit.util.errors import UserError
+from evalkit.util.files import write_atomically
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -61,12 +62,12 @@ def read_node(folder: Path) -> DictConfig:
 
 def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
     """The config of an output directory with `key=value` overrides, checked. `UserError` for whatever is wrong."""
-    from evalkit.launch.entry import typed
+    from evalkit.config.typed import to_config  # loads Hydra, which most commands do without
 
     node = read_node(folder)
     for override in overrides:
         _apply(node, override)
-    config = typed(node)
+    config = to_config(node)
     check(config)
     return config
 

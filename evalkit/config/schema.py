@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from evalkit.util.errors import UserError
-
 # omegaconf reads these annotations at run time and knows Optional[...] on every supported release.
 
 
@@ -119,76 +117,3 @@ class Config:
     confirm: bool = False
     verbose: bool = False
     quiet: bool = False
-
-
-def check(config: Config) -> None:
-    """Raise `UserError` for the first value out of its range. Types were checked when it was composed."""
-    for key, value, fine, want in _rules(config):
-        if value is not None and not fine(value):
-            raise UserError(f"{key}={value} is out of range: {want}")
-    from evalkit.config.model_settings import check_settings  # it names this module's types
-
-    check_settings(config.model)
-    band = config.band
-    if band.low >= band.high:
-        raise UserError(
-            f"band.low={band.low} is not below band.high={band.high}: set for example band.low=0.1 band.high=0.4"
-        )
-
-
-def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
-    limits, runs, band, box, model = config.limits, config.runs, config.band, config.sandbox, config.model
-    return [
-        ("limits.max_tokens", limits.max_tokens, *_whole(1, 10**12, ", or null for no limit")),
-        ("limits.max_tokens_per_turn", limits.max_tokens_per_turn, *_whole(1, 10**12, ", or null for no limit")),
-        ("limits.max_steps", limits.max_steps, *_whole(1, 10**9, ", or null for no limit")),
-        ("limits.timeout_s", limits.timeout_s, *_above(YEARS_S, ", or null for no limit")),
-        ("limits.tool_timeout_s", limits.tool_timeout_s, *_above(YEARS_S)),
-        ("limits.max_cost_usd", limits.max_cost_usd, *_above(1e12, ", or null for no limit")),
-        ("reuse", config.reuse, *_one_of("never", "exact", "dominating")),
-        ("store", config.store, str.strip, "name a folder, such as store=outputs/rollouts"),
-        ("runs.count", runs.count, *_whole(1, 10**7)),
-        ("runs.concurrency", runs.concurrency, *_whole(1, 10**5)),
-        ("runs.seed", runs.seed, *_whole(0, 2**63 - 1)),
-        ("runs.batches", runs.batches, lambda n: 1 <= n <= runs.count, "use 1 up to runs.count"),
-        ("runs.until", runs.until, *_one_of("count", "decided")),
-        ("runs.max", runs.max, *_whole(1, 10**7)),
-        ("runs.max_errors", runs.max_errors, *_whole(1, 10**7, ", or null to go on")),
-        ("runs.grading_timeout_s", runs.grading_timeout_s, *_above(YEARS_S, ", or null for no limit")),
-        ("band.low", band.low, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
-        ("band.high", band.high, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
-        ("band.confidence", band.confidence, *_CONFIDENCE),
-        ("report.format", config.report.format, *_one_of("full", "published")),
-        ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
-        ("model.max_retries", model.max_retries, *_whole(0, 10**6)),
-        ("model.timeout_s", model.timeout_s, *_above(YEARS_S)),
-        ("model.patience_s", model.patience_s, lambda x: 0 <= x <= YEARS_S, f"use seconds from 0 up to {YEARS_S:,.0f}"),
-        ("model.max_output_tokens", model.max_output_tokens, *_whole(1, 10**9)),
-        ("model.stream", model.stream, *_one_of("auto", "always", "never")),
-        ("sandbox.level", box.level, *_one_of(*SANDBOX_LEVELS)),
-        ("sandbox.memory_mb", box.memory_mb, *_whole(16, 1 << 20)),  # with less, Python itself does not get far
-        ("sandbox.cpu_s", box.cpu_s, *_whole(1, 1 << 20)),
-        ("sandbox.disk_mb", box.disk_mb, *_whole(1, 1 << 20)),
-        ("sandbox.processes", box.processes, *_whole(1, 1 << 15)),
-        ("sandbox.output_kb", box.output_kb, *_whole(1, 1 << 15)),
-        ("sandbox.pool", box.pool, *_whole(0, 64)),
-    ]
-
-
-YEARS_S = 1e9
-"""Thirty years: timers of the operating system overflow somewhere beyond."""
-_CONFIDENCE = (lambda x: 0.01 <= x <= 0.999999, "use a share between 0.01 and 0.999999, such as 0.95")
-"""Nearer to 1 the quantiles of every distribution lose their digits, and then they are infinite."""
-
-
-def _whole(low: int, high: int, more: str = "") -> tuple[Any, str]:
-    """A whole number, both ends included, and what to say of another."""
-    return (lambda n: low <= n <= high), f"use a whole number from {low:,} up to {high:,}{more}"
-
-
-def _above(most: float, more: str = "") -> tuple[Any, str]:
-    return (lambda x: 0 < x <= most), f"use a number above 0, up to {most:,.0f}{more}"
-
-
-def _one_of(*names: str) -> tuple[Any, str]:
-    return (lambda name: name in names), f"use {', '.join(names[:-1])} or {names[-1]}"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from evalkit.util.errors import UserError
 
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The folder of evalkit's own code."""
 NAMESPACE = "evalkit_tasks"
 """Task plugins are imported as `evalkit_tasks.<name>`, wherever their folder lies."""
 
@@ -21,9 +23,8 @@ NAMESPACE = "evalkit_tasks"
 @cache
 def bundled(kind: str) -> Path:
     """The shipped `conf` or `tasks` folder: inside an installed wheel, or beside the package in a checkout."""
-    package = Path(__file__).resolve().parent
-    inside = package / "_bundled" / kind
-    return inside if inside.is_dir() else package.parent / kind
+    inside = PACKAGE / "_bundled" / kind
+    return inside if inside.is_dir() else PACKAGE.parent / kind
 
 
 def user_roots() -> list[Path]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evalkit.cli.regrade import regrade
 from evalkit.config.saved import launched_from, read_config
 from evalkit.config.schema import Config
+from evalkit.engine.regrading import regrade
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import failure_label

@@ -7,26 +7,27 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evalkit import report
 from evalkit.config.schema import Config
 from evalkit.display import log as logs
-from evalkit.display.formatting import sweep_advice
-from evalkit.display.view import CellInfo, View
+from evalkit.display.view import View
+from evalkit.engine.cells import Cell, CellResult
+from evalkit.engine.manifest import cell_info, manifest
 from evalkit.grading.measurements import Measurements
 from evalkit.model.protocol import Model, Wait
-from evalkit.results.early_stopping import Watched, conclude, cut_short, planned, watch
-from evalkit.results.runs import Outcome, Run, without_submission
-from evalkit.results.summary import Summary, summarize
-from evalkit.results.writing import git_commit, versions, write_cell
+from evalkit.results.early_stopping import planned, watch
+from evalkit.results.runs import Run, without_submission
+from evalkit.results.stopped_summary import conclude, cut_short
+from evalkit.results.summary import summarize
+from evalkit.results.writing import write_cell
 from evalkit.rollout import limits as budgets
-from evalkit.rollout.limits import Limits, clip
+from evalkit.rollout.limits import clip
 from evalkit.rollout.record import Attempt, Ending, Rollout, Timing, Turn
-from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions, measurement_key, rollout_key, spec_of
+from evalkit.sampling.keys import TaskFiles, grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.sampling.provenance import Reused, mark_of
 from evalkit.sampling.resources import Workbench
 from evalkit.sampling.sampler import Purse, Source
@@ -36,8 +37,8 @@ from evalkit.task import author_code
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.protocol import Task
 from evalkit.task.registry import load_task
-from evalkit.util import open_files, signals
-from evalkit.util.errors import SandboxError, StorageError, TaskError, UserError
+from evalkit.util import open_files
+from evalkit.util.errors import SandboxError, StorageError, TaskError
 from evalkit.util.files import kept_in
 from evalkit.util.text import counted
 
@@ -45,174 +46,6 @@ log = logging.getLogger("evalkit")
 
 TICK_S = 1.0
 """How often who watches is given time for a sign of life."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One point of a sweep, or the only one of a launch: a checked config and where its results go."""
-
-    config: Config
-    folder: Path
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    """The swept knobs with this cell's values."""
-    index: int = 0
-    reach: Limits | None = None
-    """Limits to sample under at least: cells of the same sweep in other processes need them."""
-    since: float | None = None
-    """Unix time of an earlier launch that goes on here: with `reuse=never`, what was sampled since is its own."""
-
-
-@dataclass(repr=False)  # asyncio prints results of tasks when it restores signal handlers: seconds for a large sweep
-class CellResult:
-    """A finished cell."""
-
-    cell: Cell
-    task: Task
-    source: Source
-    limits: Limits
-    runs: list[Run] = field(default_factory=list)
-    summary: Summary | None = None
-    open_runs: int = 0
-    watched: Watched | None = None
-    """Decides when there are enough runs; None if their number is fixed."""
-    asked: int = 0
-    """How many runs it takes; fewer than planned once enough runs have decided."""
-    measuring: str = ""
-    """Key of its measurements."""
-    grader: str = ""
-    """Digest of what grades it."""
-
-    @property
-    def done(self) -> bool:
-        """Whether everything that was asked was done: no errors, nothing left out."""
-        return len(self.runs) == self.asked and all(run.outcome is not Outcome.ERROR for run in self.runs)
-
-
-class Prepared:
-    """A launch that was checked, with clients that are open and sandboxes that are starting on its event loop."""
-
-    def __init__(self) -> None:
-        self.runner = asyncio.Runner()
-        self.bench = Workbench()
-
-    def close(self) -> None:
-        """Close everything, used or not."""
-        self.runner.run(self.bench.close())
-        self.runner.close()
-
-
-def preflight(configs: Sequence[Config], say: Callable[[str], None] | None = None) -> Prepared:
-    """Raise `UserError` for what is wrong with a task, a model or its endpoint, before anything is written.
-
-    What was opened for that is worth keeping: give it to `run_cells`, or close it. `say` is told what is waited for.
-    """
-    prepared = Prepared()
-    try:
-        signals.run(_preflight(prepared.bench, configs, say), prepared.runner)
-    except BaseException:
-        prepared.close()
-        raise
-    return prepared
-
-
-async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[[str], None] | None) -> None:
-    tasks = [load_task(config.task) for config in configs]
-    for config, task in zip(configs, tasks, strict=True):
-        await bench.sandbox(config, spec_of(task, config, 1))
-    for config, task in zip(configs, tasks, strict=True):
-        model = await bench.model(config, task)
-        stop = model.watch(lambda wait: say(str(wait)) if say else None)
-        try:
-            await model.check()
-        finally:
-            stop()
-        _check_price(config, model)
-    for config, task in zip(configs, tasks, strict=True):
-        await (await bench.sandbox(config, spec_of(task, config, 1))).ready()
-
-
-def _check_price(config: Config, model: Model) -> None:
-    """A cost limit where no price is known would never bind."""
-    limit = config.limits.max_cost_usd
-    if limit and not model.simulated and model.cost_usd([{}]) is None:
-        raise UserError(
-            f"limits.max_cost_usd={limit:g} cannot hold: the price of {model.id} at {model.where} is unknown. "
-            "Set limits.max_cost_usd=null, and limits.max_tokens or runs.count to bound what is bought"
-        )
-
-
-def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = None) -> int:
-    """Run all cells to the end and write their directories. Exit status: 0 if everything was done, else 1."""
-    prepared = prepared or Prepared()
-    try:
-        results = signals.run(execute(cells, view, prepared.bench), prepared.runner)
-    finally:
-        prepared.close()
-    return 0 if all(result.done for result in results) else 1
-
-
-async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = None) -> list[CellResult]:
-    """The same on a running event loop, with the results; that of a cell that confirms a sweep comes last.
-
-    A `bench` that is given stays open.
-    """
-    own = bench or Workbench()
-    try:
-        engine = Engine(view, own)
-        results = await engine.run(cells)
-        if engine.unwritten:
-            pass  # nothing can be built on results that are not there
-        elif len(results) > 1:
-            with kept_in(results[0].cell.folder.parent, "hydra.sweep.dir"):
-                results += await _map(engine, results)
-        elif not results[0].source.model.simulated:  # what a script got wrong is known
-            await _name_mistakes(engine, results[0])
-        if engine.failed:
-            raise StorageError(engine.failed)
-        return results
-    finally:
-        view.end()
-        if bench is None:
-            await own.close()
-
-
-async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult]:
-    """Write the landscape of a sweep, and sample its recommended cell afresh where that was asked for."""
-    from evalkit.landscape import confirm, write_landscape
-
-    confirming: list[CellResult] = []
-    folder = results[0].cell.folder.parent
-    try:
-        landscape = write_landscape(folder, results)
-    except TaskError as error:  # the cells are on disk, each with its own verdicts
-        engine.view.result(f"The landscape could not be drawn: {error}")
-        with logs.cell_log(results[0].cell.folder):
-            logs.traceback(f"The landscape could not be drawn: {error}", error.traceback)
-        return []
-    if said := sweep_advice([result.summary for result in results if result.summary]):
-        engine.view.result(said)
-    for line in landscape.lines:
-        engine.view.result(line)
-    if any(result.cell.config.confirm for result in results):
-        confirming = await confirm(engine, folder, landscape)
-    engine.view.result(f"Landscape: {folder / 'landscape.html'}")
-    if (folder / "multirun.yaml").is_file():
-        report.write(folder)
-    return confirming
-
-
-async def _name_mistakes(engine: Engine, result: CellResult) -> None:
-    """Say in the report of a launch which known mistakes were made, if that is cheap."""
-    from evalkit.audit.diagnosis import after_launch
-
-    try:
-        said = await after_launch(result.cell.folder, result.cell.config, result.task, result.source.sandbox)
-    except Exception as error:  # the author's evidence must not fail a launch whose results are on disk
-        with logs.cell_log(result.cell.folder):
-            log.exception("The mistakes of the failed runs could not be named")
-        said = f"The mistakes of the failed runs could not be named: {error}"
-    if said:
-        engine.view.note(said)
 
 
 @dataclass
@@ -251,8 +84,9 @@ class _Group:
 class Engine:
     """What the cells of one launch share: models, sandboxes, a purse, a view."""
 
-    def __init__(self, view: View, bench: Workbench) -> None:
-        self.view, self.bench = view, bench
+    def __init__(self, view: View, bench: Workbench, *, report: Callable[[Path], object] = lambda folder: None) -> None:
+        """`report` is called with the folder of every cell that was written."""
+        self.view, self.bench, self._report = view, bench, report
         self._purse = Purse(None)
         self._said: set[str] = set()
         self._uncounted = False
@@ -277,7 +111,7 @@ class Engine:
         for group in groups:
             await group.source.sandbox.ready()
         members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
-        self.view.begin([_info(member) for member in members])
+        self.view.begin([cell_info(member) for member in members])
         for group in groups:
             self._say_what_is_known(group)
             self._say_what_is_reused(group)
@@ -536,7 +370,7 @@ class Engine:
         try:
             with kept_in(member.cell.folder, "hydra.sweep.dir" if member.cell.overrides else "hydra.run.dir"):
                 write_cell(member.cell.folder, member.runs, member.summary, manifest(member, self._files))
-                report.write(member.cell.folder)
+                self._report(member.cell.folder)
         except StorageError as error:  # the other cells may have more room, and the analysis can be read on screen
             self.unwritten = str(error)
         self.view.cell_done(member.cell.index, member.summary)
@@ -585,61 +419,3 @@ async def _sampled(source: Source, run: int) -> Rollout | None:
 def clippable(model: Model) -> bool:
     """Whether the model's requests do not depend on the budget. A fixed thinking budget must fit below `max_tokens`."""
     return model.floor <= 1
-
-
-def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
-    """What the numbers of a cell rest on."""
-    config, source = member.cell.config, member.source
-    spec, reused = source.spec(1), member.summary.reused if member.summary else Reused()
-    return {
-        "task": config.task["name"],
-        "title": member.task.title,
-        "model": _model_facts(member),
-        "versions": {**versions(), **grader_versions(config, member.task, files)},
-        "commit": git_commit(Path.cwd()),
-        "digests": {
-            "prompt": digest(spec.prompt)[:16],
-            "tools": digest([dict(tool.input_schema) for tool in spec.tools])[:16],
-            "grader": member.grader[:16],
-        },
-        "rollouts": {"set": source.known.name, "limits": asdict(source.limits), "reused": len(reused.runs)}
-        | {"reused_from": reused.facts()},
-        "isolation": source.sandbox.level,
-        "limits": asdict(member.limits),
-        "seed": config.runs.seed,
-    }
-
-
-def _model_facts(member: CellResult) -> dict[str, Any]:
-    """Who was asked, and who answered."""
-    source = member.source
-    names = sorted({turn.answered_by or "" for run in member.runs for turn in run.rollout.turns} - {""})
-    facts = {"id": source.model.id, "kind": member.cell.config.model.kind, "simulated": source.model.simulated}
-    if not source.model.where:
-        return facts
-    serves = source.model.identity.get("serves")
-    return {
-        **facts,
-        "endpoint": source.model.where,
-        "answered": names,
-        **({"serves": serves} if serves else {}),
-        **({"notes": list(source.notes)} if source.notes else {}),
-    }
-
-
-def _info(member: CellResult) -> CellInfo:
-    config, cell = member.cell.config, member.cell
-    sandbox = member.source.sandbox
-    return CellInfo(
-        index=cell.index,
-        task=config.task["name"],
-        title=member.task.title,
-        model=member.source.model.id,
-        simulated=member.source.model.simulated,
-        runs=planned(config.runs),
-        concurrency=config.runs.concurrency,
-        limits=str(member.limits),
-        isolation=f"{sandbox.level} ({sandbox.stronger})" if sandbox.stronger else sandbox.level,
-        folder=cell.folder,
-        overrides=cell.overrides,
-    )

@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalkit.sampling.store import digest, write_atomically
+from evalkit.sampling.store import digest
 from evalkit.task.grade import Fault, Measurement
+from evalkit.util.files import write_atomically
 
 
 class Measurements:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from evalkit.landscape.landscape import PanelResult, Spot
 from evalkit.stats.verdict import Band
-
-if TYPE_CHECKING:
-    from evalkit.landscape.survey import PanelResult, Spot
 
 
 def nearest_to_band(spots: Sequence[Spot], band: Band) -> Spot:

@@ -12,15 +12,16 @@ from evalkit.config.schema import Config
 from evalkit.display.formatting import bare_rate, rate_text
 from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import finite
+from evalkit.landscape.landscape import Landscape, PanelResult
 from evalkit.landscape.recommend import number
-from evalkit.landscape.survey import Landscape, PanelResult
 from evalkit.landscape.write import write
 from evalkit.results.summary import Rate
 from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
 
 if TYPE_CHECKING:
-    from evalkit.engine.engine import CellResult, Engine
+    from evalkit.engine.cells import CellResult
+    from evalkit.engine.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from importlib import resources
 from typing import Any
 
 from evalkit.landscape.curves import Curve
+from evalkit.landscape.landscape import Landscape, PanelResult, Spot
 from evalkit.landscape.recommend import Recommendation
-from evalkit.landscape.survey import Landscape, PanelResult, Spot, sentences
+from evalkit.landscape.survey import sentences
 from evalkit.stats.intervals import Interval
 
 VERSION = "1.0"

@@ -14,10 +14,10 @@ from evalkit.display.view import CellInfo
 from evalkit.landscape.recommend import number
 from evalkit.landscape.search import Place, Search
 from evalkit.model.protocol import Wait
-from evalkit.sampling.store import write_atomically
 from evalkit.stats.inband import Plan, runs_to_be_sure
 from evalkit.stats.intervals import wilson
 from evalkit.stats.verdict import Decision
+from evalkit.util.files import write_atomically
 from evalkit.util.text import counted, percent
 
 VERSION = "2.0"

@@ -13,7 +13,7 @@ import numpy as np
 from evalkit.landscape.compute import Axis, Counts, count
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import LIMITS
-from evalkit.landscape.survey import PanelResult
+from evalkit.landscape.landscape import PanelResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

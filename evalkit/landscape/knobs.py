@@ -16,7 +16,7 @@ from evalkit.rollout.limits import Limits
 from evalkit.task.protocol import Task
 
 if TYPE_CHECKING:
-    from evalkit.engine.engine import CellResult
+    from evalkit.engine.cells import CellResult
     from evalkit.results.summary import Summary
 
 LIMITS = ("limits.max_tokens", "limits.max_steps", "limits.max_tokens_per_turn")

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.landscape.files import facts, finite
 from evalkit.landscape.grids import MAP_SHARE, SMALLEST_SHARE, Scale, Slice, scale, slices
-from evalkit.landscape.survey import Landscape, PanelResult
+from evalkit.landscape.landscape import Landscape, PanelResult
 from evalkit.report.page import document, escaped
 from evalkit.stats.intervals import normal_quantile
 from evalkit.util.text import counted

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.grids import MAP_SHARE, Scale, Slice, edges, round_ticks, scale, slices
+from evalkit.landscape.landscape import Landscape, PanelResult, Spot
 from evalkit.landscape.recommend import Recommendation, number
-from evalkit.landscape.survey import Landscape, PanelResult, Spot
 from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band
 from evalkit.util.text import short_names

@@ -1,18 +1,16 @@
-"""`python -m evalkit landscape <sweep dir>`: the landscape of a sweep from its cells' directories, whoever ran them."""
+"""The landscape of a sweep from its cells' directories, whoever ran them."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.cli.parser import SWEEP, VerbParser
-from evalkit.config.saved import launched_from, read_config
+from evalkit.config.saved import read_config
 from evalkit.landscape.knobs import Entry
-from evalkit.landscape.survey import Landscape, survey
+from evalkit.landscape.landscape import Landscape
+from evalkit.landscape.survey import survey
 from evalkit.landscape.write import write
 from evalkit.results.early_stopping import planned
 from evalkit.results.reading import CellRecord, RunRecord, load
@@ -21,19 +19,6 @@ from evalkit.sampling.keys import grader_digest
 from evalkit.task.grade import Grade
 from evalkit.task.registry import load_task
 from evalkit.util.errors import UserError
-from evalkit.util.text import fitted
-
-
-def main(argv: Sequence[str]) -> int:
-    """The verb. Raises `UserError` for a directory that is no sweep."""
-    parser = VerbParser("landscape", "Map a sweep again from its cells, whoever ran them.", f"landscape {SWEEP}")
-    parser.takes_directories(what="a sweep")
-    folder: Path = parser.parse(argv).folder
-    with launched_from(folder) as place:
-        landscape = rebuild(place)
-    for line in (*landscape.lines, f"Landscape: {folder / 'landscape.html'}"):
-        sys.stdout.write(fitted(line, sys.stdout) + "\n")
-    return 0
 
 
 def rebuild(folder: Path) -> Landscape:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from evalkit.landscape.files import as_csv, as_json
 from evalkit.landscape.knobs import Entry
+from evalkit.landscape.landscape import Landscape
 from evalkit.landscape.page import as_html
 from evalkit.landscape.picture import as_png
-from evalkit.landscape.survey import Landscape, survey
-from evalkit.sampling.store import write_atomically
+from evalkit.landscape.survey import survey
+from evalkit.util.files import write_atomically
 
 if TYPE_CHECKING:
-    from evalkit.engine.engine import CellResult
+    from evalkit.engine.cells import CellResult
 
 
 def write_landscape(folder: Path, results: Sequence[CellResult]) -> Landscape:

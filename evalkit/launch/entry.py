@@ -2,7 +2,8 @@
 
     argv ─→ Hydra composes ─→ check (nothing written yet) ─→ Hydra makes directories ─→ cells ─→ engine
 
-A single launch is checked by `evalkit.launch.hydra.preflight_callback`, a sweep by the sweeper in `evalkit/config/hydra_setup/hydra_plugins`;
+A single launch is checked by `evalkit.launch.hydra.preflight_callback`,
+a sweep by the sweeper in `evalkit/launch/hydra/hydra_plugins`;
 with another launcher (joblib, submitit, ray) every job is a launch of one cell in a process of its own.
 """
 
@@ -13,9 +14,9 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -30,11 +31,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit.config import hydra_setup
+from evalkit.config.checks import check
 from evalkit.config.default_model import default_model
+from evalkit.config.hydra_setup.explain import explain, knobs
 from evalkit.config.hydra_setup.words import spelled
-from evalkit.config.overrides import escaped
-from evalkit.config.schema import Config, check
+from evalkit.config.schema import Config
 from evalkit.config.search_path import bundled, reject_duplicates
+from evalkit.config.typed import to_config
 from evalkit.launch.flags import split
 from evalkit.util import addresses
 from evalkit.util.errors import UserError
@@ -43,7 +46,8 @@ from evalkit.util.text import fitted
 
 if TYPE_CHECKING:
     from evalkit.display.view import View
-    from evalkit.engine.engine import Cell, Prepared
+    from evalkit.engine.cells import Cell
+    from evalkit.launch.preflight import Prepared
     from evalkit.rollout.limits import Limits
 
 
@@ -177,7 +181,7 @@ def _named(key: str, folder: str) -> Path:
 
 def _check(configs: Sequence[Config]) -> set[Path]:
     """Everything that can be checked without writing; the stores that are wanted."""
-    from evalkit.engine.engine import preflight
+    from evalkit.launch.preflight import preflight
     from evalkit.sampling.keys import run_seed
     from evalkit.task.registry import check_specs, load_task
 
@@ -240,32 +244,18 @@ def resumable() -> Path | None:
 
 def typed(node: DictConfig) -> Config:
     """A composed config as dataclasses; `UserError` for a foreign key and a value that cannot be resolved."""
-    own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(Config), _literal(OmegaConf.to_container(own, resolve=True)))
-        config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        given = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-        raise UserError(_explained(error, given)) from error
-    assert isinstance(config, Config)
-    for name, value in vars(Config()).items():  # an escaped interpolation gets past OmegaConf's check of types
-        if is_dataclass(value) and not is_dataclass(given := getattr(config, name)):
-            raise UserError(f"{name}={given} does not fit, because {name} holds knobs: write {name}.<knob>=<value>")
-    return config
+    return to_config(node, _defaults)
 
 
-def _literal(node: Any) -> Any:
-    """A resolved config in which nothing is resolved again."""
-    if isinstance(node, dict):
-        return {key: _literal(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_literal(value) for value in node]
-    return escaped(node) if isinstance(node, str) and "${" in node else node
+def _defaults(task: str) -> Mapping[str, str]:
+    from evalkit.task.registry import defaults  # loads the plugin, for a sentence about a mistake only
+
+    return defaults(task)
 
 
 def cell(node: DictConfig, index: int = 0) -> Cell:
     """The cell that Hydra has just made a directory for; `index` counts those that run together."""
-    from evalkit.engine.engine import Cell
+    from evalkit.engine.cells import Cell
 
     own = HydraConfig.get()
     config = typed(node)
@@ -310,7 +300,7 @@ def _swept(own: Any) -> dict[str, str]:
 def run_cells(cells: Sequence[Cell]) -> int:
     """Run cells on one event loop and count their exit status into that of the launch."""
     from evalkit.display.console import ConsoleView
-    from evalkit.engine.engine import run_cells as run_on_one_loop
+    from evalkit.launch.pipeline import run_cells as run_on_one_loop
 
     config = cells[0].config
     view = _current.view or ConsoleView(
@@ -374,12 +364,8 @@ def _raised_by_hydra(error: Exception) -> bool:
 
 def _is_text(overrides: Sequence[str], knob: str) -> bool:
     """Whether a knob has text as its value in the groups that were chosen."""
-    from evalkit.config.hydra_setup.explain import knobs
-
     return isinstance(dict(knobs(overrides)).get(knob), str)
 
 
 def _explained(error: Exception, argv: Sequence[str]) -> str:
-    from evalkit.config.hydra_setup.explain import explain
-
-    return explain(error, argv)
+    return explain(error, argv, _defaults)

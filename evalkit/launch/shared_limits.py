@@ -14,8 +14,9 @@ from pathlib import Path
 from evalkit.config.schema import Config
 from evalkit.rollout import limits as budgets
 from evalkit.rollout.limits import Limits
-from evalkit.sampling.store import digest, write_atomically
+from evalkit.sampling.store import digest
 from evalkit.task.registry import load_task
+from evalkit.util.files import write_atomically
 
 NAME = "sampling.json"
 

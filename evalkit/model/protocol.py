@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from evalkit.rollout.record import Attempt
+from evalkit.rollout.record import Attempt, Json
 from evalkit.util.text import duration
 
 
@@ -139,3 +139,35 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+Body = Mapping[str, Any]
+"""A Messages API request."""
+Message = dict[str, Json]
+"""A Messages API response."""
+
+
+class Player(Protocol):
+    """Answers Messages API requests inside this process."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for everything that the answers can depend on, the seed excepted."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """True if no language model ever said what is played."""
+        ...
+
+    async def prepare(self, run: int) -> None:
+        """Called before each request of `run`, outside of the client. Raises `TaskError`."""
+        ...
+
+    def answer(self, run: int, body: Body) -> Message:
+        """The whole response to the next turn of `run`, already cut at the request's `max_tokens`."""
+        ...
+
+
+RUN_HEADER = "x-evalkit-run"
+"""Tells the embedded API which run is asking. No other endpoint ever gets it."""

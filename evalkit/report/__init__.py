@@ -6,19 +6,15 @@ reports. `python -m evalkit report --times` adds durations.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.cli.parser import DIR, VerbParser
 from evalkit.report.markdown import launch_markdown, sweep_markdown
 from evalkit.report.page import launch_page, sweep_page
-from evalkit.results.reading import CellRecord, Results, load
-from evalkit.sampling.store import write_atomically
-from evalkit.util.text import counted
+from evalkit.results.reading import CellRecord, load
+from evalkit.util.files import write_atomically
 
-__all__ = ["main", "write"]
+__all__ = ["write"]
 
 
 def write(folder: Path, *, times: bool = False) -> Path:
@@ -41,31 +37,3 @@ def write(folder: Path, *, times: bool = False) -> Path:
 def _without_times(cell: CellRecord) -> CellRecord:
     runs = tuple(replace(run, seconds=None) for run in cell.runs)
     return replace(cell, runs=runs, summary=replace(cell.summary, seconds=()))
-
-
-def main(argv: Sequence[str]) -> int:
-    """`python -m evalkit report DIR…`."""
-    options = _parser().parse(argv)
-    for folder in options.folder:
-        results = load(folder)
-        for cell in results.cells if results.is_sweep else ():
-            write(cell.folder, times=options.times)
-        path = write(folder, times=options.times)
-        sys.stdout.write(f"{path}{_left_out(results)}\n")
-    return 0
-
-
-def _left_out(results: Results) -> str:
-    if not results.unfinished:
-        return ""
-    return (
-        f" (without {counted(len(results.unfinished), 'unfinished cell')}: "
-        f"`python -m evalkit resume {results.folder}` finishes them)"
-    )
-
-
-def _parser() -> VerbParser:
-    parser = VerbParser("report", "Write report.md and report.html into output directories.", f"report {DIR}")
-    parser.takes_directories("+")
-    parser.add_argument("--times", action="store_true", help="show durations, which differ between equal launches")
-    return parser

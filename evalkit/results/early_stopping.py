@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from evalkit.config.schema import Config, RunsConfig
 from evalkit.results.runs import Outcome, Run
-from evalkit.stats.intervals import Interval
-from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
-from evalkit.stats.verdict import Band, Decision, Verdict
+from evalkit.stats.sequential import UntilDecided
+from evalkit.stats.verdict import Band, Decision
 from evalkit.util.text import counted
-
-if TYPE_CHECKING:
-    from evalkit.results.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Watched:
     def take(self, run: Run) -> None:
         """One run's result; an error is none."""
         for decider, counts_as in ((self._failed, False), (self._passed, True)):
-            decider.add(run.number, _result(run, counts_as))
+            decider.add(run.number, result_of(run, counts_as))
 
     @property
     def decision(self) -> Decision:
@@ -89,7 +85,7 @@ class Watched:
         return None if self.decision is Decision.UNDECIDED else max(end for end in ends if end is not None)
 
 
-def _result(run: Run, unknown: bool, error: bool | None = None) -> bool | None:
+def result_of(run: Run, unknown: bool, error: bool | None = None) -> bool | None:
     return {Outcome.UNKNOWN: unknown, Outcome.ERROR: error}.get(run.outcome, run.outcome is Outcome.PASSED)
 
 
@@ -98,46 +94,3 @@ def watch(config: Config) -> Watched | None:
     if config.runs.until != "decided":
         return None
     return Watched(Band(config.band.low, config.band.high), config.band.confidence, config.runs.max)
-
-
-def conclude(summary: Summary, runs: Sequence[Run], watched: Watched, most: int) -> Summary:
-    """The summary with the sequence's verdict and intervals: those of a fixed plan do not survive peeking.
-
-    Nor does the test of stability: the last batch leans towards the decision.
-    """
-    stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
-    return replace(
-        summary,
-        rate=replace(summary.rate, interval=_interval(runs, watched.confidence)),
-        rate_with_errors=replace(summary.rate_with_errors, interval=_interval(runs, watched.confidence, error=False)),
-        stability=replace(summary.stability, p_value=None) if summary.stability else None,
-        verdict=Verdict(watched.decision),
-        stopping=stopping,
-    )
-
-
-def cut_short(summary: Summary, asked: int) -> Summary:
-    """The summary of a fixed plan with a word of caution where fewer runs were made, for whatever reason."""
-    if summary.total >= asked:
-        return summary
-    said = (
-        f"{summary.total:,} of {counted(asked, 'planned run')} were made: what ended the launch early, such as a limit "
-        "of cost, may depend on how runs went, and interval and verdict assume that it does not"
-    )
-    return replace(summary, warnings=(*summary.warnings, said))
-
-
-def _interval(runs: Sequence[Run], confidence: float, error: bool | None = None) -> Interval:
-    """That of the sequence, whatever the unknown runs were; `error`: what a run that ended by a fault counts as."""
-    lowest, highest = (_sequence(runs, confidence, unknown, error) for unknown in (False, True))
-    return Interval(min(lowest.low, highest.low), max(lowest.high, highest.high))
-
-
-def _sequence(runs: Sequence[Run], confidence: float, unknown: bool, error: bool | None) -> Interval:
-    """The interval of the confidence sequence with all unknown runs counted as passed, or as failed."""
-    sequence = ConfidenceSequence(confidence)
-    for run in sorted(runs, key=lambda run: run.number):
-        result = _result(run, unknown, error)
-        if result is not None:
-            sequence.observe(result)
-    return sequence.interval

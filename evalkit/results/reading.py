@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalkit.config.saved import is_sweep
 from evalkit.grading.measurements import measurement_from
 from evalkit.results.early_stopping import Stopping
+from evalkit.results.failures import Failure
 from evalkit.results.runs import Outcome
-from evalkit.results.summary import Failure, Rate, Stability, Summary, Unknown
+from evalkit.results.summary import Rate, Stability, Summary, Unknown
 from evalkit.results.writing import FORMAT
 from evalkit.rollout.journal import read_rollout
 from evalkit.rollout.limits import Limits

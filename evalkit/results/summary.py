@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from evalkit.results.early_stopping import Stopping
+from evalkit.results.failures import Failure
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.warnings import cautions
 from evalkit.rollout.record import Ending
@@ -27,22 +28,6 @@ NO_SUBMISSION = {
     Ending.CONTEXT_LIMIT: "Context limit",
 }
 """How a `no_submission` failure is called in reports; every other ending is "No submission"."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One row of the failure table."""
-
-    label: str
-    runs: tuple[int, ...]
-    """Numbers of the runs that failed this way."""
-    share: float
-    """Of the runs without errors, so that the rows and the pass rate add up to 1."""
-
-    @property
-    def count(self) -> int:
-        """How many runs."""
-        return len(self.runs)
 
 
 @dataclass(frozen=True)

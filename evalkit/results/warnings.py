@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from evalkit.results.failures import Failure
 from evalkit.results.runs import Run
 from evalkit.rollout.record import Rollout, Turn
 from evalkit.rollout.text_tool_calls import calls_as_text
 from evalkit.task.tools import called_wrongly
 from evalkit.util.text import counted
-
-if TYPE_CHECKING:
-    from evalkit.results.summary import Failure
 
 DOMINANT, ENOUGH_FAILURES = 0.8, 10
 """Share of one reason among at least so many failed runs that is worth a warning."""

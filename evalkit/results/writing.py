@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evalkit import __version__
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.journal import write_rollout
 from evalkit.rollout.record import Attempt
-from evalkit.sampling.store import write_atomically
+from evalkit.util.files import write_atomically
 
 FORMAT = "1.0"
 """Version of the output directory. A newer major version is refused by everything that reads one."""
 
 TIMED = ("evalkit.log", "timing.json", ".hydra/hydra.yaml")
 """Files that hold times, durations and host facts; all others are equal for equal inputs."""
-
-_PACKAGES = ("anthropic", "hydra-core", "numpy", "omegaconf", "scipy", "torch")
 
 
 def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Mapping[str, Any]) -> None:
@@ -86,31 +80,6 @@ def _failed_attempts(runs: Sequence[Run]) -> dict[str, Any]:
         "seconds": round(sum(attempt.seconds for attempt in failed), 3),
         "reasons": dict(reasons.most_common(20)),
     }
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of evalkit, Python and the packages that a result can depend on."""
-    found = {"evalkit": __version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-@cache
-def git_commit(folder: Path) -> str | None:
-    """The commit of the checkout around `folder`, with `+changes` where tracked files differ from it."""
-    ask = ["git", "-C", str(folder)]
-    try:
-        commit = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
-        status = [*ask, "status", "--porcelain", "--untracked-files=no"]
-        dirty = subprocess.run(status, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
 
 
 def _lines(items: Iterable[Mapping[str, Any]]) -> str:

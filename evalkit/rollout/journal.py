@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 
 from evalkit.rollout import response_shape
 from evalkit.rollout.record import Attempt, Ending, Rollout, Submission, Timing, Turn
-from evalkit.sampling.claims import ClaimLostError
 from evalkit.util import bounded_json
-from evalkit.util.errors import UserError
+from evalkit.util.errors import ClaimLostError, UserError
 from evalkit.util.files import append, replacing, write_bytes
 from evalkit.util.redaction import without_known
 

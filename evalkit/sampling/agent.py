@@ -17,8 +17,8 @@ from evalkit.rollout.limits import UNCOUNTED, Limits, cannot_hold, cut_ending, n
 from evalkit.rollout.record import Attempt, Ending, Json, Rollout, Timing, Turn
 from evalkit.sandbox.protocol import Session
 from evalkit.task import author_code
-from evalkit.task.optional_parts import system_of
-from evalkit.task.tools import Tool, ToolResult, called_wrongly, definition
+from evalkit.task.optional_parts import definition, system_of
+from evalkit.task.tools import Tool, ToolResult, called_wrongly
 from evalkit.util.errors import ProviderError, SandboxError, TaskError
 from evalkit.util.redaction import redacted_json
 

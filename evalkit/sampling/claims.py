@@ -29,13 +29,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.util import signals
+from evalkit.util.errors import ClaimLostError
 
 LEASE_S = 60.0
 """A claim that was not renewed for so long belongs to a process that is dead, or that stands still and will notice."""
-
-
-class ClaimLostError(Exception):
-    """Another process took the run over; nothing may be written to it any more."""
 
 
 class Reading(NamedTuple):

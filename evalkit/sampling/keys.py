@@ -14,18 +14,17 @@ from typing import Any
 from evalkit.config.schema import Config
 from evalkit.config.search_path import NAMESPACE, folders
 from evalkit.model.protocol import Model
-from evalkit.results.writing import versions
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.agent import begin
 from evalkit.sampling.store import Key, digest
-from evalkit.task import author_code
+from evalkit.task import author_code, grade
 from evalkit.task.object_descriptions import Describer, common
-from evalkit.task.optional_parts import files_of, system_of
+from evalkit.task.optional_parts import definition, files_of, system_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.source_files import Sources, module_sources, package_version, sources
 from evalkit.task.tool_code import data_files, reached
-from evalkit.task.tools import definition
 from evalkit.util.file_digests import file_digest
+from evalkit.util.versions import versions
 
 
 def run_seed(seed: int, run: int) -> int:
@@ -112,7 +111,7 @@ def grader_digest(config: Config, task: Task, files: TaskFiles | None = None) ->
     docs/decisions/2026-11-27-what-identity-covers.md says what that is. `files`: not to look at files again.
     """
     found = (files or TaskFiles()).of(config, task)
-    return digest({"files": found.files, "evalkit": file_digest(Path(inspect.getfile(grading)))})
+    return digest({"files": found.files, "evalkit": file_digest(Path(inspect.getfile(grade)))})
 
 
 def grader_versions(config: Config, task: Task, files: TaskFiles | None = None) -> dict[str, str]:

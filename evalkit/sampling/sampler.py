@@ -15,7 +15,7 @@ from evalkit.rollout.journal import Journal, Loaded
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Attempt, Ending, Rollout, Turn
 from evalkit.sampling.agent import Agent, DivergedError
-from evalkit.sampling.claims import Claim, ClaimLostError
+from evalkit.sampling.claims import Claim
 from evalkit.sampling.keys import question, run_seed
 from evalkit.sampling.store import RolloutSet, same_question
 from evalkit.sandbox import canary
@@ -24,7 +24,7 @@ from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of
 from evalkit.task.protocol import Spec, Task
-from evalkit.util.errors import ProviderError, UserError
+from evalkit.util.errors import ClaimLostError, ProviderError, UserError
 from evalkit.util.files import kept_in
 
 log = logging.getLogger("evalkit")

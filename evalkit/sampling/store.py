@@ -23,7 +23,7 @@ from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.claims import Claim, Claims
 from evalkit.util.errors import UserError
-from evalkit.util.files import write_atomically as write_atomically
+from evalkit.util.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A task's parts as everybody here calls them: what they give is checked, what they raise is the task's fault.
 
 Every function raises `TaskError` for whatever the task's code does wrong, and `SandboxError` where a sandbox failed.
-The asynchronous ones run it on its own thread (`evalkit.task.author_thread`) and within a limit, the others at once, where they are.
+The asynchronous ones run it on its own thread (`evalkit.task.author_thread`) and within a limit, the others at once,
+where they are.
 """
 
 from __future__ import annotations

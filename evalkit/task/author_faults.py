@@ -15,13 +15,13 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 
-from evalkit.config.search_path import bundled, folders
+from evalkit.config.search_path import PACKAGE, bundled, folders
 from evalkit.util.errors import SandboxError, TaskError
 from evalkit.util.text import plain
 
 MESSAGE_LIMIT, TRACEBACK_LIMIT = 500, 8_000
 """Characters that are kept; of a longer traceback its beginning and its end."""
-_HERE = f"{Path(__file__).resolve().parent}/"
+_HERE = f"{PACKAGE}/"
 
 
 @contextmanager

@@ -9,13 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:  # they read their optional parts here
-    from evalkit.sandbox.protocol import Sandbox
-    from evalkit.task.protocol import Spec, Task
-    from evalkit.task.scripted_agents import ScriptedAgent
-    from evalkit.task.tools import Tool
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.protocol import Spec, Task
+from evalkit.task.scripted_agents import ScriptedAgent
+from evalkit.task.tools import Tool
 
 Kind = Literal["text", "number", "mapping", "items", "method"]
 
@@ -210,3 +209,12 @@ def _could_be(value: Any, kind: Kind) -> bool:
     if isinstance(value, bool | int | float):
         return kind == "number"
     return not inspect.isroutine(value) and not inspect.isclass(value)
+
+
+def definition(tool: Tool) -> dict[str, Any]:
+    """The tool as the Messages API wants it.
+
+    A tool may show the model more than it enforces (`shown_schema`): `submit_answer` shows the form that an
+    answer should have, yet takes any, because judging the form is the grader's work and has categories.
+    """
+    return {"name": tool.name, "description": tool.description, "input_schema": dict(shown_schema_of(tool))}

@@ -34,7 +34,7 @@ class Spec(Protocol):
         ...
 
     # Optional: `system: str` (system prompt, default "") and `files: Mapping[str, bytes]` (put into the
-    # workspace before the rollout starts). All optional parts, those of `audit` too: evalkit/task/optional_parts.py, docs/audit.md.
+    # workspace before the rollout starts). All optional parts: evalkit/task/optional_parts.py, docs/audit.md.
 
 
 class Task(Protocol):

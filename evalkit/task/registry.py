@@ -18,10 +18,9 @@ from typing import Any
 from evalkit.config.search_path import import_task, task_folders
 from evalkit.task.author_faults import from_outside
 from evalkit.task.checks import wrong_agents, wrong_files, wrong_tools
-from evalkit.task.optional_parts import SPEC, TASK, WANTED, Part, files_of, misfits, near_miss, system_of
+from evalkit.task.optional_parts import SPEC, TASK, WANTED, Part, definition, files_of, misfits, near_miss, system_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
-from evalkit.task.tools import definition
 from evalkit.util.errors import TaskError, UserError
 from evalkit.util.source_quotes import blame, file_of, first_line, quote
 from evalkit.util.suggestions import nearest, suggestion

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from evalkit.rollout.record import Submission
 from evalkit.sandbox.protocol import Session
-from evalkit.task.optional_parts import shown_schema_of
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,6 @@ class Tool(Protocol):
 def called_wrongly(name: str) -> str:
     """How the answer to a call begins whose arguments do not fit; it never reached the tool."""
     return f"{name} was called wrongly: "
-
-
-def definition(tool: Tool) -> dict[str, Any]:
-    """The tool as the Messages API wants it.
-
-    A tool may show the model more than it enforces (`shown_schema`): `submit_answer` shows the form that an
-    answer should have, yet takes any, because judging the form is the grader's work and has categories.
-    """
-    return {"name": tool.name, "description": tool.description, "input_schema": dict(shown_schema_of(tool))}
 
 
 @dataclass(frozen=True)

@@ -31,3 +31,7 @@ class TaskError(Exception):
 
 class ToolError(Exception):
     """For a task's own tools to raise: its text is told to the model, like `ToolResult(text, is_error=True)`."""
+
+
+class ClaimLostError(Exception):
+    """Another process took the run over; nothing may be written to it any more."""

@@ -88,3 +88,11 @@ def kept_in(folder: Path, knob: str) -> Iterator[None]:
             f"{folder} cannot be read or written ({error.strerror or error}): make room there or set "
             f"{knob}=<another folder>; the same command goes on with all that is in the store"
         ) from error
+
+
+def exists(text: str) -> bool:
+    """Whether there is a file or folder of that name; False for what cannot name one."""
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long, or what no path can hold
+        return False

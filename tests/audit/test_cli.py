@@ -49,7 +49,7 @@ def test_a_finding_returns_1_and_overrides_work_as_in_a_launch(tmp_path, monkeyp
     ],
 )
 def test_bad_input_is_one_sentence_with_the_fix(words, said):
-    from evalkit.audit import main as audit
+    from evalkit.cli.audit import main as audit
 
     with pytest.raises(UserError, match=said):
         audit(words)

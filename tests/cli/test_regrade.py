@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cli.regrade import main, regrade
+from evalkit.cli.regrade import main
 from evalkit.cli.resume import _complete
 from evalkit.config.saved import read_config, write_config
+from evalkit.engine.regrading import regrade
 from evalkit.results.reading import load
 from evalkit.results.runs import Outcome
 from evalkit.rollout.limits import MORE_FOLLOWS

@@ -12,7 +12,8 @@ import pytest
 from rich.text import Text
 
 from evalkit import UserError
-from evalkit.cli.show import main, present
+from evalkit.cli.show import main
+from evalkit.display.pager import present
 from evalkit.results.runs import Run
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.task.grade import Grade, Measurement

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from evalkit.__main__ import main
+from evalkit.config.checks import check
 from evalkit.config.hydra_setup import FOLDER_LENGTH, cell_name, folder_name
-from evalkit.config.schema import BandConfig, Config, check
+from evalkit.config.schema import BandConfig, Config
 from evalkit.config.search_path import bundled
 from evalkit.results.summary import summarize
 from evalkit.stats import Band

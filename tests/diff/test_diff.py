@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from evalkit import UserError, load
-from evalkit.diff import main
+from evalkit.cli.diff import main
 from evalkit.diff.compare import compare_sweeps
 from evalkit.results.reading import summary_from
 from evalkit.results.runs import Run
@@ -119,7 +119,7 @@ def test_exit_statuses_serve_scripts(launches: dict[str, Path], tmp_path: Path) 
 
 def test_comparing_imports_neither_torch_nor_anthropic(launches: dict[str, Path]) -> None:
     code = (
-        "import sys; from evalkit.diff import main; status = main(sys.argv[1:]);"
+        "import sys; from evalkit.cli.diff import main; status = main(sys.argv[1:]);"
         "print([name for name in ('torch', 'anthropic', 'pandas') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(launches["first"]), str(launches["loose"])]

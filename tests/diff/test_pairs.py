@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from evalkit import load
-from evalkit.diff import main
+from evalkit.cli.diff import main
 from evalkit.diff.pairs import Pairing, pair
 from evalkit.results.reading import CellRecord
 from evalkit.results.runs import Run

@@ -15,7 +15,7 @@ from evalkit.config.overrides import written
 from evalkit.diff.knobs import Change
 from evalkit.diff.settings import compare_settings, words
 from evalkit.results.reading import CellRecord, load
-from evalkit.results.writing import versions
+from evalkit.util.versions import versions
 from tests.outputs import config_of, conversation, manifest_of, passed, write_launch
 
 PARSER = OverridesParser.create()

@@ -11,7 +11,8 @@ import pytest
 
 from evalkit.display import log
 from evalkit.display.log import cell_log, shape
-from evalkit.engine.engine import Cell, execute
+from evalkit.engine.cells import Cell
+from evalkit.launch.pipeline import execute
 from tests.launching import Watcher, config_for, launch
 from tests.runs import failed, lost, passed, stopped, timed
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.config.schema import Config
-from evalkit.engine.engine import Cell, execute
+from evalkit.engine.cells import Cell
+from evalkit.launch.pipeline import execute
 from evalkit.results.runs import Outcome
 from evalkit.results.writing import TIMED
 from tests.launching import Watcher, config_for, launch

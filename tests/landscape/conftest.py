@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine.engine import Cell, CellResult, execute
+from evalkit.engine.cells import Cell, CellResult
 from evalkit.landscape.knobs import Entry
-from evalkit.landscape.survey import Landscape, survey
+from evalkit.landscape.landscape import Landscape
+from evalkit.landscape.survey import survey
+from evalkit.launch.pipeline import execute
 from tests.launching import Watcher, config_for
 from tests.report.conftest import browser, visit
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from evalkit import UserError
-from evalkit.report import conversations, main, write
+from evalkit.cli.report import main
+from evalkit.report import conversations, write
 from evalkit.report.markdown import escaped, launch_markdown
 from evalkit.report.page import launch_page
 from evalkit.results.reading import load

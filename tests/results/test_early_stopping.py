@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from evalkit.cli.regrade import write_regraded
 from evalkit.config.saved import write_config
 from evalkit.display.formatting import advice, closing_block
-from evalkit.engine.engine import Cell, execute
+from evalkit.engine.cells import Cell
+from evalkit.engine.regrading import write_regraded
+from evalkit.launch.pipeline import execute
 from evalkit.report.facts import page_facts
-from evalkit.results.early_stopping import Watched, conclude
+from evalkit.results.early_stopping import Watched
 from evalkit.results.reading import load
+from evalkit.results.stopped_summary import conclude
 from evalkit.results.summary import summarize
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
 from evalkit.stats.verdict import Band, Decision

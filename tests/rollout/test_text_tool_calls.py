@@ -8,7 +8,8 @@ from evalkit.results.summary import summarize
 from evalkit.rollout.record import Turn
 from evalkit.rollout.text_tool_calls import called_in_text
 from evalkit.stats.verdict import Band
-from evalkit.task.tools import PythonExpression, SubmitAnswer, definition
+from evalkit.task.optional_parts import definition
+from evalkit.task.tools import PythonExpression, SubmitAnswer
 from tests.builders import call, message, rollout, text
 from tests.runs import failed, passed
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.sampling import claims
-from evalkit.sampling.claims import Claim, ClaimLostError, Claims, place
+from evalkit.sampling.claims import Claim, Claims, place
+from evalkit.util.errors import ClaimLostError
 
 RACE = """
 import sys, time

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from evalkit.model import open_model
-from evalkit.results.writing import versions
 from evalkit.sampling.keys import grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.task import grade
 from evalkit.task.registry import load_task
+from evalkit.util.versions import versions
 from tests.launching import config_for
 from tests.owntask import write_task
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import diff
-from evalkit.cli import show
+from evalkit.cli import diff, show
 from evalkit.cli.regrade import main as regrade
 from evalkit.config.saved import write_config
 from evalkit.display.console import ConsoleView

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from evalkit.rollout.journal import load, write_rollout
 from evalkit.rollout.limits import Limits
-from evalkit.sampling.claims import ClaimLostError
 from evalkit.sampling.store import Key, Store, _limits, _slug, digest
-from evalkit.util.errors import UserError
+from evalkit.util.errors import ClaimLostError, UserError
 from tests.builders import rollout, turn
 
 KEY = Key({"prompt": "?"})

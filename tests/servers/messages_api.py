@@ -335,13 +335,13 @@ def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
 
     from evalkit.config import hydra_setup
     from evalkit.config.search_path import bundled
-    from evalkit.launch.entry import typed
+    from evalkit.config.typed import to_config
     from evalkit.sampling.keys import spec_of
     from evalkit.task.registry import load_task
 
     hydra_setup.install("simulated")
     with initialize_config_dir(str(bundled("conf")), version_base="1.3"):
-        config = typed(compose("config", [*overrides, "model=simulated"]))
+        config = to_config(compose("config", [*overrides, "model=simulated"]))
     task = load_task(config.task)
     specs = partial(spec_of, task, config)
     prompts = {specs(run).prompt: run for run in range(1, config.runs.count + 1)}

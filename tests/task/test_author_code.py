@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.engine.engine import Cell, execute
+from evalkit.engine.cells import Cell
+from evalkit.launch.pipeline import execute
 from evalkit.results.runs import Outcome
 from evalkit.rollout.record import Submission
 from evalkit.task.returned_values import told as tool_result

@@ -304,7 +304,7 @@ CHAMELEON = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from evalkit.task.object_descriptions import Describer
-from tests import test_described as t
+from tests.task import test_object_descriptions as t
 names = sorted(name for name in t.MAKERS if name != "class made here")
 describer = Describer()
 values = [t.MAKERS[name](1) for name in names] + [{f"{n}" for n in range(50)}, object(), lambda: {1, "x"}]

@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.__main__ import main
+from evalkit.config.checks import check
 from evalkit.config.model_settings import check_settings
-from evalkit.config.schema import Config, ModelConfig, check
+from evalkit.config.schema import Config, ModelConfig
 from evalkit.display.log import cell_log
 from evalkit.rollout.journal import Journal, load
 from evalkit.rollout.record import Turn
-from evalkit.sampling.store import write_atomically
 from evalkit.util import redaction
 from evalkit.util.errors import UserError
+from evalkit.util.files import write_atomically
 from evalkit.util.redaction import learn, learn_from, names_secret, redacted, redacted_json, typed_secrets
 from tests.builders import message, rollout, text
 

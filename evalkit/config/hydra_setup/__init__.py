@@ -6,7 +6,6 @@ import hashlib
 import re
 import secrets
 import sys
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -17,7 +16,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from evalkit.config.schema import Config
-from evalkit.config.search_path import folders
+from evalkit.config.search_path import PACKAGE, folders
 
 FOLDER_LENGTH = 100
 """Longest name of a cell's folder; file systems allow 255 bytes, and the path around it needs room."""
@@ -27,7 +26,7 @@ IS_1_3 = hydra.__version__.startswith("1.3")
 MAIN_OPTIONS: dict[str, Any] = (
     {"version_base": "1.3"}
     if IS_1_3
-    else {"execution_whitelist": ["evalkit.config.hydra_setup.*", "hydra.*", "hydra_plugins.*"]}
+    else {"execution_whitelist": ["evalkit.launch.hydra.*", "hydra.*", "hydra_plugins.*"]}
 )
 """Hydra 1.4 refuses to call what a config names unless it is listed, and drops `version_base`."""
 
@@ -70,7 +69,7 @@ def install(default_model: str) -> None:
     register("evalkit.unique", lambda: secrets.token_hex(2), use_cache=True, replace=True)
     register("evalkit.task", task_name, replace=True)
     register("evalkit.cell", cell_name, replace=True)
-    here = str(Path(__file__).parent)
+    here = str(PACKAGE / "launch" / "hydra")
     if here not in sys.path:
         sys.path.append(here)  # the scan for plugins finds hydra_plugins/ only there
     plugins = Plugins.instance()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from textwrap import shorten
 from typing import Any
@@ -36,7 +36,16 @@ OPEN = ("model.params", "model.headers")
 """Holders of knobs that no schema names."""
 
 
-def explain(error: Exception, argv: Sequence[str]) -> str:
+Defaults = Callable[[str], Mapping[str, str]]
+"""Task name → knobs to which its plugin gives a default, each with the line that does. Raises `UserError`."""
+
+
+def no_defaults(task: str) -> Mapping[str, str]:
+    """For configs whose task cannot be looked at."""
+    return {}
+
+
+def explain(error: Exception, argv: Sequence[str], defaults: Defaults = no_defaults) -> str:
     """One sentence for an error that Hydra raised while it composed `argv`."""
     text = str(error)
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
@@ -46,15 +55,15 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
     if missing := re.match(r"(?:In '.+': )?You must specify '(\w+)'", text):
         typed = [arg.partition("=")[0] for arg in argv if re.match(r"\w+=", arg)]
         if misspelt := next((key for key in typed if key not in Config.__dataclass_fields__ and key != "hydra"), None):
-            return _unknown_key(misspelt, argv)
+            return _unknown_key(misspelt, argv, defaults)
         group, options = missing[1], re.findall(r"\t([\w-]+)", text)
         return f"Say which {group}: write {group}=<name>, where <name> is one of {', '.join(options)}"
     if unknown := re.match(r"Could not override '(.+)'\.", text):
-        return _unknown_key(unknown[1], argv)
+        return _unknown_key(unknown[1], argv, defaults)
     if scoped := re.match(r"In '(\S+)': Could not override '(\w+)@\w+\.\2'", text):
         return f"conf/{scoped[1]}.yaml cannot choose {scoped[2]} yet: make `# @package _global_` its first line"
     if delete := re.match(r"Could not delete from config\. '(.+)' does not exist", text):
-        return _unknown_key(delete[1], argv)
+        return _unknown_key(delete[1], argv, defaults)
     if exists := re.match(r"Could not append to config\. An item is already at '(.+)'", text):
         return f"{exists[1]} exists already, so that it needs no +: write {exists[1]}=<value>"
     if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?:\n| requires)", text):
@@ -70,7 +79,7 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
     if text.startswith("Config group override must be a string"):
         return "task, model, limits and sandbox are chosen by name, such as task=arithmetic, model=simulated"
     if re.match(r"Key '.+' (not in|is not in struct)", text) and getattr(error, "full_key", None):
-        return _unknown_key(str(getattr(error, "full_key", "")), argv)
+        return _unknown_key(str(getattr(error, "full_key", "")), argv, defaults)
     if isinstance(error, InterpolationResolutionError | InterpolationKeyError):
         return f"{error.full_key or 'The config'} cannot be resolved: {_flat(text).rpartition('interpolation: ')[2]}"
     if folder := re.match(r"Additional config directory '(.+)' not found", text):
@@ -93,12 +102,12 @@ def _unreadable(override: object) -> str:
     )
 
 
-def _unknown_key(key: str, argv: Sequence[str]) -> str:
+def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
     value = next((arg.partition("=")[2] for arg in argv if knob(arg) == key), "")
     if merged := next((arg for arg in argv if knob(arg) in OPEN and f"{key}.".startswith(f"{knob(arg)}.")), None):
         return f"{merged} adds to what is there: write +{merged.lstrip('+')}"
     known = dict(knobs(argv))
-    own = _only_in_python(str(known.get("task.name")))
+    own = _only_in_python(str(known.get("task.name")), defaults)
     if key in own:
         return (
             f"{key} is no knob yet, for its value stands in {own[key]} alone: add it to the file in conf/task/, "
@@ -117,10 +126,8 @@ def _unknown_key(key: str, argv: Sequence[str]) -> str:
     return f"There is no knob {key}: `python -m evalkit --cfg job task=<name>` lists them all"
 
 
-def _only_in_python(name: str) -> dict[str, str]:
+def _only_in_python(name: str, defaults: Defaults) -> dict[str, str]:
     """Knobs to which the task's `Config` gives a default → the line that does. Whatever the YAML lacks is here."""
-    from evalkit.task.registry import defaults
-
     try:
         return {f"task.{knob}": where for knob, where in defaults(name).items()}
     except UserError:  # another sentence will say what is wrong with the plugin

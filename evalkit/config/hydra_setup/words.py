@@ -20,10 +20,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import OverrideParseException
 
-from evalkit.cli.parser import exists
 from evalkit.config.overrides import literal
 from evalkit.config.schema import Config
 from evalkit.util.errors import UserError
+from evalkit.util.files import exists
 
 MAX_CELLS = 10_000
 """Cells of a sweep: composing that many takes a minute, and more is a typing error or several sweeps."""

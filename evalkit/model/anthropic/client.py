@@ -22,8 +22,7 @@ from evalkit.model.anthropic.answers import MESSAGE, WholeAnswer
 from evalkit.model.anthropic.backoff import Effort
 from evalkit.model.anthropic.endpoint import Endpoint, about, entries, name_of
 from evalkit.model.anthropic.prices import cost_usd
-from evalkit.model.embedded.scripted_backends import Player
-from evalkit.model.protocol import ContextLimitError, Request, Response, Wait
+from evalkit.model.protocol import RUN_HEADER, ContextLimitError, Player, Request, Response, Wait
 from evalkit.model.requests import encodable
 from evalkit.util import addresses, bounded_json
 from evalkit.util.errors import ProviderError, UserError
@@ -355,8 +354,6 @@ class AnthropicModel:
     def _headers(self, request: Request) -> dict[str, str]:
         if self._player is None:
             return dict(self._config.headers)
-        from evalkit.model.embedded.transport import RUN_HEADER
-
         return {RUN_HEADER: str(request.run)}
 
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:

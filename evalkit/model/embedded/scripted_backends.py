@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from evalkit.model.embedded import rng
+from evalkit.model.protocol import Body, Message
 from evalkit.rollout.record import Json, Rollout
 from evalkit.task import author_code
 from evalkit.task.protocol import Spec, Task
@@ -21,36 +22,9 @@ from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
 from evalkit.util import bounded_json
 from evalkit.util.errors import UserError
 
-Body = Mapping[str, Any]
-"""A Messages API request."""
-Message = dict[str, Json]
-"""A Messages API response."""
-
 
 class Refusal(Exception):
     """The player cannot answer this request: HTTP status 400 with this message."""
-
-
-class Player(Protocol):
-    """Answers Messages API requests inside this process."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Stands for everything that the answers can depend on, the seed excepted."""
-        ...
-
-    @property
-    def simulated(self) -> bool:
-        """True if no language model ever said what is played."""
-        ...
-
-    async def prepare(self, run: int) -> None:
-        """Called before each request of `run`, outside of the client. Raises `TaskError`."""
-        ...
-
-    def answer(self, run: int, body: Body) -> Message:
-        """The whole response to the next turn of `run`, already cut at the request's `max_tokens`."""
-        ...
 
 
 def cut(message: Message, max_tokens: int) -> Message:

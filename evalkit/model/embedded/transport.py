@@ -15,10 +15,8 @@ import httpx2
 from evalkit.config.schema import ModelConfig
 from evalkit.model.anthropic.answers import WholeAnswer
 from evalkit.model.anthropic.sse import write_events
-from evalkit.model.embedded.scripted_backends import Player, Refusal
-
-RUN_HEADER = "x-evalkit-run"
-"""Tells the embedded API which run is asking. No other endpoint ever gets it."""
+from evalkit.model.embedded.scripted_backends import Refusal
+from evalkit.model.protocol import RUN_HEADER, Player
 
 
 def connect_embedded(config: ModelConfig, player: Player) -> anthropic.AsyncAnthropic:

@@ -9,18 +9,15 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from evalkit.sandbox.local import workspace
 from evalkit.sandbox.local.child import Answer, Child
+from evalkit.sandbox.local.slots import Family
 from evalkit.sandbox.local.workspace import Piece, Survey
 from evalkit.sandbox.protocol import Call, Output
 from evalkit.sandbox.tensor_bytes import ITEMSIZE, Tensor
 from evalkit.util.errors import SandboxError
-
-if TYPE_CHECKING:
-    from evalkit.sandbox.local.sandbox import LocalSandbox
-    from evalkit.sandbox.local.slots import Family
 
 T = TypeVar("T")
 FILL_S = 60.0
@@ -29,11 +26,28 @@ ATTEMPTS = 5
 """Children that are tried before a session gives up; a pool may hold several that died together."""
 
 
+class Children(Protocol):
+    """Where a session gets its children from, and leaves them."""
+
+    @property
+    def disk_mb(self) -> int:
+        """Most that the workspace of one may hold."""
+        ...
+
+    async def take_child(self) -> Child:
+        """A fresh one. Raises `SandboxError`."""
+        ...
+
+    def discard(self, child: Child) -> None:
+        """End one that is not needed any more."""
+        ...
+
+
 class LocalSession:
     """What `LocalSandbox.session` gives. Requests that overlap wait for each other."""
 
-    def __init__(self, sandbox: LocalSandbox, family: Family, seed: int, files: Mapping[str, bytes]) -> None:
-        self._sandbox = sandbox
+    def __init__(self, children: Children, family: Family, seed: int, files: Mapping[str, bytes]) -> None:
+        self._children = children
         self._family = family
         self._seed = one_way(seed)
         self._files = dict(files)
@@ -111,7 +125,7 @@ class LocalSession:
         """What can be carried over from a child that is gone."""
         if self._survey is None:
             await child.ended()
-            self._survey = await _in_thread(workspace.survey, child.directory, self._sandbox.disk_mb)
+            self._survey = await _in_thread(workspace.survey, child.directory, self._children.disk_mb)
         return self._survey
 
     async def _live_child(self) -> Child:
@@ -133,7 +147,7 @@ class LocalSession:
         self._lost += [] if told else survey.left
         self._survey = None
         self._defined = False
-        self._sandbox.discard(old)
+        self._children.discard(old)
         return self._child
 
     async def _fresh_child(self, pieces: Callable[[], Iterator[Piece]], *, whole: bool) -> Child:
@@ -143,7 +157,7 @@ class LocalSession:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                child = await self._sandbox.take_child()
+                child = await self._children.take_child()
             except SandboxError:
                 if attempt == ATTEMPTS:
                     raise
@@ -157,7 +171,7 @@ class LocalSession:
             if answer.kind == "ok" and not (failed and whole):
                 self._lost += failed
                 return child
-            self._sandbox.discard(child)
+            self._children.discard(child)
             if failed:
                 raise SandboxError(f"the task's file {failed[0][0]} does not fit into the workspace: {failed[0][1]}")
             if answer.kind != "died" or attempt == ATTEMPTS:
@@ -179,7 +193,7 @@ class LocalSession:
         self._defined = False
         if child is not None:
             self._family.leave()
-            self._sandbox.discard(child)
+            self._children.discard(child)
 
 
 async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:

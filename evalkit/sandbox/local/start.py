@@ -87,8 +87,9 @@ def library_paths() -> list[str]:
 
 def protected_paths() -> list[str]:
     """What no program may read even if it lies among the libraries: evalkit, tasks with their graders, configs."""
-    package = Path(__file__).resolve().parent.parent
-    return _real([str(package), *map(str, search_path.folders("tasks")), *map(str, search_path.folders("conf"))])
+    return _real(
+        [str(search_path.PACKAGE), *map(str, search_path.folders("tasks")), *map(str, search_path.folders("conf"))]
+    )
 
 
 def around(path: str, protected: Iterable[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.engine.engine import preflight
+from evalkit.launch.preflight import preflight
 from evalkit.model.anthropic.endpoint import about, entries
 from evalkit.results.reading import load
 from evalkit.results.runs import Outcome

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evalkit_tasks.paged_attention import reference, rules
 
-from evalkit.task.tools import definition
+from evalkit.task.optional_parts import definition
 
 from .shipped import VARIANTS, make
 

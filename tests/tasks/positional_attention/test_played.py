@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from evalkit.config.schema import SandboxConfig
-from evalkit.engine.engine import Cell, execute
+from evalkit.engine.cells import Cell
+from evalkit.launch.pipeline import execute
 from evalkit.results.runs import Outcome
 from evalkit.sandbox import open_sandbox
 from evalkit.task.grade import Grade, Measurement

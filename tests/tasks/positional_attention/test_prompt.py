@@ -8,7 +8,7 @@ import pytest
 from evalkit_tasks.positional_attention.prompt import requirements
 from jsonschema import Draft202012Validator
 
-from evalkit.task.tools import definition
+from evalkit.task.optional_parts import definition
 
 from .support import CONFIGS, PUBLISHED_VARIANTS, SEEDED_VARIANTS, graded, make_task, right_answer
 

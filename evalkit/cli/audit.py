@@ -1,0 +1,120 @@
+"""`python -m evalkit audit [task=…] [overrides]`: whether a task's grader is right, before a token is spent.
+
+Plays every known solution through the task's real tools, grades it as a run is graded, and compares with what it must
+come to. Needs no key. Exit status: 0 clean, 1 something is wrong with the task, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.cli.parser import VerbParser
+from evalkit.util import signals
+from evalkit.util.errors import TaskError, UserError
+
+if TYPE_CHECKING:
+    from evalkit.audit.run import Audit
+    from evalkit.config.schema import Config
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb."""
+    options, overrides = _parse(argv)
+    return signals.run(_audit_all(_configs(overrides), options))
+
+
+async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:
+    """One after the other, in as few sandboxes as they need."""
+    from evalkit.audit.run import audit
+    from evalkit.sampling.resources import Workbench
+
+    status, bench = 0, Workbench()
+    try:
+        for name, config in configs:
+            began = time.monotonic()
+            try:
+                found = await audit(
+                    config, name, bench, seeds=options.seeds, thorough=options.thorough, quick=options.quick
+                )
+            except TaskError as error:  # in what the audit cannot do without; the other tasks have their turn
+                sys.stderr.write(f"{name}: {error}\n{error.traceback}\n")
+                status = 1
+                continue
+            folder = _write(found, Path(options.out) / name)
+            _say(found, folder, time.monotonic() - began)
+            status = max(status, _status(found, known=options.known))
+    finally:
+        await bench.close()
+    return status
+
+
+def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = VerbParser(
+        "audit",
+        "Whether a task's grader is right. Without task=… every task is audited; overrides are those of a launch.",
+        "audit task=paged_attention task.tolerances.output=0.1",
+        "Exit status: 0 clean, 1 something is wrong with the task, 2 bad input, 130 interrupted.",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
+    parser.add_argument("--seeds", type=int, default=50, help="problems to try, those of runs 1 to N (default 50)")
+    parser.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
+    parser.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
+    parser.add_argument(
+        "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
+    )
+    parser.add_argument("--out", default="outputs/audit", metavar="DIR", help="where reports go (outputs/audit)")
+    options = parser.parse(argv, intermixed=True)
+    if options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
+    for word in options.overrides:
+        if word.isidentifier():
+            raise UserError(f"{word!r} is no override: write task={word}")
+    return options, options.overrides
+
+
+def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
+    """The config of every task that is to be audited, checked; nothing has been done yet."""
+    from evalkit.cli.help import choices
+    from evalkit.launch.entry import compose
+
+    task = next((word for word in overrides if word.startswith("task=")), None)
+    if task:
+        return [(task.partition("=")[2], compose(overrides, "oracle"))]
+    return [(name, compose([f"task={name}", *overrides], "oracle")) for name, _ in choices("task")]
+
+
+def _write(audit: Audit, folder: Path) -> Path:
+    from evalkit.audit import report
+    from evalkit.audit.picture import as_png
+    from evalkit.util.files import write_atomically
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}): set --out <folder>") from None
+    write_atomically(folder / "audit.md", report.markdown(audit))
+    write_atomically(folder / "audit.json", report.facts(audit))
+    if audit.tolerances and audit.tolerances.rows:
+        (folder / "tolerances.png").write_bytes(as_png(audit.tolerances, f"Tolerances of {audit.config}"))
+    return folder
+
+
+def _say(audit: Audit, folder: Path, seconds: float) -> None:
+    from evalkit.audit.report import text
+    from evalkit.util.text import duration, fitted, for_encoding
+
+    said = f"{text(audit)}{folder / 'audit.md'}, tolerances.png, audit.json; took {duration(seconds)}\n\n"
+    sys.stdout.write(for_encoding(fitted(said, sys.stdout), sys.stdout.encoding))
+    sys.stdout.flush()
+
+
+def _status(audit: Audit, *, known: bool) -> int:
+    if not known:
+        return int(bool(audit.findings))
+    stale = audit.tried.everything and audit.untried  # a name that nothing carries any more
+    return int(bool(audit.new or audit.gone or stale))

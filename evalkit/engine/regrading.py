@@ -1,0 +1,153 @@
+"""Recorded rollouts graded again: smaller limits, other tolerances, a better grader. Needs no model and no key."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.config.saved import read_config, write_config
+from evalkit.config.schema import Config
+from evalkit.model.anthropic.prices import cost_usd
+from evalkit.results.early_stopping import planned, watch
+from evalkit.results.reading import CellRecord, RunRecord
+from evalkit.results.runs import Run, without_submission
+from evalkit.results.stopped_summary import conclude, cut_short
+from evalkit.results.summary import Summary, summarize
+from evalkit.results.writing import write_cell
+from evalkit.rollout.limits import clip, from_config
+from evalkit.rollout.record import Ending, Rollout
+from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions, run_seed
+from evalkit.sandbox.protocol import Sandbox
+from evalkit.stats.verdict import Band
+from evalkit.task import author_code
+from evalkit.task.grade import Measurement
+from evalkit.task.protocol import Task
+from evalkit.util.errors import SandboxError, TaskError
+from evalkit.util.versions import versions
+
+
+@dataclass(frozen=True)
+class Regraded:
+    """One launch, judged again."""
+
+    before: CellRecord
+    after: tuple[Run, ...]
+    folder: Path
+    """The new output directory."""
+
+    @property
+    def changed(self) -> list[tuple[RunRecord, Run]]:
+        """Runs whose verdict or message is another one now."""
+        old = {run.number: run for run in self.before.runs}
+        pairs = [(old[run.number], run) for run in self.after]
+        return [(one, other) for one, other in pairs if (one.outcome, one.message) != (other.outcome, other.message)]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run that is no error of the provider has a grade."""
+        return all(run.grade or run.rollout.ending in (Ending.ERROR, Ending.UNKNOWN) for run in self.after)
+
+
+async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: Config | None = None) -> list[Run]:
+    """Judge the rollouts of a launch with `task`, under `config` (default: the launch's own).
+
+    A recorded measurement is used where neither the grader's code nor a knob that it can see has changed; else the
+    submission is measured again. A grader that fails makes its run an error, like in a launch.
+    """
+    config = config or read_config(launch.folder)
+    known = _same_measuring(launch, config, task)
+    limits = from_config(config.limits)
+    runs = []
+    for record in launch.runs[: config.runs.count]:
+        rollout = clip(record.rollout, limits)
+        runs.append(await _judge(record, rollout, task, sandbox, config, record.measurement if known else None))
+    return runs
+
+
+def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
+    def seen(node: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in node.items() if name not in task.judged_by}
+
+    files, about = TaskFiles(), launch.manifest
+    same_code = about["digests"]["grader"] == grader_digest(config, task, files)[:16]
+    now = grader_versions(config, task, files)
+    same_code = same_code and all(about["versions"].get(name) == version for name, version in now.items())
+    return same_code and seen(read_config(launch.folder).task) == seen(config.task)
+
+
+async def _judge(
+    record: RunRecord, rollout: Rollout, task: Task, sandbox: Sandbox, config: Config, known: Measurement | None
+) -> Run:
+    run = Run(record.number, rollout, None, cost_usd=_cost(record, rollout, config))
+    if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
+        return replace(run, error=rollout.detail, traceback=record.traceback)
+    if rollout.submission is None:
+        return replace(run, grade=without_submission(rollout, config.limits.max_tokens, config.limits.max_steps))
+    try:
+        measurement, limit_s = known, author_code.limit_of(config)
+        if measurement is None:
+            seed = run_seed(config.runs.seed, record.number)
+            spec = await author_code.apart("the task's spec", lambda: author_code.spec_for(task, seed), limit_s)
+            measurement = await author_code.measure(task, rollout.submission.answer, spec, sandbox, limit_s=limit_s)
+        return replace(run, measurement=measurement, grade=await author_code.judge(task, measurement, limit_s=limit_s))
+    except SandboxError as error:
+        return replace(run, error=f"the grader's sandbox failed: {error}")
+    except TaskError as error:  # an unfinished grader is what this verb is for: show its fault, judge the other runs
+        return replace(run, error=str(error), traceback=error.traceback)
+
+
+def _cost(record: RunRecord, rollout: Rollout, config: Config) -> float | None:
+    """What was paid; of a rollout that is cut shorter now, what it would have cost."""
+    same = (rollout.output_tokens, rollout.steps) == (record.output_tokens, record.steps)
+    if same or record.cost_usd is None:
+        return record.cost_usd
+    return cost_usd(config.model.id, [turn.charged for turn in rollout.turns], config.model.kind)
+
+
+def write_regraded(
+    cell: CellRecord, folder: Path, config: Config, task: Task, runs: Sequence[Run], overrides: Sequence[str]
+) -> None:
+    """A complete output directory for the new verdicts."""
+    summary = _summary(cell, config, task, runs)
+    files = TaskFiles()
+    digests = {**cell.manifest["digests"], "grader": grader_digest(config, task, files)[:16]}
+    about = {
+        **cell.manifest,
+        "versions": {**versions(), **grader_versions(config, task, files)},
+        "digests": digests,
+        "limits": asdict(from_config(config.limits)),
+        "regraded": {"from": cell.folder.name, "overrides": list(overrides)},
+    }
+    about["rollouts"] = {
+        **cell.manifest["rollouts"],
+        "reused": len(summary.reused.runs),
+        "reused_from": summary.reused.facts(),
+    }
+    about.pop("format", None)
+    known = dict(override.partition("=")[::2] for override in (*cell.overrides, *overrides))
+    write_config(folder, config, known)
+    if (launched := cell.folder / ".hydra" / "hydra.yaml").is_file():
+        shutil.copyfile(launched, folder / ".hydra" / "hydra.yaml")
+    write_cell(folder, runs, summary, about)
+
+
+def _summary(cell: CellRecord, config: Config, task: Task, runs: Sequence[Run]) -> Summary:
+    """The analysis of the new verdicts; that of the sequence where the launch stopped when it was decided."""
+    summary = summarize(
+        runs,
+        band=Band(config.band.low, config.band.high),
+        confidence=config.band.confidence,
+        categories=task.categories,
+        batches=min(config.runs.batches, len(runs)),
+        seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
+        reused=cell.summary.reused,
+    )
+    watched = watch(config)
+    if watched is None:
+        return cut_short(summary, planned(config.runs))
+    for run in runs:
+        watched.take(run)
+    return conclude(summary, runs, watched, planned(config.runs))

@@ -1,0 +1,57 @@
+"""The summary of a cell that was stopped early: its verdict and interval are those of the sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evalkit.results.early_stopping import Stopping, Watched, result_of
+from evalkit.results.runs import Run
+from evalkit.results.summary import Summary
+from evalkit.stats.intervals import Interval
+from evalkit.stats.sequential import ConfidenceSequence
+from evalkit.stats.verdict import Verdict
+from evalkit.util.text import counted
+
+
+def conclude(summary: Summary, runs: Sequence[Run], watched: Watched, most: int) -> Summary:
+    """The summary with the sequence's verdict and intervals: those of a fixed plan do not survive peeking.
+
+    Nor does the test of stability: the last batch leans towards the decision.
+    """
+    stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
+    return replace(
+        summary,
+        rate=replace(summary.rate, interval=_interval(runs, watched.confidence)),
+        rate_with_errors=replace(summary.rate_with_errors, interval=_interval(runs, watched.confidence, error=False)),
+        stability=replace(summary.stability, p_value=None) if summary.stability else None,
+        verdict=Verdict(watched.decision),
+        stopping=stopping,
+    )
+
+
+def cut_short(summary: Summary, asked: int) -> Summary:
+    """The summary of a fixed plan with a word of caution where fewer runs were made, for whatever reason."""
+    if summary.total >= asked:
+        return summary
+    said = (
+        f"{summary.total:,} of {counted(asked, 'planned run')} were made: what ended the launch early, such as a limit "
+        "of cost, may depend on how runs went, and interval and verdict assume that it does not"
+    )
+    return replace(summary, warnings=(*summary.warnings, said))
+
+
+def _interval(runs: Sequence[Run], confidence: float, error: bool | None = None) -> Interval:
+    """That of the sequence, whatever the unknown runs were; `error`: what a run that ended by a fault counts as."""
+    lowest, highest = (_sequence(runs, confidence, unknown, error) for unknown in (False, True))
+    return Interval(min(lowest.low, highest.low), max(lowest.high, highest.high))
+
+
+def _sequence(runs: Sequence[Run], confidence: float, unknown: bool, error: bool | None) -> Interval:
+    """The interval of the confidence sequence with all unknown runs counted as passed, or as failed."""
+    sequence = ConfidenceSequence(confidence)
+    for run in sorted(runs, key=lambda run: run.number):
+        result = result_of(run, unknown, error)
+        if result is not None:
+            sequence.observe(result)
+    return sequence.interval
