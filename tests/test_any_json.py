@@ -36,7 +36,7 @@ from evalkit.results.reading import load
 from evalkit.results.runs import Outcome
 from evalkit.rollout import journal, response_shape
 from evalkit.rollout.record import Ending, Submission, Turn
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 from evalkit.task.grade import Measurement
 from evalkit.task.registry import load_task
 from evalkit.util import bounded_json
@@ -170,7 +170,7 @@ class Rig:
     """Launches in this process against the server on loopback, with one client and one set of sandboxes."""
 
     def __init__(self, server: MessagesServer, root: Path) -> None:
-        self.server, self.root, self.runner, self.bench = server, root, asyncio.Runner(), Workbench()
+        self.server, self.root, self.runner, self.resources = server, root, asyncio.Runner(), Resources()
         self.config = config_for(*COMMON, f"model.base_url={server.url}")
         self._numbers = count()
 
@@ -185,12 +185,12 @@ class Rig:
         (folder / "out").mkdir(parents=True)
         config = replace(config, store=str(folder / "store"))
         self.watcher, self.refused = Watcher(), self.server.refused
-        (result,) = self.runner.run(execute([Cell(config, folder / "out")], self.watcher, self.bench))
+        (result,) = self.runner.run(execute([Cell(config, folder / "out")], self.watcher, self.resources))
         write_config(folder / "out", config, {})
         return result, folder
 
     def close(self) -> None:
-        self.runner.run(self.bench.close())
+        self.runner.run(self.resources.close())
         self.runner.close()
 
 

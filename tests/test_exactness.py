@@ -19,7 +19,7 @@ from evalkit.landscape.files import schema as landscape_schema
 from evalkit.launch.pipeline import execute
 from evalkit.rollout.limits import Limits, clip
 from evalkit.rollout.record import Ending
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 from tests.builders import rollout, turn
 from tests.landscape.conftest import run_sweep
 from tests.launching import Watcher, config_for, launch
@@ -30,11 +30,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bench() -> AsyncIterator[Workbench]:
+async def resources() -> AsyncIterator[Resources]:
     """Sandboxes and clients that all launches share: only what is sampled differs."""
-    bench = Workbench()
-    yield bench
-    await bench.close()
+    resources = Resources()
+    yield resources
+    await resources.close()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ async def bench() -> AsyncIterator[Workbench]:
     ],
 )
 @pytest.mark.asyncio(loop_scope="module")
-async def test_clipped_cells_equal_cells_sampled_afresh(bench, tmp_path, task, runs, limits):
+async def test_clipped_cells_equal_cells_sampled_afresh(resources, tmp_path, task, runs, limits):
     """Bit for bit, for every limit of a grid: one sampling at the largest limits against one sampling a cell."""
 
     def cells(kind: str, store: str, reuse: str) -> list[Cell]:
@@ -67,10 +67,10 @@ async def test_clipped_cells_equal_cells_sampled_afresh(bench, tmp_path, task, r
             made.append(Cell(config_for(*overrides, store=tmp_path / store), folder, {"limits": limit}, index))
         return made
 
-    clipped = await execute(cells("clipped", "one-set", "dominating"), Watcher(), bench)
+    clipped = await execute(cells("clipped", "one-set", "dominating"), Watcher(), resources)
     assert len({result.source.known.name for result in clipped}) == 1
     for cell in cells("fresh", "own-sets", "exact"):
-        (fresh,) = await execute([cell], Watcher(), bench)
+        (fresh,) = await execute([cell], Watcher(), resources)
         assert fresh.source.known.limits == fresh.limits  # sampled under its own limits
         for name in ("runs.jsonl", "summary.json", "measurements.jsonl"):
             own, other = (tmp_path / kind / cell.folder.name / name for kind in ("fresh", "clipped"))

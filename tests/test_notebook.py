@@ -14,7 +14,7 @@ from tools.notebook import NOTEBOOKS, execute
 
 
 def outputs(notebook: Any) -> list[tuple[str, list[str]]]:
-    """Source and text outputs of every cell with code."""
+    """RolloutSampler and text outputs of every cell with code."""
     return [
         ("".join(cell["source"]), ["".join(out.get("text") or out["data"]["text/plain"]) for out in cell["outputs"]])
         for cell in notebook["cells"]

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 
 from evalkit.audit.generic import function_in
-from evalkit.audit.grader_runs import Exam, Result, in_parallel
+from evalkit.audit.grader_runs import GraderRuns, Result, in_parallel
 from evalkit.audit.values import distance, numbers
 from evalkit.audit.verdict import EXCUSABLE
 from evalkit.task import author_code
 from evalkit.task.optional_parts import values_of
 
 
-async def same_functions(exam: Exam, results: Sequence[Result], reference: Result) -> frozenset[str]:
+async def same_functions(exam: GraderRuns, results: Sequence[Result], reference: Result) -> frozenset[str]:
     """Ids of accepted sources whose values agree with the reference's as far as the prompt asks.
 
     Only for tasks whose answer is a function, and that have `values(answer, spec, sandbox)`: what a submission

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from evalkit.audit import values
 from evalkit.audit.findings import Finding
 from evalkit.audit.labelled_solutions import KINDS, Solution
-from evalkit.audit.scripted_runs import Played, play
+from evalkit.audit.scripted_runs import ScriptedRun, play
 from evalkit.config.schema import Config
 from evalkit.results.runs import without_submission
 from evalkit.rollout.record import Ending
@@ -117,7 +117,7 @@ def _same(one: Spec, other: Spec) -> bool:
         return False
 
 
-class Exam:
+class GraderRuns:
     """Plays and grades. Holds what all solutions share."""
 
     def __init__(
@@ -132,7 +132,7 @@ class Exam:
         began = time.monotonic()
         full = FULL if solution.kind in KINDS else 1
         attempts: list[Attempt] = []
-        waiting: list[tuple[Problem, Played]] = []
+        waiting: list[tuple[Problem, ScriptedRun]] = []
         replies: list[str] = []
         seconds = 0.0
         async with self.sandbox.session() as session:
@@ -160,7 +160,7 @@ class Exam:
         """Whether one source can be measured on many problems together."""
         return measure_many_of(self.task) is not None and not self.thorough
 
-    async def _play(self, solution: Solution, problem: Problem, session: Session) -> Played:
+    async def _play(self, solution: Solution, problem: Problem, session: Session) -> ScriptedRun:
         with blamed("the task's oracle" if solution.name == "oracle" else "the task's solution"):
             agent = solution.play(self.task, problem.spec)
         timeout = self.config.limits.tool_timeout_s
@@ -175,7 +175,7 @@ class Exam:
             raise TaskError(detail, traceback) if traceback else SandboxError(detail)
         return played
 
-    async def _grade(self, problem: Problem, played: Played) -> Attempt:
+    async def _grade(self, problem: Problem, played: ScriptedRun) -> Attempt:
         if not played.submitted:
             return Attempt(problem.run, grade=without_submission(played.rollout, None, None))
         return await self.grade(problem, played.answer)
@@ -195,7 +195,7 @@ class Exam:
         limit_s = author_code.limit_of(self.config)
         return await author_code.judge(self.task, measurement, listed=False, limit_s=limit_s)
 
-    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, Played]]) -> list[Attempt]:
+    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, ScriptedRun]]) -> list[Attempt]:
         """One source on many problems, measured together if the task knows how."""
         answers = [played.answer for _, played in waiting]
         if not waiting or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):

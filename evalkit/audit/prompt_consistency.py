@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import Exam
+from evalkit.audit.grader_runs import GraderRuns
 from evalkit.audit.verdict import Verdict
 from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
@@ -37,7 +37,7 @@ class Promises:
     findings: tuple[Finding, ...]
 
 
-async def check(exam: Exam, verdict: Verdict) -> Promises:
+async def check(exam: GraderRuns, verdict: Verdict) -> Promises:
     """Compare prompt, spec and evidence."""
     spec = exam.problems[0].spec
     rules = rules_of(spec)
@@ -120,7 +120,7 @@ def _unexercised(
             yield Finding("unexercised", rule, f"no solution of wrong/ breaks it{why}")
 
 
-async def _silent_knobs(exam: Exam) -> tuple[tuple[str, ...], list[Finding]]:
+async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding]]:
     """Turn every knob that `judge` does not read: where the right answer changes, the prompt must."""
     turned, found = [], []
     problem = exam.problems[0]
@@ -145,7 +145,7 @@ async def _silent_knobs(exam: Exam) -> tuple[tuple[str, ...], list[Finding]]:
     return tuple(dict.fromkeys(turned)), found
 
 
-async def _right_answer(exam: Exam, task: Any, spec: Spec) -> Any:
+async def _right_answer(exam: GraderRuns, task: Any, spec: Spec) -> Any:
     from evalkit.audit.scripted_runs import play
 
     async with exam.sandbox.session(files=files_of(spec)) as session:

@@ -9,14 +9,14 @@ from evalkit.audit import generic, leaks, prompt_consistency, stability, toleran
 from evalkit.audit.behaviour import distinct
 from evalkit.audit.equivalence import same_functions
 from evalkit.audit.findings import Finding, in_order, known_findings
-from evalkit.audit.grader_runs import Exam, Problem, Result, problems
+from evalkit.audit.grader_runs import GraderRuns, Problem, Result, problems
 from evalkit.audit.known import Tried
 from evalkit.audit.labelled_solutions import Solution, fitting, oracle, solutions, task_folder
 from evalkit.audit.mutants import mutants
 from evalkit.audit.scale import advice
 from evalkit.config.schema import Config
 from evalkit.sampling.keys import run_seed
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 from evalkit.task.optional_parts import reference_source_of
 from evalkit.task.protocol import Task
 from evalkit.task.registry import check_specs, load_task
@@ -67,20 +67,20 @@ class Audit:
 
 
 async def audit(
-    config: Config, name: str, bench: Workbench, *, seeds: int = SEEDS, thorough: bool = False, quick: bool = False
+    config: Config, name: str, resources: Resources, *, seeds: int = SEEDS, thorough: bool = False, quick: bool = False
 ) -> Audit:
     """Audit the task of one config. `name`: what reports call it. `UserError` for a task that cannot be built.
 
-    `bench` keeps the sandbox open, for the next audit too.
+    `resources` keeps the sandbox open, for the next audit too.
     `thorough`: grade everything on every problem as a run would. `quick`: leave out mutants and generic answers.
     """
     task = load_task(config.task)
     check_specs(task, run_seed(config.runs.seed, 1), disk_mb=config.sandbox.disk_mb, audit=True)
     asked, faults = problems(task, config, seeds)
     own = fitting(solutions(task_folder(task)), config.task)
-    sandbox = await bench.sandbox(config, asked[0].spec, also=_used(own))
+    sandbox = await resources.sandbox(config, asked[0].spec, also=_used(own))
     await sandbox.ready()
-    exam = Exam(task, config, sandbox, asked, thorough=thorough)
+    exam = GraderRuns(task, config, sandbox, asked, thorough=thorough)
     reference = await exam.sit(oracle())
     others = [*own, *_made(task, asked, reference, quick)]
     results, same = distinct([reference, *await exam.sit_all(others)])

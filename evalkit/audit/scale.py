@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.audit.grader_runs import Exam, Problem
+from evalkit.audit.grader_runs import GraderRuns, Problem
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
 from evalkit.audit.values import flat_weights
@@ -18,12 +18,12 @@ PROBLEMS = 5
 """That scaled inputs are tried on."""
 
 
-async def advice(exam: Exam, map_: ToleranceMap, verdict: Verdict) -> tuple[str, ...]:
+async def advice(exam: GraderRuns, map_: ToleranceMap, verdict: Verdict) -> tuple[str, ...]:
     """A sentence for every tolerance without a window: the reason, and the input scale that helps."""
     return tuple([await _explain(exam, row, verdict) for row in map_.rows if row.window is None])
 
 
-async def _explain(exam: Exam, row: Row, verdict: Verdict) -> str:
+async def _explain(exam: GraderRuns, row: Row, verdict: Verdict) -> str:
     floor, ceiling = row.floor, row.ceiling
     assert floor is not None and ceiling is not None  # else there would be a window
     others = [mark.critical for mark in row.marks if mark.right and mark.id != floor.id]
@@ -40,7 +40,7 @@ def _right_answer(verdict: Verdict) -> Any:
     return next((one.result.attempts[0].answer for one in verdict.right if one.solution.name == "oracle"), None)
 
 
-async def _recommended(exam: Exam, row: Row, verdict: Verdict) -> str:
+async def _recommended(exam: GraderRuns, row: Row, verdict: Verdict) -> str:
     """The smallest tried scale with a window; in proportion where the task cannot scale its inputs."""
     floor, ceiling = row.floor, row.ceiling
     assert floor is not None and ceiling is not None
@@ -55,10 +55,10 @@ async def _recommended(exam: Exam, row: Row, verdict: Verdict) -> str:
     return f"inputs up to {FACTORS[-1]} times as large do not help ({tried})"
 
 
-async def _scaled(exam: Exam, row: Row, verdict: Verdict, factor: float) -> Row:
+async def _scaled(exam: GraderRuns, row: Row, verdict: Verdict, factor: float) -> Row:
     """The row again, for the solutions on it, with larger inputs."""
     asked = [_larger(problem, factor) for problem in exam.problems[:PROBLEMS]]
-    small = Exam(exam.task, exam.config, exam.sandbox, asked)
+    small = GraderRuns(exam.task, exam.config, exam.sandbox, asked)
     on_it = {mark.id for mark in row.marks}
     chosen = [one.solution for one in (*verdict.right, *verdict.wrong) if one.solution.id in on_it and _plays(one)]
     reference = await small.sit(_oracle(verdict))

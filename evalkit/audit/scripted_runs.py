@@ -25,14 +25,14 @@ class _Script:
     where = ""
 
     def __init__(self, agent: ScriptedAgent) -> None:
-        self._player = Scripted(self.id, lambda run: [agent], seed=0)
+        self._backend = Scripted(self.id, lambda run: [agent], seed=0)
 
     async def check(self) -> Sequence[str]:
         return ()
 
     async def respond(self, request: Request) -> Response:
         body = {"messages": request.messages, "max_tokens": request.max_tokens}
-        return Response(self._player.answer(request.run, body))
+        return Response(self._backend.answer(request.run, body))
 
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         return None
@@ -52,7 +52,7 @@ class _Nobody:
 
 
 @dataclass(frozen=True)
-class Played:
+class ScriptedRun:
     """What an agent came to."""
 
     rollout: Rollout
@@ -74,9 +74,9 @@ class Played:
         return [str(block.get("content", block.get("text", ""))) for block in blocks]
 
 
-async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeout_s: float = 30.0) -> Played:
+async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeout_s: float = 30.0) -> ScriptedRun:
     """Every turn of `agent`, without any limit but the tools' own. Raises SandboxError if the sandbox fails."""
-    player = Agent(
+    backend = Agent(
         start=begin(1, spec),
         tools=spec.tools,
         model=_Script(agent),
@@ -84,4 +84,4 @@ async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeo
         session=session,
         recorder=_Nobody(),
     )
-    return Played(await player.roll_out())
+    return ScriptedRun(await backend.roll_out())

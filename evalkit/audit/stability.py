@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import SLOW_S, Attempt, Exam, Result, in_parallel
+from evalkit.audit.grader_runs import SLOW_S, Attempt, GraderRuns, Result, in_parallel
 from evalkit.audit.tolerances import ToleranceMap
 
 GRADINGS = 20
@@ -28,7 +28,7 @@ class Stability:
     findings: tuple[Finding, ...]
 
 
-async def check(exam: Exam, results: Sequence[Result], map_: ToleranceMap, *, quick: bool = False) -> Stability:
+async def check(exam: GraderRuns, results: Sequence[Result], map_: ToleranceMap, *, quick: bool = False) -> Stability:
     """Grade the solutions nearest to the other verdict `GRADINGS` times, and all once more in reverse order.
 
     `quick`: only the reference so often.
@@ -59,7 +59,7 @@ def _nearest(results: Sequence[Result], map_: ToleranceMap) -> list[Result]:
     return [result for result in results if result.solution.id in wanted]
 
 
-async def _repeat(exam: Exam, result: Result) -> Iterator[Finding]:
+async def _repeat(exam: GraderRuns, result: Result) -> Iterator[Finding]:
     first = result.attempts[0]
     once_more = [partial(exam.grade, exam.problems[0], first.answer)] * (GRADINGS - 1)
     verdicts = Counter(map(_verdict, [first, *await in_parallel(once_more)]))

@@ -31,15 +31,15 @@ def main(argv: Sequence[str]) -> int:
 async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:
     """One after the other, in as few sandboxes as they need."""
     from evalkit.audit.run import audit
-    from evalkit.sampling.resources import Workbench
+    from evalkit.sampling.resources import Resources
 
-    status, bench = 0, Workbench()
+    status, resources = 0, Resources()
     try:
         for name, config in configs:
             began = time.monotonic()
             try:
                 found = await audit(
-                    config, name, bench, seeds=options.seeds, thorough=options.thorough, quick=options.quick
+                    config, name, resources, seeds=options.seeds, thorough=options.thorough, quick=options.quick
                 )
             except TaskError as error:  # in what the audit cannot do without; the other tasks have their turn
                 sys.stderr.write(f"{name}: {error}\n{error.traceback}\n")
@@ -49,7 +49,7 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Na
             _say(found, folder, time.monotonic() - began)
             status = max(status, _status(found, known=options.known))
     finally:
-        await bench.close()
+        await resources.close()
     return status
 
 

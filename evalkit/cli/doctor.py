@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evalkit.cli.parser import VerbParser
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox.local.isolation_levels import Mechanism, Rejected, attempt, mechanisms
-from evalkit.sandbox.local.scratch_directories import Homes
+from evalkit.sandbox.local.scratch_directories import ScratchDirectories
 from evalkit.sandbox.local.start import LEVELS, NOBODY, WEAK
 from evalkit.util import signals
 from evalkit.util.text import fitted
@@ -47,7 +47,7 @@ class Diagnosis:
 
 async def diagnose() -> Diagnosis:
     """Start every level and attack it: half a second or so."""
-    places = Homes()
+    places = ScratchDirectories()
     try:
         levels = [await _try(name, places) for name in LEVELS]
     finally:
@@ -56,7 +56,7 @@ async def diagnose() -> Diagnosis:
     return Diagnosis(tuple(mechanisms().values()), tuple(levels), user, _versions())
 
 
-async def _try(name: str, places: Homes) -> Level:
+async def _try(name: str, places: ScratchDirectories) -> Level:
     outcome = await attempt(name, SandboxConfig(), places)
     if isinstance(outcome, Rejected):
         return Level(name, False, outcome.reason, outcome.fix)

@@ -94,20 +94,20 @@ def _free_name(folder: Path) -> Path:
 
 async def _regrade_all(pairs: Iterable[tuple[CellRecord, Path, Sequence[str]]]) -> list[Regraded]:
     """All launches with one sandbox. Everything is checked before anything is written."""
-    from evalkit.sampling.resources import Workbench
+    from evalkit.sampling.resources import Resources
 
     plans = [(cell, folder, _plan(cell, overrides), overrides) for cell, folder, overrides in pairs]
-    bench, done = Workbench(), []
+    resources, done = Resources(), []
     try:
         for cell, folder, (config, task), overrides in plans:
-            sandbox = await bench.sandbox(config, task.spec(run_seed(config.runs.seed, 1)))
+            sandbox = await resources.sandbox(config, task.spec(run_seed(config.runs.seed, 1)))
             await sandbox.ready()
             runs = await regrade(cell, task, sandbox, config=config)
             write_regraded(cell, folder, config, task, runs, overrides)
             report.write(folder)
             done.append(Regraded(cell, tuple(runs), folder))
     finally:
-        await bench.close()
+        await resources.close()
     return done
 
 

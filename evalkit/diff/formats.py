@@ -138,7 +138,7 @@ def facts(diff: LaunchDiff | SweepDiff) -> dict[str, Any]:
 def _outcomes(outcomes: Outcomes) -> dict[str, Any]:
     sides = {}
     for name, side in (("old", outcomes.old), ("new", outcomes.new)):
-        sides[name] = asdict(side) | {"rate": side.rate.facts()}
+        sides[name] = asdict(side) | {"rate": side.rate.to_dict()}
     return {
         "sides": sides,
         "shared": outcomes.shared,

@@ -12,7 +12,7 @@ from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import failure_label
 from evalkit.sampling.keys import grader_digest, question, spec_of
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 from evalkit.sampling.store import same_question
 from evalkit.task.protocol import Task
 from evalkit.task.registry import load_task
@@ -48,13 +48,13 @@ def _regraded(cell: CellRecord, config: Config) -> CellRecord:
 
 
 async def _regrade(cell: CellRecord, config: Config, task: Task) -> list[Run]:
-    bench = Workbench()
+    resources = Resources()
     try:
-        sandbox = await bench.sandbox(config, spec_of(task, config, 1))
+        sandbox = await resources.sandbox(config, spec_of(task, config, 1))
         await sandbox.ready()
         return await regrade(cell, task, sandbox, config=config)
     finally:
-        await bench.close()
+        await resources.close()
 
 
 def _records(cell: CellRecord, runs: Sequence[Run], task: Task) -> list[RunRecord]:

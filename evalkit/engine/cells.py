@@ -11,7 +11,7 @@ from evalkit.results.early_stopping import Watched
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.limits import Limits
-from evalkit.sampling.sampler import Source
+from evalkit.sampling.sampler import RolloutSampler
 from evalkit.task.protocol import Task
 
 
@@ -36,7 +36,7 @@ class CellResult:
 
     cell: Cell
     task: Task
-    source: Source
+    source: RolloutSampler
     limits: Limits
     runs: list[Run] = field(default_factory=list)
     summary: Summary | None = None

@@ -29,8 +29,8 @@ from evalkit.rollout.limits import clip
 from evalkit.rollout.record import Attempt, Ending, Rollout, Timing, Turn
 from evalkit.sampling.keys import TaskFiles, grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.sampling.provenance import Reused, mark_of
-from evalkit.sampling.resources import Workbench
-from evalkit.sampling.sampler import Purse, Source
+from evalkit.sampling.resources import Resources
+from evalkit.sampling.sampler import CostBudget, RolloutSampler
 from evalkit.sampling.store import Key, Store, digest
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
@@ -52,7 +52,7 @@ TICK_S = 1.0
 class _Group:
     """Cells that share one rollout set, and what they need of it."""
 
-    source: Source
+    source: RolloutSampler
     members: list[CellResult]
     measurements: dict[str, Measurements] = field(default_factory=dict)
     in_a_row: int = 0
@@ -82,12 +82,14 @@ class _Group:
 
 
 class Engine:
-    """What the cells of one launch share: models, sandboxes, a purse, a view."""
+    """What the cells of one launch share: models, sandboxes, a cost budget, a view."""
 
-    def __init__(self, view: View, bench: Workbench, *, report: Callable[[Path], object] = lambda folder: None) -> None:
+    def __init__(
+        self, view: View, resources: Resources, *, report: Callable[[Path], object] = lambda folder: None
+    ) -> None:
         """`report` is called with the folder of every cell that was written."""
-        self.view, self.bench, self._report = view, bench, report
-        self._purse = Purse(None)
+        self.view, self.resources, self._report = view, resources, report
+        self._budget = CostBudget(None)
         self._said: set[str] = set()
         self._uncounted = False
         self._files = TaskFiles()
@@ -99,15 +101,15 @@ class Engine:
     @property
     def failed(self) -> str:
         """What kept the launch from being finished, if it was a disk."""
-        return self._purse.stopped or self.unwritten
+        return self._budget.stopped or self.unwritten
 
     async def run(self, cells: Sequence[Cell]) -> list[CellResult]:
         """Group, sample, grade, write."""
-        purse, self._files, self._later = self._purse, TaskFiles(), None
-        purse.limit_usd = min(
+        budget, self._files, self._later = self._budget, TaskFiles(), None
+        budget.limit_usd = min(
             (c.config.limits.max_cost_usd for c in cells if c.config.limits.max_cost_usd), default=None
         )
-        groups = [await self._open(group, purse) for group in await self._grouped(cells)]
+        groups = [await self._open(group, budget) for group in await self._grouped(cells)]
         for group in groups:
             await group.source.sandbox.ready()
         members = sorted((m for group in groups for m in group.members), key=lambda m: m.cell.index)
@@ -120,8 +122,8 @@ class Engine:
             await self._run_all(groups, self._at_once(cells))
         finally:
             ticking.cancel()
-        if purse.spent:
-            self.view.note(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
+        if budget.spent:
+            self.view.note(f"Stopped buying at ${budget.spent_usd:.2f}: limits.max_cost_usd={budget.limit_usd}.")
         return members
 
     async def _tick(self) -> None:
@@ -170,7 +172,7 @@ class Engine:
                 yield group, run
 
     async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
-        """One more cell after the others have ended, as a launch of its own in a folder that exists; same purse."""
+        """One more cell after the others have ended, as a launch of its own in a folder that exists; same budget."""
         self.view.end()
         (result,) = await self.run([Cell(config, folder, overrides)])
         return result
@@ -180,14 +182,14 @@ class Engine:
         groups: dict[str, tuple[Key, list[tuple[Cell, Task, Model]]]] = {}
         for cell in cells:
             task = load_task(cell.config.task)
-            model = await self.bench.model(cell.config, task)
+            model = await self.resources.model(cell.config, task)
             await model.check()  # what the endpoint serves is part of the key
             key = rollout_key(cell.config, task, model)
             apart = "" if clippable(model) else str(budgets.from_config(cell.config.limits))
             groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
         return list(groups.values())
 
-    async def _open(self, group: tuple[Key, list[tuple[Cell, Task, Model]]], purse: Purse) -> _Group:
+    async def _open(self, group: tuple[Key, list[tuple[Cell, Task, Model]]], budget: CostBudget) -> _Group:
         """Choose the rollout set of a group: sampled, or to be sampled, at its largest limits."""
         key, cells = group
         first, task, model = cells[0]
@@ -197,8 +199,8 @@ class Engine:
         store = Store(Path(first.config.store))
         reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
         known = store.find(first.config.task["name"], key, budgets.join(wanted), count, reuse, first.since)
-        sandbox = await self.bench.sandbox(first.config, spec_of(task, first.config, 1))
-        source = Source(first.config, task, model, known.limits, known, sandbox, purse, note=self.view.note)
+        sandbox = await self.resources.sandbox(first.config, spec_of(task, first.config, 1))
+        source = RolloutSampler(first.config, task, model, known.limits, known, sandbox, budget, note=self.view.note)
         source.notes = tuple(await model.check())
         source.launch = mark_of(first.folder.resolve(), self._began)
         members = [
@@ -287,7 +289,7 @@ class Engine:
         try:
             return await _sampled(group.source, run)
         except StorageError as error:  # what cannot be kept must not be bought
-            self._purse.stopped = str(error)
+            self._budget.stopped = str(error)
             return None
 
     def _count_errors(self, group: _Group, rollout: Rollout) -> None:
@@ -407,7 +409,7 @@ def _judged(run: Run, verdict: Grade | TaskError | SandboxError) -> Run:
     return replace(run, measurement=None, error=str(verdict), traceback=verdict.traceback)
 
 
-async def _sampled(source: Source, run: int) -> Rollout | None:
+async def _sampled(source: RolloutSampler, run: int) -> Rollout | None:
     """The rollout of a run; one that ended before its first turn where the task cannot say what is asked."""
     try:
         return await source.rollout(run)

@@ -31,7 +31,7 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
             "grader": member.grader[:16],
         },
         "rollouts": {"set": source.known.name, "limits": asdict(source.limits), "reused": len(reused.runs)}
-        | {"reused_from": reused.facts()},
+        | {"reused_from": reused.to_dict()},
         "isolation": source.sandbox.level,
         "limits": asdict(member.limits),
         "seed": config.runs.seed,

@@ -124,7 +124,7 @@ def write_regraded(
     about["rollouts"] = {
         **cell.manifest["rollouts"],
         "reused": len(summary.reused.runs),
-        "reused_from": summary.reused.facts(),
+        "reused_from": summary.reused.to_dict(),
     }
     about.pop("format", None)
     known = dict(override.partition("=")[::2] for override in (*cell.overrides, *overrides))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evalkit.landscape.landscape import PanelResult, Spot
+from evalkit.landscape.landscape import FacetResult, Spot
 from evalkit.stats.verdict import Band
 
 
@@ -21,7 +21,7 @@ def nearest_to_band(spots: Sequence[Spot], band: Band) -> Spot:
     return min(spots, key=distance)
 
 
-def proposal(panel_results: Sequence[PanelResult]) -> list[str]:
+def proposal(panel_results: Sequence[FacetResult]) -> list[str]:
     """After the first sweep of a real model: what its clipped cells assume, and how to test that."""
     for view in panel_results:
         top, members = view.panel.top, view.panel.members
@@ -36,7 +36,7 @@ def proposal(panel_results: Sequence[PanelResult]) -> list[str]:
     return []
 
 
-def to_confirm(view: PanelResult) -> Mapping[str, float] | None:
+def to_confirm(view: FacetResult) -> Mapping[str, float] | None:
     """The setting of a panel that is worth sampling afresh, of every swept nested knob and the recommended one.
 
     The recommended one; else of the cells with unknown runs the one that may be nearest to the middle of the band.

@@ -12,7 +12,7 @@ from evalkit.config.schema import Config
 from evalkit.display.formatting import bare_rate, rate_text
 from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import finite
-from evalkit.landscape.landscape import Landscape, PanelResult
+from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.recommend import number
 from evalkit.landscape.write import write
 from evalkit.results.summary import Rate
@@ -91,7 +91,7 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
     return [fresh]
 
 
-def predict(chosen: PanelResult) -> Prediction:
+def predict(chosen: FacetResult) -> Prediction:
     """The setting of a panel that is worth confirming, and the rate that the landscape has there."""
     setting, best = to_confirm(chosen), chosen.best
     assert setting is not None
@@ -101,7 +101,7 @@ def predict(chosen: PanelResult) -> Prediction:
     return Prediction(dict(setting), spot.passed, spot.runs, spot.unknown)
 
 
-def fresh_config(chosen: PanelResult, predicted: Prediction) -> Config:
+def fresh_config(chosen: FacetResult, predicted: Prediction) -> Config:
     """The setting as a config of its own: its own limits, no rollout reused, and a seed that draws afresh."""
     top = chosen.panel.top
     assert top is not None

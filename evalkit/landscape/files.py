@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from evalkit.landscape.curves import Curve
-from evalkit.landscape.landscape import Landscape, PanelResult, Spot
+from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Recommendation
 from evalkit.landscape.survey import sentences
 from evalkit.stats.intervals import Interval
@@ -102,7 +102,7 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _panel(result: PanelResult) -> dict[str, Any]:
+def _panel(result: FacetResult) -> dict[str, Any]:
     panel = result.panel
     return {
         "fixed": dict(panel.fixed),

@@ -13,7 +13,7 @@ import numpy as np
 from evalkit.landscape.compute import Axis, Counts, count
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import LIMITS
-from evalkit.landscape.landscape import PanelResult
+from evalkit.landscape.landscape import FacetResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Slice:
         return np.where(known, self.counts.passed / np.maximum(graded, 1), np.nan)
 
 
-def scale(axis: Axis, result: PanelResult, follow: float = SMALLEST_SHARE) -> Scale:
+def scale(axis: Axis, result: FacetResult, follow: float = SMALLEST_SHARE) -> Scale:
     """From where the curve leaves 0 % to the largest swept value, with all that is recommended in between.
 
     Of a budget never beyond what is known; of a tolerance down to `follow` of the smallest of these values.
@@ -90,7 +90,7 @@ def scale(axis: Axis, result: PanelResult, follow: float = SMALLEST_SHARE) -> Sc
     return Scale(axis.knob, max(below, 1.0 if axis.is_limit else low * 0.5), high, logarithmic)
 
 
-def _recommended(knob: str, result: PanelResult) -> list[float]:
+def _recommended(knob: str, result: FacetResult) -> list[float]:
     """The value that is recommended and the ends of the range around it; without one, the value that is likeliest."""
     found = next((found for found in result.recommendations if found.knob == knob), None)
     if found is None or found.candidate is None:
@@ -126,7 +126,7 @@ def round_ticks(shown: Scale, most: int) -> list[float]:
     return found[:: math.ceil(len(found) / most)]
 
 
-def slices(result: PanelResult, across: str, up: str, size: tuple[int, int]) -> list[Slice]:
+def slices(result: FacetResult, across: str, up: str, size: tuple[int, int]) -> list[Slice]:
     """Heat maps of `across` × `up`, one for every combination of the other swept knobs."""
     nest = result.nest
     assert nest is not None

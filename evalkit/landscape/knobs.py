@@ -88,7 +88,7 @@ class Knob:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Facet:
     """Cells that differ in nested knobs only."""
 
     fixed: Mapping[str, str]
@@ -113,7 +113,7 @@ def swept(results: Sequence[Entry]) -> list[Knob]:
     return knobs
 
 
-def panels(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[Panel]:
+def panels(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[Facet]:
     """One panel for each combination of the knobs that are not nested, in the order in which they were swept."""
     nested = [knob.name for knob in knobs if knob.nested]
     groups: dict[tuple[str, ...], list[Entry]] = {}
@@ -122,7 +122,7 @@ def panels(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[Panel]:
         groups.setdefault(fixed, []).append(result)
     names = [knob.name for knob in knobs if not knob.nested]
     return [
-        Panel(
+        Facet(
             fixed=dict(zip(names, fixed, strict=True)),
             axes=tuple(Axis(name, tuple(sorted({place(m.config, name) for m in members}))) for name in nested),
             members=tuple(members),

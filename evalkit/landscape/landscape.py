@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalkit.landscape.curves import Curve, Nest
-from evalkit.landscape.knobs import Knob, Panel
+from evalkit.landscape.knobs import Facet, Knob
 from evalkit.landscape.recommend import Recommendation
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band
@@ -54,10 +54,10 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class PanelResult:
+class FacetResult:
     """One panel: cells that share all but nested knobs, and what follows from their rollouts."""
 
-    panel: Panel
+    panel: Facet
     model: str
     simulated: bool
     spots: tuple[Spot, ...]
@@ -88,7 +88,7 @@ class Landscape:
     band: Band
     confidence: float
     knobs: tuple[Knob, ...]
-    panels: tuple[PanelResult, ...]
+    panels: tuple[FacetResult, ...]
     tokens_sampled: int
     """Output tokens of the rollouts that all cells rest on."""
     tokens_afresh: int

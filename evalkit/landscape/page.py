@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.landscape.files import facts, finite
 from evalkit.landscape.grids import MAP_SHARE, SMALLEST_SHARE, Scale, Slice, scale, slices
-from evalkit.landscape.landscape import Landscape, PanelResult
+from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.report.page import document, escaped
 from evalkit.stats.intervals import normal_quantile
 from evalkit.util.text import counted
@@ -44,7 +44,7 @@ def as_html(landscape: Landscape) -> str:
     return document(title, body, scripts=("dom.js",), own_style=style, own_script=script)
 
 
-def _maps(result: PanelResult) -> list[dict[str, Any]]:
+def _maps(result: FacetResult) -> list[dict[str, Any]]:
     """Heat maps of the first two nested knobs; none where fewer were swept."""
     if len(result.panel.axes) < 2 or result.nest is None:
         return []
@@ -52,7 +52,7 @@ def _maps(result: PanelResult) -> list[dict[str, Any]]:
     return [_map(result, part) for part in slices(result, across, up, MAP_SIZE)[:MOST_MAPS]]
 
 
-def _map(result: PanelResult, part: Slice) -> dict[str, Any]:
+def _map(result: FacetResult, part: Slice) -> dict[str, Any]:
     scales = _scales(result, MAP_SHARE)
     across, up = (
         {"knob": axis.knob, **scales[axis.knob], "values": [finite(round_off(value)) for value in axis.values]}
@@ -73,7 +73,7 @@ def round_off(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def _scales(result: PanelResult, follow: float = SMALLEST_SHARE) -> dict[str, Any]:
+def _scales(result: FacetResult, follow: float = SMALLEST_SHARE) -> dict[str, Any]:
     if result.nest is None:
         return {}
     return {axis.knob: _scale(scale(axis, result, follow)) for axis in result.panel.axes}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.grids import MAP_SHARE, Scale, Slice, edges, round_ticks, scale, slices
-from evalkit.landscape.landscape import Landscape, PanelResult, Spot
+from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Recommendation, number
 from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band
@@ -34,7 +34,7 @@ _STYLE: dict[Any, Any] = {
     "savefig.dpi": 130,
 }
 
-Plot = tuple[str, PanelResult, Slice | None]
+Plot = tuple[str, FacetResult, Slice | None]
 """Title, panel, and for a heat map which slice of it."""
 
 
@@ -96,7 +96,7 @@ def _plots(landscape: Landscape) -> list[Plot]:
     return plots[:MOST_PLOTS]
 
 
-def _draw(figure: Figure, axes: Axes, landscape: Landscape, result: PanelResult, part: Slice | None) -> None:
+def _draw(figure: Figure, axes: Axes, landscape: Landscape, result: FacetResult, part: Slice | None) -> None:
     if part is not None:
         _heat_map(figure, axes, result, part, landscape.band)
     elif len(result.panel.axes) == 1:
@@ -106,7 +106,7 @@ def _draw(figure: Figure, axes: Axes, landscape: Landscape, result: PanelResult,
         _dots(axes, spots, landscape.band)
 
 
-def _curve(axes: Axes, result: PanelResult, band: Band, confidence: float) -> None:
+def _curve(axes: Axes, result: FacetResult, band: Band, confidence: float) -> None:
     """The whole step function with its pointwise interval, and the swept cells with both kinds."""
     axis = result.panel.axes[0]
     _target(axes, band, horizontal=True)
@@ -141,7 +141,7 @@ def _mark(axes: Axes, spot: Spot, place: float, *, up: bool) -> None:
     axes.plot(*point, "o", color=colour, markeredgecolor="white", zorder=3, clip_on=not up)
 
 
-def _recommendation(axes: Axes, result: PanelResult, knob: str) -> None:
+def _recommendation(axes: Axes, result: FacetResult, knob: str) -> None:
     """The values that are recommended as a bar on the axis, and the one to set with its name."""
     found = next((found for found in result.recommendations if found.knob == knob and found.possible), None)
     if found is None or found.value is None or found.certain is None:
@@ -186,7 +186,7 @@ def _steps(axes: Axes, curve: Curve, shown: Scale, confidence: float) -> None:
         axes.fill_between(x, [*rates, rates[-1]], [*highest, highest[-1]], **unsure)
 
 
-def _heat_map(figure: Figure, axes: Axes, result: PanelResult, part: Slice, band: Band) -> None:
+def _heat_map(figure: Figure, axes: Axes, result: FacetResult, part: Slice, band: Band) -> None:
     """The exact rate everywhere, the borders of the band, and the swept cells with their rates."""
     nest = result.nest
     assert nest is not None

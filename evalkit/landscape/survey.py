@@ -10,8 +10,8 @@ import numpy as np
 
 from evalkit.landscape.chosen import nearest_to_band, proposal
 from evalkit.landscape.curves import Curve, Nest
-from evalkit.landscape.knobs import Entry, Knob, Panel, panels, swept
-from evalkit.landscape.landscape import Landscape, PanelResult, Spot
+from evalkit.landscape.knobs import Entry, Facet, Knob, panels, swept
+from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Grounds, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
 from evalkit.landscape.unknown import unknown_sentences
@@ -110,7 +110,7 @@ def _counts(member: Entry) -> tuple[int, int, int]:
     return found[Outcome.PASSED], found[Outcome.UNKNOWN], found.total() - found[Outcome.ERROR]
 
 
-def _spot(panel: Panel, member: Entry, intervals: Mapping[int, Interval]) -> Spot:
+def _spot(panel: Facet, member: Entry, intervals: Mapping[int, Interval]) -> Spot:
     summary = member.summary
     return Spot(
         index=member.index,
@@ -133,7 +133,7 @@ def _spot(panel: Panel, member: Entry, intervals: Mapping[int, Interval]) -> Spo
     )
 
 
-def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
+def _view(panel: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
     """The panel with its curves and recommendations, and a sentence if there can be none."""
     member = panel.members[0]
     config = member.config
@@ -162,7 +162,7 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
         except UserError as error:
             log.warning("the landscape shows the swept values only: %s", error)
     unknown = unknown_sentences(panel.members, panel.top, curves[: len(panel.axes)])
-    view = PanelResult(
+    view = FacetResult(
         panel=panel,
         model=member.model,
         simulated=member.simulated,
@@ -177,7 +177,7 @@ def _view(panel: Panel, spots: Sequence[Spot]) -> tuple[PanelResult, str]:
     return view, note
 
 
-def _plan(panel: Panel, spots: Sequence[Spot], knob: str) -> Plan:
+def _plan(panel: Facet, spots: Sequence[Spot], knob: str) -> Plan:
     """The curve along `knob` goes through the anchor, which the runs themselves chose among the swept settings."""
     others = {tuple(value for name, value in spot.at.items() if name != knob) for spot in spots}
     ended = any(member.summary.stopping or member.summary.total < member.asked for member in panel.members)
@@ -194,7 +194,7 @@ def _script(member: Entry) -> str:
     return ""
 
 
-def _curves(panel: Panel, nest: Nest, through: list[Curve]) -> list[Curve]:
+def _curves(panel: Facet, nest: Nest, through: list[Curve]) -> list[Curve]:
     """A curve along each swept knob for every combination of the others, as far as their points are not too many."""
     found = list(through)
     points = sum(len(curve.steps) for curve in found)
@@ -239,7 +239,7 @@ def _notes(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[str]:
 
 
 def _lines(
-    panel_results: Sequence[PanelResult], sampled: int, afresh: int, cells: int, notes: Sequence[str]
+    panel_results: Sequence[FacetResult], sampled: int, afresh: int, cells: int, notes: Sequence[str]
 ) -> list[str]:
     """For the console: what it took, then one recommendation a panel and swept knob."""
     lines = []
@@ -258,7 +258,7 @@ def _lines(
     return lines
 
 
-def sentences(view: PanelResult) -> list[str]:
+def sentences(view: FacetResult) -> list[str]:
     """What is unknown, and what to set: about the swept knobs, or if none of these leads into the band, any other."""
     if view.script:
         return [

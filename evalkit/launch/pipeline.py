@@ -12,7 +12,7 @@ from evalkit.display.view import View
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.engine import Engine
 from evalkit.launch.preflight import Prepared
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 from evalkit.util import signals
 from evalkit.util.errors import StorageError, TaskError
 from evalkit.util.files import kept_in
@@ -24,18 +24,18 @@ def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = Non
     """Run all cells to the end and write their directories. Exit status: 0 if everything was done, else 1."""
     prepared = prepared or Prepared()
     try:
-        results = signals.run(execute(cells, view, prepared.bench), prepared.runner)
+        results = signals.run(execute(cells, view, prepared.resources), prepared.runner)
     finally:
         prepared.close()
     return 0 if all(result.done for result in results) else 1
 
 
-async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = None) -> list[CellResult]:
+async def execute(cells: Sequence[Cell], view: View, resources: Resources | None = None) -> list[CellResult]:
     """The same on a running event loop, with the results; that of a cell that confirms a sweep comes last.
 
-    A `bench` that is given stays open.
+    Resources that are given stay open.
     """
-    own = bench or Workbench()
+    own = resources or Resources()
     try:
         engine = Engine(view, own, report=report.write)
         results = await engine.run(cells)
@@ -51,7 +51,7 @@ async def execute(cells: Sequence[Cell], view: View, bench: Workbench | None = N
         return results
     finally:
         view.end()
-        if bench is None:
+        if resources is None:
             await own.close()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from evalkit.config.schema import Config
 from evalkit.model.protocol import Model
 from evalkit.sampling.keys import spec_of
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 from evalkit.task.registry import load_task
 from evalkit.util import signals
 from evalkit.util.errors import UserError
@@ -19,11 +19,11 @@ class Prepared:
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
-        self.bench = Workbench()
+        self.resources = Resources()
 
     def close(self) -> None:
         """Close everything, used or not."""
-        self.runner.run(self.bench.close())
+        self.runner.run(self.resources.close())
         self.runner.close()
 
 
@@ -34,19 +34,19 @@ def preflight(configs: Sequence[Config], say: Callable[[str], None] | None = Non
     """
     prepared = Prepared()
     try:
-        signals.run(_preflight(prepared.bench, configs, say), prepared.runner)
+        signals.run(_preflight(prepared.resources, configs, say), prepared.runner)
     except BaseException:
         prepared.close()
         raise
     return prepared
 
 
-async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[[str], None] | None) -> None:
+async def _preflight(resources: Resources, configs: Sequence[Config], say: Callable[[str], None] | None) -> None:
     tasks = [load_task(config.task) for config in configs]
     for config, task in zip(configs, tasks, strict=True):
-        await bench.sandbox(config, spec_of(task, config, 1))
+        await resources.sandbox(config, spec_of(task, config, 1))
     for config, task in zip(configs, tasks, strict=True):
-        model = await bench.model(config, task)
+        model = await resources.model(config, task)
         stop = model.watch(lambda wait: say(str(wait)) if say else None)
         try:
             await model.check()
@@ -54,7 +54,7 @@ async def _preflight(bench: Workbench, configs: Sequence[Config], say: Callable[
             stop()
         _check_price(config, model)
     for config, task in zip(configs, tasks, strict=True):
-        await (await bench.sandbox(config, spec_of(task, config, 1))).ready()
+        await (await resources.sandbox(config, spec_of(task, config, 1))).ready()
 
 
 def _check_price(config: Config, model: Model) -> None:

@@ -147,7 +147,7 @@ Message = dict[str, Json]
 """A Messages API response."""
 
 
-class Player(Protocol):
+class EmbeddedBackend(Protocol):
     """Answers Messages API requests inside this process."""
 
     @property

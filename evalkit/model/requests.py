@@ -2,7 +2,7 @@
 
 A pure function of the record. Models write, and lenient servers pass on, what the API refuses to read again; were it
 sent back, the refusal (HTTP 400) would look like the provider's fault and the run would leave the pass rate. Every turn
-is one assistant message, whatever is left of it: players count them.
+is one assistant message, whatever is left of it: backends count them.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Stopping:
         """Runs that were not needed."""
         return self.planned - self.sampled
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As `summary.json` has it."""
         return {**asdict(self), "saved": self.saved}
 

@@ -383,7 +383,7 @@ def _check(facts: Mapping[str, Any]) -> Check:
 def summary_from(
     facts: Mapping[str, Any], seconds: Mapping[int, float] | None = None, manifest: Mapping[str, Any] | None = None
 ) -> Summary:
-    """A summary from its JSON, the inverse of `Summary.facts`. `seconds`: wall clock by run number.
+    """A summary from its JSON, the inverse of `Summary.to_dict`. `seconds`: wall clock by run number.
 
     `manifest`: knows when rollouts were sampled that other launches had.
     """

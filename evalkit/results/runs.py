@@ -51,7 +51,7 @@ class Run:
         """What the run line shows after SUCCESS, FAILURE, UNKNOWN or ERROR."""
         return self.grade.message if self.grade else self.error
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The run's line in `runs.jsonl`: facts only, no times. Schema: `evalkit/results/schemas/run.schema.json`."""
         rollout, grade = self.rollout, self.grade
         return {

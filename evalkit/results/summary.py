@@ -60,7 +60,7 @@ class Rate:
         """Whether the observed rate lies in the band, whatever the unknown runs were."""
         return self.range is not None and self.range.within(Interval(band.low, band.high))
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As `summary.json` has it."""
         return {
             "rate": self.value,
@@ -155,7 +155,7 @@ class Summary:
         """The share of runs that say something about the model: those that are no errors."""
         return self.rate.runs / self.total if self.total else None
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As JSON for `summary.json`. Holds no times, so that the same inputs give the same bytes."""
         return {
             "runs": self.total,
@@ -167,8 +167,8 @@ class Summary:
             "coverage": self.coverage,
             "confidence": self.confidence,
             "band": asdict(self.band),
-            "pass_rate": self.rate.facts(),
-            "pass_rate_errors_as_failures": self.rate_with_errors.facts(),
+            "pass_rate": self.rate.to_dict(),
+            "pass_rate_errors_as_failures": self.rate_with_errors.to_dict(),
             "verdict": {"decision": self.verdict.decision.value, "more_runs": self.verdict.more_runs},
             "failures": [
                 {"label": row.label, "count": row.count, "share": row.share, "runs": list(row.runs)}
@@ -191,7 +191,7 @@ class Summary:
                 for name, found in self.of_k().items()
             },
             "stability": asdict(self.stability) if self.stability else None,
-            "stopping": self.stopping.facts() if self.stopping else None,
+            "stopping": self.stopping.to_dict() if self.stopping else None,
             "warnings": list(self.warnings),
         }
 

@@ -34,11 +34,11 @@ def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Ma
     rollouts.mkdir(exist_ok=True)
     for run in runs:
         write_rollout(rollouts / f"{run.number:04d}.jsonl", run.rollout)
-    write_atomically(folder / "runs.jsonl", _lines(run.facts() for run in runs))
+    write_atomically(folder / "runs.jsonl", _lines(run.to_dict() for run in runs))
     write_atomically(folder / "measurements.jsonl", _lines(_measurement(run) for run in runs if run.measurement))
     write_atomically(folder / "manifest.json", _pretty({"format": FORMAT, **manifest}))
     write_atomically(folder / "timing.json", _pretty(_timing(runs, summary)))
-    write_atomically(folder / "summary.json", _pretty(summary.facts()))
+    write_atomically(folder / "summary.json", _pretty(summary.to_dict()))
 
 
 def _measurement(run: Run) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Reused:
         kept = set(runs)
         return Reused(tuple(run for run in self.runs if run in kept), self.first, self.last)
 
-    def facts(self) -> dict[str, str] | None:
+    def to_dict(self) -> dict[str, str] | None:
         """When they were begun, as `manifest.json` has it."""
         return {"first": self.first, "last": self.last} if self.runs and self.first and self.last else None
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the SDK is loaded by a thread, later
     from evalkit.model.anthropic.endpoint import Endpoint
 
 
-class Workbench:
+class Resources:
     """Opens what is asked for once, and closes everything in the end."""
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ CLAIM_POLL_S = 0.2
 
 
 @dataclass
-class Purse:
+class CostBudget:
     """What a launch has spent, and when it has to stop."""
 
     limit_usd: float | None
@@ -62,7 +62,7 @@ class Purse:
 
 
 @dataclass
-class Source:
+class RolloutSampler:
     """Where the rollouts of a group of cells come from."""
 
     config: Config
@@ -72,7 +72,7 @@ class Source:
     """Those of the set, at least as large as those of every cell that it serves."""
     known: RolloutSet
     sandbox: Sandbox
-    purse: Purse
+    budget: CostBudget
     on_turn: Callable[[int, int, Turn], None] | None = None
     """Called as `on_turn(run, step, turn)` when a turn was bought."""
     launch: str = ""
@@ -134,7 +134,7 @@ class Source:
         raise ProviderError(f"{self.model.where} answered as {name!r}, after {before} in this launch")
 
     async def rollout(self, run: int) -> Rollout | None:
-        """The rollout of a run under the set's limits; None if the purse is empty and it was not started.
+        """The rollout of a run under the set's limits; None if the budget is empty and it was not started.
 
         Raises `TaskError` where the task cannot say what the run is asked, `StorageError` where it cannot be kept.
         """
@@ -145,7 +145,7 @@ class Source:
                 loaded = self._usable(start) if self.known.ended(run) else None
             if loaded and loaded.complete and not loaded.damage:
                 return self._reuse(loaded)
-            if self.purse.empty:
+            if self.budget.empty:
                 return None
             with self.keeping():
                 ours = claim.take()
@@ -231,7 +231,7 @@ class Source:
                     journal.end(rollout)
             return rollout
         finally:
-            self.purse.pay(recorder.bought, self.model)
+            self.budget.pay(recorder.bought, self.model)
             if recorder.step:
                 journal.close()
             else:
@@ -246,7 +246,7 @@ def _never_asked(rollout: Rollout) -> bool:
 class _Recorder:
     """Writes the journal and tells who watches."""
 
-    def __init__(self, source: Source, journal: Journal, run: int, step: int) -> None:
+    def __init__(self, source: RolloutSampler, journal: Journal, run: int, step: int) -> None:
         self.source, self.journal, self.run, self.step = source, journal, run, step
         self.bought: list[Turn] = []
 

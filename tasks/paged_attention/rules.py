@@ -67,7 +67,7 @@ def parse(source: str) -> ast.Module | Fault:
 
 def check(tree: ast.Module) -> Fault | None:
     """The first thing in a source that the prompt does not allow, in reading order."""
-    source = Source.of(tree)
+    source = RolloutSampler.of(tree)
     found = [
         (getattr(node, "lineno", 0), reason)
         for node in ast.walk(tree)
@@ -81,7 +81,7 @@ def check(tree: ast.Module) -> Fault | None:
 
 
 @dataclass(frozen=True)
-class Source:
+class RolloutSampler:
     """What a rule has to know of the whole source to judge one node."""
 
     bound: frozenset[str]
@@ -96,7 +96,7 @@ class Source:
     """Names imported from it, constants excepted."""
 
     @classmethod
-    def of(cls, tree: ast.Module) -> "Source":
+    def of(cls, tree: ast.Module) -> "RolloutSampler":
         """Look through a source once."""
         nodes = list(ast.walk(tree))
         aliases = [
@@ -147,7 +147,7 @@ def _binds(node: ast.AST) -> set[str]:
     return set()
 
 
-def _imports(node: ast.AST, source: Source) -> Iterator[str]:
+def _imports(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     if isinstance(node, ast.Import):
         for alias in node.names:
             if alias.name not in MODULES:
@@ -165,7 +165,7 @@ def _imports(node: ast.AST, source: Source) -> Iterator[str]:
                 yield from _attribute(name)
 
 
-def _attributes(node: ast.AST, source: Source) -> Iterator[str]:
+def _attributes(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     if isinstance(node, ast.Attribute):
         if not isinstance(node.ctx, ast.Load):
             yield f"assigning to the attribute .{node.attr} is not allowed"
@@ -175,7 +175,7 @@ def _attributes(node: ast.AST, source: Source) -> Iterator[str]:
             yield from _attribute(name)
 
 
-def _methods(node: ast.AST, source: Source) -> Iterator[str]:
+def _methods(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     read: list[str] = []
     if isinstance(node, ast.Attribute) and id(node) not in source.called:
         read = [node.attr]
@@ -191,7 +191,7 @@ def _attribute(name: str) -> Iterator[str]:
         yield f"the attribute .{name} is not allowed"
 
 
-def _hidden_names(node: ast.AST, source: Source) -> Iterator[str]:
+def _hidden_names(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     """Names that start with `__`, wherever they stand: of a module bound to `__builtins__` all names are bare names."""
     if isinstance(node, ast.Constant | ast.Attribute):
         return
@@ -201,7 +201,7 @@ def _hidden_names(node: ast.AST, source: Source) -> Iterator[str]:
                 yield f"the name {name} is not allowed"
 
 
-def _names(node: ast.AST, source: Source) -> Iterator[str]:
+def _names(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     if not isinstance(node, ast.Name):
         return
     name = node.id
@@ -217,7 +217,7 @@ def _names(node: ast.AST, source: Source) -> Iterator[str]:
             yield f"the built-in function {name} may be called, not passed on or renamed"
 
 
-def _maths(node: ast.AST, source: Source) -> Iterator[str]:
+def _maths(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     match node:
         case ast.Attribute(value=ast.Name(id=module), attr=name) if module in source.maths:
             if id(node) not in source.called and name not in MATH_CONSTANTS:
@@ -228,7 +228,7 @@ def _maths(node: ast.AST, source: Source) -> Iterator[str]:
             yield f"the function {name} of math may be called, not passed on or renamed"
 
 
-def _statements(node: ast.AST, source: Source) -> Iterator[str]:
+def _statements(node: ast.AST, source: RolloutSampler) -> Iterator[str]:
     if isinstance(node, ast.ClassDef):
         yield f"the class {node.name} is not allowed"
     elif isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from evalkit.sampling.resources import Workbench
+from evalkit.sampling.resources import Resources
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bench() -> AsyncIterator[Workbench]:
-    bench = Workbench()
-    yield bench
-    await bench.close()
+async def resources() -> AsyncIterator[Resources]:
+    resources = Resources()
+    yield resources
+    await resources.close()

@@ -158,7 +158,7 @@ def _with_old_grader(folder: Path, digest: str, *, prompt: str = "", **changed: 
         rollout = replace(kept.rollout, prompt=prompt or kept.rollout.prompt)
         runs.append(Run(kept.number, rollout, grade, kept.measurement, kept.cost_usd, error=kept.message))
     digests = {**cell.manifest["digests"], "grader": digest}
-    facts = summary_of(runs, categories=CATEGORIES).facts()
+    facts = summary_of(runs, categories=CATEGORIES).to_dict()
     write_cell(folder, runs, summary_from(facts), {**cell.manifest, "digests": digests})
 
 

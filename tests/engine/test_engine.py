@@ -72,8 +72,8 @@ async def test_so_many_runs_are_under_way_at_once_as_are_asked_for(tmp_path, con
 async def test_a_second_launch_buys_nothing(tmp_path):
     first = await launch(tmp_path / "a", *COMMON, "runs.count=5", store=tmp_path / "s")
     second = await launch(tmp_path / "b", *COMMON, "runs.count=5", store=tmp_path / "s")
-    assert first.source.purse.output_tokens > 0
-    assert second.source.purse.output_tokens == 0
+    assert first.source.budget.output_tokens > 0
+    assert second.source.budget.output_tokens == 0
     one, other = facts(tmp_path / "a"), facts(tmp_path / "b")
     told = {"summary.json", "manifest.json", "report.md", "report.html"}  # that the second one reused: test_provenance
     assert {name for name in one if one[name] != other[name]} == told
@@ -83,7 +83,7 @@ async def test_more_runs_extend_the_set(tmp_path):
     few = await launch(tmp_path / "a", *COMMON, "runs.count=3", store=tmp_path / "s")
     more = await launch(tmp_path / "b", *COMMON, "runs.count=7", store=tmp_path / "s")
     assert sorted(more.source.reused) == [1, 2, 3]
-    assert [run.facts() for run in more.runs[:3]] == [run.facts() for run in few.runs]
+    assert [run.to_dict() for run in more.runs[:3]] == [run.to_dict() for run in few.runs]
 
 
 @pytest.mark.parametrize(("model", "outcome"), [("oracle", Outcome.PASSED), ("noop", Outcome.FAILED)])
@@ -106,7 +106,7 @@ async def test_cells_of_a_sweep_share_one_sampling(tmp_path):
     for cell in cells:
         cell.folder.mkdir()
     results = await execute(cells, Watcher())
-    bought = results[0].source.purse.output_tokens
+    bought = results[0].source.budget.output_tokens
     assert bought == sum(run.rollout.output_tokens for run in results[-1].runs)
     assert len({result.source.known.name for result in results}) == 1
     passed = [sum(run.outcome is Outcome.PASSED for run in result.runs) for result in results]
@@ -121,8 +121,8 @@ async def test_a_clipped_rollout_is_the_rollout_under_the_smaller_limit(tmp_path
     await launch(tmp_path / "large", *common, "limits.max_tokens=4000", store=tmp_path / "s")
     clipped = await launch(tmp_path / "clipped", *common, f"limits.max_tokens={limit}", store=tmp_path / "s")
     fresh = await launch(tmp_path / "fresh", *common, f"limits.max_tokens={limit}", store=tmp_path / "s2")
-    assert clipped.source.purse.output_tokens == 0
-    assert fresh.source.purse.output_tokens > 0
+    assert clipped.source.budget.output_tokens == 0
+    assert fresh.source.budget.output_tokens > 0
     assert (tmp_path / "clipped" / "runs.jsonl").read_bytes() == (tmp_path / "fresh" / "runs.jsonl").read_bytes()
 
 
@@ -192,7 +192,7 @@ async def test_a_run_that_would_be_asked_something_else_is_sampled_anew_and_the_
     assert sorted(again.source.reused) == [1, 2, 4]
     monkeypatch.setattr(sys.modules[f"evalkit_tasks.{name}"], "TEXT", "one")
     back = await launch_own(own, "d", "runs.count=4")
-    assert back.source.purse.output_tokens == 0  # what was bought for the first question is still there
+    assert back.source.budget.output_tokens == 0  # what was bought for the first question is still there
     shown = again.runs[2].rollout
     digest = {"a.txt": hashlib.sha256(b"two").hexdigest()}
     if change != "set-up of a tool":

@@ -113,7 +113,7 @@ def test_tokens_are_counted_once(swept, facts):
     largest = [result for result in swept[1] if result.limits.max_tokens == 400]
     assert facts["output_tokens"]["sampled"] == largest[0].summary.total_tokens
     assert facts["output_tokens"]["cell_by_cell"] == sum(result.summary.total_tokens for result in swept[1])
-    assert swept[1][0].source.purse.output_tokens == facts["output_tokens"]["sampled"]
+    assert swept[1][0].source.budget.output_tokens == facts["output_tokens"]["sampled"]
 
 
 def test_the_table_says_the_same(swept, facts):

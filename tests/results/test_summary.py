@@ -53,7 +53,7 @@ def test_unknown_runs_make_the_rate_a_range_that_holds_whatever_they_were():
     assert [(each.reason, each.runs) for each in found.unknown] == [(UNFIT, (3,)), ("another reason", (4,))]
     assert found.pass_at_k == found.pass_hat_k == {} and found.stability is None
     assert found.mean_tokens == 100 and found.verdict == Verdict(Decision.UNDECIDED)
-    assert summary_from(json.loads(json.dumps(found.facts()))) == found
+    assert summary_from(json.loads(json.dumps(found.to_dict()))) == found
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_summary_of_a_clipped_run_is_that_of_a_fresh_one(world, one, other):
             grade = Grade(True, "")
         elif ended.ending not in (Ending.ERROR, Ending.UNKNOWN):
             grade = without_submission(ended, one.max_tokens, one.max_steps)
-        return analyse([Run(1, ended, grade, error=ended.detail)]).facts()
+        return analyse([Run(1, ended, grade, error=ended.detail)]).to_dict()
 
     clipped = clip(world.sampled(join([one, other])), one)
     assume(clipped.ending is not Ending.UNKNOWN)
@@ -117,7 +117,7 @@ def test_without_a_graded_run_there_is_no_rate(runs):
     assert found.verdict.decision is Decision.UNDECIDED
     assert found.failures == () and found.stability is None and found.pass_at_k == {}
     assert found.coverage == (0.0 if runs else None)
-    assert json.loads(json.dumps(found.facts()))["pass_rate"]["rate"] is None
+    assert json.loads(json.dumps(found.to_dict()))["pass_rate"]["rate"] is None
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_times_are_kept_out_of_the_facts():
     runs = [passed(number) for number in range(1, 22)]
     with_times = analyse(runs, seconds={number: float(number) for number in range(1, 22)})
     without = analyse(runs)
-    assert with_times.facts() == without.facts()
+    assert with_times.to_dict() == without.to_dict()
     assert with_times.times() == {"timed_runs": 21, "mean_s": 11.0, "p95_s": 20.0, "max_s": 21.0}
     assert without.times() == {"timed_runs": 0, "mean_s": None, "p95_s": None, "max_s": None}
 
@@ -219,7 +219,7 @@ def test_runs_at_different_problems_say_nothing_about_k_tries_at_one():
     found, same = analyse(seeded), analyse(runs)
     assert (found.problems, found.pass_at_k, found.pass_hat_k) == (12, {}, {})
     assert (same.problems, list(same.pass_at_k)) == (1, [1, 2, 4])
-    assert (found.facts()["problems"], found.facts()["pass_at_k_intervals"]) == (12, {})
+    assert (found.to_dict()["problems"], found.to_dict()["pass_at_k_intervals"]) == (12, {})
     assert found.rate == same.rate  # the rate over all of them stays
 
 
@@ -236,11 +236,11 @@ def test_pass_at_k_has_intervals_that_follow_the_rates():
     rate, of_k = found.rate.interval, found.of_k()
     assert of_k["pass_at_k"][2].high == pytest.approx(1 - (1 - rate.high) ** 2)
     assert of_k["pass_hat_k"][2].low == pytest.approx(rate.low**2)
-    assert found.facts()["pass_hat_k_intervals"]["2"]["low"] == pytest.approx(rate.low**2)
+    assert found.to_dict()["pass_hat_k_intervals"]["2"]["low"] == pytest.approx(rate.low**2)
 
 
 def test_the_facts_are_json_with_plain_names():
-    facts = analyse([passed(1), failed(2), lost(3)]).facts()
+    facts = analyse([passed(1), failed(2), lost(3)]).to_dict()
     assert json.loads(json.dumps(facts)) == facts
     assert facts["verdict"] == {"decision": "UNDECIDED", "more_runs": 91}
     assert facts["failures"] == [{"label": "Wrong values", "count": 1, "share": 0.5, "runs": [2]}]

@@ -94,7 +94,7 @@ async def test_a_launch_that_goes_on_after_it_was_cut_reused_nothing(tmp_path):
     third.unlink()
     second.write_bytes(b"".join(second.read_bytes().splitlines(keepends=True)[:2]))
     resumed = await launched(tmp_path / "a", tmp_path / "s")
-    assert resumed.source.purse.output_tokens > 0
+    assert resumed.source.budget.output_tokens > 0
     assert files(tmp_path / "a") == whole
     assert read(tmp_path / "a", "summary.json")["reused_runs"] == []
 
@@ -103,7 +103,7 @@ async def test_a_rollout_that_another_launch_began_is_not_wholly_ones_own(tmp_pa
     (half,) = (tmp_path / "s").rglob("0002.jsonl")
     half.write_bytes(b"".join(half.read_bytes().splitlines(keepends=True)[:2]))
     again = await launched(tmp_path / "c", tmp_path / "s")
-    assert again.source.purse.output_tokens > 0
+    assert again.source.budget.output_tokens > 0
     assert 2 in read(tmp_path / "c", "summary.json")["reused_runs"]
 
 

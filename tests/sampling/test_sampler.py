@@ -1,4 +1,4 @@
-"""Sampling into a shared store: several processes, damaged records, and a purse that runs empty."""
+"""Sampling into a shared store: several processes, damaged records, and a cost budget that runs empty."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ async def test_a_damaged_record_is_bought_again_from_the_damage_on(tmp_path):
     second = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
     assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
     run = first.runs[1].rollout
-    assert second.source.purse.output_tokens == run.output_tokens - run.turns[0].output_tokens
+    assert second.source.budget.output_tokens == run.output_tokens - run.turns[0].output_tokens
     assert load(victim).complete
 
 
@@ -71,7 +71,7 @@ async def test_a_record_with_a_second_end_is_used_and_repaired(tmp_path):
     whole = victim.read_bytes()
     victim.write_bytes(whole + whole.splitlines(keepends=True)[-1])
     second = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
-    assert second.source.purse.output_tokens == 0
+    assert second.source.budget.output_tokens == 0
     assert victim.read_bytes() == whole
     assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
 
@@ -82,7 +82,7 @@ async def test_a_record_of_another_question_is_not_used(tmp_path):
     for path in journals(tmp_path):
         path.write_bytes(b"")
     again = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
-    assert again.source.purse.output_tokens > 0
+    assert again.source.budget.output_tokens > 0
     assert runs_of(tmp_path / "a") == runs_of(tmp_path / "b")
 
 
@@ -119,7 +119,7 @@ async def test_a_cancelled_launch_goes_on_where_it_stopped(tmp_path, moment):
     resumed = await launch(tmp_path / "resumed", *common, store=tmp_path / "rollouts")
     assert runs_of(tmp_path / "resumed") == runs_of(tmp_path / "whole")
     assert all(run.outcome is not Outcome.ERROR for run in resumed.runs)
-    assert whole.source.purse.output_tokens >= resumed.source.purse.output_tokens
+    assert whole.source.budget.output_tokens >= resumed.source.budget.output_tokens
 
 
 async def test_times_of_a_run_that_goes_on_are_those_of_the_whole_run(tmp_path):
@@ -156,7 +156,7 @@ async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_fini
     bounded = ("limits.max_cost_usd=0.03", "runs.concurrency=1")
     cut = await launch(tmp_path / "cut", *common, *bounded, store=tmp_path / "rollouts", view=watcher)
     assert [run.number for run in cut.runs] == [1, 2]
-    assert cut.source.purse.spent_usd == pytest.approx(0.04)
+    assert cut.source.budget.spent_usd == pytest.approx(0.04)
     assert not cut.done
     assert cut.summary.warnings[-1].startswith("2 of 6 planned runs were made: what ended the launch early")
     assert not any("planned runs" in warning for warning in free.summary.warnings)
@@ -164,7 +164,7 @@ async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_fini
     exact = ("limits.max_cost_usd=0.04", "runs.concurrency=1")
     again = await launch(tmp_path / "again", *common, *exact, store=tmp_path / "rollouts")
     assert [run.number for run in again.runs] == [1, 2, 3, 4]  # what the store has costs nothing
-    assert again.source.purse.spent_usd == pytest.approx(0.01 * sum(calls[2:4]))
+    assert again.source.budget.spent_usd == pytest.approx(0.01 * sum(calls[2:4]))
 
 
 async def test_a_record_in_which_nothing_was_answered_is_no_result(tmp_path):
@@ -175,7 +175,7 @@ async def test_a_record_in_which_nothing_was_answered_is_no_result(tmp_path):
     write_rollout(path, replace(first.runs[0].rollout, turns=(), ending=Ending.CONTEXT_LIMIT))
     again = await launch(tmp_path / "b", *common, store=tmp_path / "rollouts")
     assert runs_of(tmp_path / "b") == runs_of(tmp_path / "a")
-    assert again.source.purse.output_tokens > 0
+    assert again.source.budget.output_tokens > 0
 
 
 async def test_an_error_leaves_its_record_open_and_the_next_launch_goes_on_from_it(tmp_path, messages_api):

@@ -28,7 +28,7 @@ import numpy as np
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Call, Sandbox, Session, Tensor, canary, open_sandbox
 from evalkit.sandbox.local.isolation_levels import Rejected, attempt
-from evalkit.sandbox.local.scratch_directories import Homes
+from evalkit.sandbox.local.scratch_directories import ScratchDirectories
 
 ATTACKS = Path(__file__).with_name("attacks")
 TIMEOUT_S, HANGING_S = 10.0, 0.3
@@ -37,7 +37,7 @@ _PLANTED = re.compile(r"planted-[0-9a-f]{16}|evalkit-canary-[0-9a-f]+")
 
 
 @dataclass
-class Played:
+class ScriptedRun:
     """What became of one attack."""
 
     name: str
@@ -180,13 +180,13 @@ def _dropped() -> list[Path]:
     return [path for place in ("/tmp", "/var/tmp", "/dev/shm") for path in Path(place).glob("dropped-by-*")]
 
 
-async def play(name: str, session: Session, stage: Stage) -> Played:
+async def play(name: str, session: Session, stage: Stage) -> ScriptedRun:
     """One program, then what the grader would read from its workspace, then another program."""
     program = f"target = {stage.target!r}\n{PROGRAMS[name].source}"
     output = await session.run(program, timeout_s=PROGRAMS[name].timeout_s)
     files = [await _file(session, path) for path in ("answer.txt", "folder/__init__.py", "pipe", "huge", "../open")]
     text = "\n".join([output.stdout, output.error or "", *files])
-    played = Played(name, output.kind, text, [*_leaks(text), *re.findall(r"GOT THROUGH.{0,80}", output.stdout)])
+    played = ScriptedRun(name, output.kind, text, [*_leaks(text), *re.findall(r"GOT THROUGH.{0,80}", output.stdout)])
     played.goes_on = await _answers(session)
     return played
 
@@ -207,7 +207,7 @@ async def _answers(session: Session) -> bool:
     return False
 
 
-async def grade(name: str, submission: Attack, session: Session) -> Played:
+async def grade(name: str, submission: Attack, session: Session) -> ScriptedRun:
     """Define a submission, call it with a hidden input and compare on the host."""
     hidden = np.random.default_rng(7).standard_normal((4, 4)).astype(np.float32)
     expected = 2 * hidden + 1
@@ -217,7 +217,7 @@ async def grade(name: str, submission: Attack, session: Session) -> Played:
         arguments = [Tensor.of(hidden)]
         call = await session.call(arguments, timeout_s=submission.timeout_s, count_work=True, return_arguments=True)
     passed = call.kind == "ok" and _right(call, hidden, expected)
-    return Played(name, call.kind, call.error or "", _leaks(call.error or ""), passed, await _answers(session))
+    return ScriptedRun(name, call.kind, call.error or "", _leaks(call.error or ""), passed, await _answers(session))
 
 
 def _right(call: Call, hidden: np.ndarray, expected: np.ndarray) -> bool:
@@ -232,7 +232,7 @@ def _leaks(text: str) -> list[str]:
     return _PLANTED.findall(text)
 
 
-async def _play_all(names: list[str], sandbox: Sandbox, stage: Stage) -> list[Played]:
+async def _play_all(names: list[str], sandbox: Sandbox, stage: Stage) -> list[ScriptedRun]:
     played = []
     async with sandbox.session() as bystander:
         await bystander.run("state = 41", timeout_s=30, persistent=True)
@@ -254,7 +254,7 @@ async def _play_all(names: list[str], sandbox: Sandbox, stage: Stage) -> list[Pl
 
 async def _lacking(level: str, config: SandboxConfig) -> str:
     """Why this user cannot have this level, with what would help; empty if it holds."""
-    places = Homes()
+    places = ScratchDirectories()
     try:
         outcome = await attempt(level, config, places)
     finally:

@@ -18,7 +18,7 @@ import pytest
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import open_sandbox
 from evalkit.sandbox.local.isolation_levels import Rejected, attempt
-from evalkit.sandbox.local.scratch_directories import Homes
+from evalkit.sandbox.local.scratch_directories import ScratchDirectories
 from evalkit.sandbox.local.start import LANDLOCK, NAMESPACES, WEAK
 from evalkit.sandbox.local.zygote import Zygote
 from evalkit.util.errors import SandboxError, UserError
@@ -58,7 +58,7 @@ async def test_a_folder_for_temporary_files_that_is_missing_is_named(
     level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere/to be found")
-    places = Homes()
+    places = ScratchDirectories()
 
     rejected = await attempt(level, SandboxConfig(), places)
     async with open_sandbox(SandboxConfig(level=level, allow_weak=True), preload=()) as sandbox:
@@ -87,7 +87,7 @@ def room_for(count: int) -> Iterator[None]:
 
 
 async def test_no_descriptor_for_a_child_is_the_sandboxs_fault_and_leaves_nothing_open(level: str) -> None:
-    zygote = await attempt(level, SandboxConfig(), places := Homes())
+    zygote = await attempt(level, SandboxConfig(), places := ScratchDirectories())
     assert isinstance(zygote, Zygote)
     home, before = places.new(level), descriptors()
     try:
@@ -102,7 +102,7 @@ async def test_no_descriptor_for_a_child_is_the_sandboxs_fault_and_leaves_nothin
 
 
 async def test_handles_of_a_child_for_which_there_is_no_place_are_missed_and_not_misread() -> None:
-    zygote = await attempt(WEAK, SandboxConfig(), places := Homes())
+    zygote = await attempt(WEAK, SandboxConfig(), places := ScratchDirectories())
     assert isinstance(zygote, Zygote)
     mine, theirs = socket.socketpair()
     mine.setblocking(False)
@@ -118,7 +118,7 @@ async def test_handles_of_a_child_for_which_there_is_no_place_are_missed_and_not
 
 async def test_a_child_that_cannot_be_confined_says_why() -> None:
     levels.require(LANDLOCK)
-    zygote = await attempt(LANDLOCK, SandboxConfig(), places := Homes())
+    zygote = await attempt(LANDLOCK, SandboxConfig(), places := ScratchDirectories())
     assert isinstance(zygote, Zygote)
     try:
         with pytest.raises(SandboxError, match=r"could not be confined: FileNotFoundError.*/nowhere"):

@@ -50,9 +50,9 @@ class Server(ThreadingHTTPServer):
 class State:
     """What the server plays, how it misbehaves, and what it has seen. Guarded by `lock`."""
 
-    def __init__(self, player: Scripted | None = None, run_by_prompt: dict[str, int] | None = None) -> None:
+    def __init__(self, backend: Scripted | None = None, run_by_prompt: dict[str, int] | None = None) -> None:
         self.lock = threading.Lock()
-        self.task_player = player
+        self.task_player = backend
         self.run_by_prompt = run_by_prompt or {}
         self.refused: list[str] = []
         self.set_up({})
@@ -73,7 +73,7 @@ class State:
         `loading`: so many requests get 503 first. `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
         """
         agents = [_agent(entry) for entry in script.get("agents", HELLO)]
-        self.player = self.task_player or Scripted("scripted", lambda run: agents, script.get("seed", 0))
+        self.backend = self.task_player or Scripted("scripted", lambda run: agents, script.get("seed", 0))
         self.plan: list[dict[str, Any] | None] = list(script.get("plan", []))
         self.repeat: bool = script.get("repeat", False)
         self.answers: list[Any] = script.get("answers", [])
@@ -277,14 +277,14 @@ class Handler(BaseHTTPRequestHandler):
             state.remember(whole(answer))
             return whole(answer)
         run = state.run_by_prompt.get(asked(body)) or run_of(body)
-        message = state.player.answer(run or state.runs + 1, body)
+        message = state.backend.answer(run or state.runs + 1, body)
         if counts:
             state.runs += run is None
             state.counts["answered"] += 1
             state.counts["output_tokens"] += message["usage"]["output_tokens"]
         number = run or state.runs
         if state.llama:
-            meant = state.player.answer(number, {**body, "max_tokens": 10**9})
+            meant = state.backend.answer(number, {**body, "max_tokens": 10**9})
             again = state.seen[llama.fingerprint(body)]
             state.seen[llama.fingerprint(body)] += counts
             return llama.dressed(message, number, meant, state.cut_as, again)
@@ -345,8 +345,8 @@ def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
     task = load_task(config.task)
     specs = partial(spec_of, task, config)
     prompts = {specs(run).prompt: run for run in range(1, config.runs.count + 1)}
-    player = Scripted.of("simulated", "simulated", task, specs, config.runs.seed)
-    return player, prompts if len(prompts) == config.runs.count > 1 else {}
+    backend = Scripted.of("simulated", "simulated", task, specs, config.runs.seed)
+    return backend, prompts if len(prompts) == config.runs.count > 1 else {}
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ async def test_a_store_without_room_stops_the_buying_and_what_is_finished_is_ana
     assert left == []
     again = await launch(tmp_path / "again", *COMMON, store=tmp_path / "small")
     assert (tmp_path / "again" / "runs.jsonl").read_bytes() == (tmp_path / "whole" / "runs.jsonl").read_bytes()
-    assert again.source.purse.output_tokens < whole.source.purse.output_tokens
+    assert again.source.budget.output_tokens < whole.source.budget.output_tokens
 
 
 async def test_a_store_that_is_deleted_in_mid_launch_loses_nothing_that_was_finished(tmp_path):
@@ -100,7 +100,7 @@ async def test_an_output_directory_that_is_deleted_in_mid_launch_is_not_made_aga
     assert [event[2].total for event in watcher.events if event[0] == "cell_done"] == [12]
     assert not (tmp_path / "out").exists()
     again = await launch(tmp_path / "again", *COMMON, store=tmp_path / "store")
-    assert again.source.purse.output_tokens == 0
+    assert again.source.budget.output_tokens == 0
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from evalkit.launch import entry
 
 
-class Gate(Callback):
+class PreflightCallback(Callback):
     """Hydra calls it after composing a single launch, before it writes anything. Sweeps: `CheckedSweeper`."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:

@@ -22,7 +22,7 @@ from evalkit.model.anthropic.answers import MESSAGE, WholeAnswer
 from evalkit.model.anthropic.backoff import Effort
 from evalkit.model.anthropic.endpoint import Endpoint, about, entries, name_of
 from evalkit.model.anthropic.prices import cost_usd
-from evalkit.model.protocol import RUN_HEADER, ContextLimitError, Player, Request, Response, Wait
+from evalkit.model.protocol import RUN_HEADER, ContextLimitError, EmbeddedBackend, Request, Response, Wait
 from evalkit.model.requests import encodable
 from evalkit.util import addresses, bounded_json
 from evalkit.util.errors import ProviderError, UserError
@@ -153,10 +153,14 @@ class AnthropicModel:
     """A model behind the SDK. Safe for concurrent calls."""
 
     def __init__(
-        self, config: ModelConfig, client: Client, player: Player | None = None, endpoint: Endpoint | None = None
+        self,
+        config: ModelConfig,
+        client: Client,
+        backend: EmbeddedBackend | None = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
-        """`player` is set for embedded models: who answers inside this process. `endpoint`: what others share."""
-        self._config, self._client, self._player = config, client, player
+        """`backend` is set for embedded models: who answers inside this process. `endpoint`: what others share."""
+        self._config, self._client, self._backend = config, client, backend
         self._endpoint = endpoint or endpoint_of(client)
         # Said once, by `check`, instead of once a call.
         warnings.filterwarnings("ignore", message=r"The model '.*' is deprecated", category=DeprecationWarning)
@@ -169,7 +173,7 @@ class AnthropicModel:
     @property
     def simulated(self) -> bool:
         """True if no language model stands behind it."""
-        return self._player is not None and self._player.simulated
+        return self._backend is not None and self._backend.simulated
 
     @property
     def ceiling(self) -> int:
@@ -186,8 +190,8 @@ class AnthropicModel:
         """Everything that a conversation can depend on. JSON, no secrets. Complete once `check` was called."""
         config = self._config
         identity: dict[str, Any] = {"kind": config.kind, "id": config.id, "max_output_tokens": config.max_output_tokens}
-        if self._player is not None:
-            return {**identity, "script": self._player.fingerprint}
+        if self._backend is not None:
+            return {**identity, "script": self._backend.fingerprint}
         headers = {name.lower(): value for name, value in config.headers.items()}
         serves = {"serves": self._endpoint.serves} if self._endpoint.serves else {}
         return {**identity, "endpoint": self.where, **serves, "params": config.params, "headers": headers}
@@ -195,7 +199,7 @@ class AnthropicModel:
     @property
     def where(self) -> str:
         """The endpoint's address; empty for an embedded model."""
-        return "" if self._player is not None else str(self._endpoint.address)
+        return "" if self._backend is not None else str(self._endpoint.address)
 
     def watch(self, told: Callable[[Wait], None]) -> Callable[[], None]:
         """Have `told` called whenever all calls to the endpoint begin to wait; returns what ends that."""
@@ -216,7 +220,7 @@ class AnthropicModel:
         return self._endpoint.notes
 
     async def _ask_what_is_served(self) -> list[str]:
-        if self._player is not None:
+        if self._backend is not None:
             return []
         notes = []
         if self.id in DEPRECATED_MODELS:
@@ -284,8 +288,8 @@ class AnthropicModel:
 
     async def respond(self, request: Request) -> Response:
         """Ask, with retries. Raises ProviderError, UserError, ContextLimitError."""
-        if self._player is not None:  # what a task's own code raises must not look like a fault of the connection
-            await self._player.prepare(request.run)
+        if self._backend is not None:  # what a task's own code raises must not look like a fault of the connection
+            await self._backend.prepare(request.run)
         try:
             return await self._respond(request, request.max_tokens)
         except ContextLimitError as error:
@@ -309,7 +313,7 @@ class AnthropicModel:
             names = [name_of(entry) for entry in await self._listed()]
             raise faults.unknown_model(self.id, self._place, names) from error
         except anthropic.AnthropicError as error:
-            if self._player is not None and isinstance(error, anthropic.BadRequestError):  # a player's own sentence
+            if self._backend is not None and isinstance(error, anthropic.BadRequestError):  # a backend's own sentence
                 raise (UserError if first else ProviderError)(faults.words(error)) from error
             raise faults.translate(error, self._place, first=first, asked=max_tokens) from error
         finally:
@@ -352,14 +356,14 @@ class AnthropicModel:
         return mark_cache(arguments) if config.cache_prompt else arguments
 
     def _headers(self, request: Request) -> dict[str, str]:
-        if self._player is None:
+        if self._backend is None:
             return dict(self._config.headers)
         return {RUN_HEADER: str(request.run)}
 
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         """US dollars for calls with these `usage` objects; None if the price is unknown, or nothing was bought."""
         kind = self._config.kind
-        if self._player is not None or (kind not in _PLATFORMS and not self._endpoint.is_the_makers):
+        if self._backend is not None or (kind not in _PLATFORMS and not self._endpoint.is_the_makers):
             return None  # another server has prices of its own
         return cost_usd(self.id, usages, kind)
 

@@ -1,6 +1,6 @@
 """Who answers behind the embedded models: scripted agents (simulated, oracle, noop) and earlier rollouts (replay).
 
-A player is stateless: which turn comes next follows from the number of assistant messages in the request. What it
+A backend is stateless: which turn comes next follows from the number of assistant messages in the request. What it
 draws depends on (seed, run, turn) alone, so `max_tokens` cannot influence it: sampling under a smaller limit gives
 exactly the prefix of the rollout under a larger one.
 """
@@ -24,7 +24,7 @@ from evalkit.util.errors import UserError
 
 
 class Refusal(Exception):
-    """The player cannot answer this request: HTTP status 400 with this message."""
+    """The backend cannot answer this request: HTTP status 400 with this message."""
 
 
 def cut(message: Message, max_tokens: int) -> Message:

@@ -17,7 +17,7 @@ from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox.local import probe
 from evalkit.sandbox.local.inside.landlock import MINIMUM_ABI
 from evalkit.sandbox.local.inside.seccomp import LIBRARY
-from evalkit.sandbox.local.scratch_directories import Homes
+from evalkit.sandbox.local.scratch_directories import ScratchDirectories
 from evalkit.sandbox.local.start import LANDLOCK, NAMESPACES, NOBODY, WEAK, Launch, closed_libraries
 from evalkit.sandbox.local.zygote import Zygote
 from evalkit.util.errors import SandboxError, UserError
@@ -136,7 +136,7 @@ _SHORTAGES = (
 _TEMPORARY_FIX = "set TMPDIR to a folder with room that everybody may pass through"
 
 
-async def climb(config: SandboxConfig, places: Homes) -> Climb:
+async def climb(config: SandboxConfig, places: ScratchDirectories) -> Climb:
     """Start a zygote at the strongest level that is asked for and holds. Raises UserError if there is none."""
     rejected: list[Rejected] = []
     for level in _wanted(config):
@@ -147,7 +147,7 @@ async def climb(config: SandboxConfig, places: Homes) -> Climb:
     raise UserError(_nothing_holds(rejected))
 
 
-async def attempt(level: str, config: SandboxConfig, places: Homes) -> Zygote | Rejected:
+async def attempt(level: str, config: SandboxConfig, places: ScratchDirectories) -> Zygote | Rejected:
     """A zygote at exactly this level, or why there is none."""
     lacking = [mechanism for name in _NEEDS[level] if not (mechanism := mechanisms()[name]).present]
     if lacking:
@@ -200,7 +200,7 @@ def _nothing_holds(rejected: list[Rejected]) -> str:
     )
 
 
-async def _start(level: str, config: SandboxConfig, places: Homes) -> Zygote:
+async def _start(level: str, config: SandboxConfig, places: ScratchDirectories) -> Zygote:
     """A zygote at this level, which withstood the probe (weak ones are not probed). Raises SandboxError."""
     launch = Launch(level)
     zygote = Zygote(launch, config)

@@ -11,9 +11,9 @@ from evalkit.sandbox import protocol
 from evalkit.sandbox.local.child import Child
 from evalkit.sandbox.local.isolation_levels import Rejected, climb
 from evalkit.sandbox.local.resource_bounds import Watch
-from evalkit.sandbox.local.scratch_directories import Homes
+from evalkit.sandbox.local.scratch_directories import ScratchDirectories
 from evalkit.sandbox.local.session import LocalSession
-from evalkit.sandbox.local.slots import FAMILY, Family
+from evalkit.sandbox.local.slots import SHARED_SLOT, SharedSlot
 from evalkit.sandbox.local.start import NAMESPACES
 from evalkit.sandbox.local.zygote import Zygote
 from evalkit.util.errors import SandboxError, UserError
@@ -28,7 +28,7 @@ class LocalSandbox:
         """Stronger levels than the one in force, with what they lack."""
         self._config = config
         self._preload = list(preload)
-        self._homes = Homes()
+        self._homes = ScratchDirectories()
         self._zygote: Zygote | None = None
         self._pool: list[Child] = []
         self._watch: Watch | None = None
@@ -86,14 +86,14 @@ class LocalSandbox:
         self, *, seed: int = 0, files: Mapping[str, bytes] | None = None
     ) -> AsyncIterator[protocol.Session]:
         """A session whose child starts with its first call."""
-        outer = FAMILY.get()
-        family = outer or Family(self._slots)
-        FAMILY.set(family)
-        session = LocalSession(self, family, seed, files or {})
+        outer = SHARED_SLOT.get()
+        slot = outer or SharedSlot(self._slots)
+        SHARED_SLOT.set(slot)
+        session = LocalSession(self, slot, seed, files or {})
         try:
             yield session
         finally:
-            FAMILY.set(outer)
+            SHARED_SLOT.set(outer)
             await session.close()
 
     async def take_child(self) -> Child:

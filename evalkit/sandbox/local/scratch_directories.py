@@ -20,7 +20,7 @@ LAST_RITE_S = 1.0
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Homes:
+class ScratchDirectories:
     """One folder per child below one of the launch, made when it is first needed."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from evalkit.sandbox.local import workspace
 from evalkit.sandbox.local.child import Answer, Child
-from evalkit.sandbox.local.slots import Family
+from evalkit.sandbox.local.slots import SharedSlot
 from evalkit.sandbox.local.workspace import Piece, Survey
 from evalkit.sandbox.protocol import Call, Output
 from evalkit.sandbox.tensor_bytes import ITEMSIZE, Tensor
@@ -46,9 +46,9 @@ class Children(Protocol):
 class LocalSession:
     """What `LocalSandbox.session` gives. Requests that overlap wait for each other."""
 
-    def __init__(self, children: Children, family: Family, seed: int, files: Mapping[str, bytes]) -> None:
+    def __init__(self, children: Children, slot: SharedSlot, seed: int, files: Mapping[str, bytes]) -> None:
         self._children = children
-        self._family = family
+        self._slot = slot
         self._seed = one_way(seed)
         self._files = dict(files)
         self._child: Child | None = None
@@ -133,11 +133,11 @@ class LocalSession:
         if self._child is not None and self._child.alive:
             return self._child
         if self._child is None:
-            await self._family.join()
+            await self._slot.join()
             try:
                 self._child = await self._fresh_child(partial(workspace.pieces_of, self._files), whole=True)
             except BaseException:
-                self._family.leave()
+                self._slot.leave()
                 raise
             return self._child
         old = self._child  # keeps its slot, and its files as long as they are read
@@ -192,7 +192,7 @@ class LocalSession:
         child, self._child = self._child, None
         self._defined = False
         if child is not None:
-            self._family.leave()
+            self._slot.leave()
             self._children.discard(child)
 
 

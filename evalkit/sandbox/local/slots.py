@@ -6,7 +6,7 @@ import asyncio
 from contextvars import ContextVar
 
 
-class Family:
+class SharedSlot:
     """The sessions that are open inside each other share one slot: else grading could wait for itself."""
 
     def __init__(self, slots: asyncio.Semaphore) -> None:
@@ -15,7 +15,7 @@ class Family:
         self._turn = asyncio.Lock()
 
     async def join(self) -> None:
-        """Hold a child: waits for a slot unless another session of the family has one."""
+        """Hold a child: waits for a slot unless another session that shares it has one."""
         async with self._turn:
             if not self._members:
                 await self._slots.acquire()
@@ -28,5 +28,5 @@ class Family:
             self._slots.release()
 
 
-FAMILY: ContextVar[Family | None] = ContextVar("family", default=None)
+SHARED_SLOT: ContextVar[SharedSlot | None] = ContextVar("slot", default=None)
 """Of the sessions that are open where this is read."""

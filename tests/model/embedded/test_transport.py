@@ -83,23 +83,23 @@ async def test_output_is_read_as_json_or_as_text(result: str, answer: Any, opene
 
 
 def test_agents_are_met_as_often_as_they_weigh() -> None:
-    player = Scripted("simulated", lambda run: AGENTS, 0)
-    texts = Counter(player.answer(run, body())["content"][0]["text"][:7] for run in range(1, 2001))
+    backend = Scripted("simulated", lambda run: AGENTS, 0)
+    texts = Counter(backend.answer(run, body())["content"][0]["text"][:7] for run in range(1, 2001))
     assert 0.66 < texts["I use t"] / 2000 < 0.74
 
 
 def test_token_counts_follow_their_distribution() -> None:
-    player = Scripted("simulated", lambda run: AGENTS[1:], 0)
-    counts = sorted(player.answer(run, body())["usage"]["output_tokens"] for run in range(1, 2001))
+    backend = Scripted("simulated", lambda run: AGENTS[1:], 0)
+    counts = sorted(backend.answer(run, body())["usage"]["output_tokens"] for run in range(1, 2001))
     assert 144 < counts[1000] < 156
     assert 0.37 < (counts[1682] / counts[1000] - 1) < 0.62  # one standard deviation up: exp(0.4) - 1 = 0.49
 
 
 @given(run=st.integers(1, 10**6), limit=st.integers(1, 2000), turn=st.integers(0, 3))
 def test_a_limit_cuts_and_changes_nothing_else(run: int, limit: int, turn: int) -> None:
-    player = Scripted("simulated", lambda run: AGENTS, 0)
-    whole = player.answer(run, body(turns=turn))
-    limited = player.answer(run, body(limit, turns=turn))
+    backend = Scripted("simulated", lambda run: AGENTS, 0)
+    whole = backend.answer(run, body(turns=turn))
+    limited = backend.answer(run, body(limit, turns=turn))
     tokens = whole["usage"]["output_tokens"]
     if tokens <= limit:
         assert limited == whole
@@ -227,6 +227,6 @@ async def test_a_replay_without_a_recording_is_refused(source: str | None, opene
 
 
 def test_answers_are_json() -> None:
-    player = Scripted("simulated", lambda run: AGENTS, 0)
-    message = player.answer(1, body())
+    backend = Scripted("simulated", lambda run: AGENTS, 0)
+    message = backend.answer(1, body())
     assert json.loads(json.dumps(message)) == message

@@ -15,8 +15,8 @@ import pytest
 from evalkit.cli.doctor import main as doctor
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Sandbox, canary, open_sandbox
-from evalkit.sandbox.local.scratch_directories import Homes
-from evalkit.sandbox.local.slots import Family
+from evalkit.sandbox.local.scratch_directories import ScratchDirectories
+from evalkit.sandbox.local.slots import SharedSlot
 from evalkit.sandbox.local.start import LANDLOCK, LEVELS, NAMESPACES, WEAK, around, protected_paths
 from evalkit.util.errors import UserError
 from tests.sandbox import levels
@@ -160,15 +160,15 @@ async def test_hundreds_of_waiting_sessions_need_no_thread_each() -> None:
 
 async def test_sessions_inside_each_other_share_a_slot_and_cannot_wait_for_themselves() -> None:
     slots = asyncio.Semaphore(1)
-    family, stranger = Family(slots), Family(slots)
+    slot, stranger = SharedSlot(slots), SharedSlot(slots)
 
-    await family.join()
-    await family.join()
+    await slot.join()
+    await slot.join()
     waiting = asyncio.create_task(stranger.join())
-    family.leave()
+    slot.leave()
     await asyncio.sleep(0)
     assert not waiting.done()
-    family.leave()
+    slot.leave()
     await waiting
 
 
@@ -265,7 +265,7 @@ async def test_processes_that_a_program_started_end_with_it() -> None:
 
 
 def test_folder_of_a_program_is_deleted_however_it_is_locked() -> None:
-    places = Homes()
+    places = ScratchDirectories()
     home = Path(places.new(WEAK))
     (home / "locked/inner").mkdir(parents=True)
     (home / "locked/inner/file").write_text("x")

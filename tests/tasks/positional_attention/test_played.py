@@ -29,7 +29,7 @@ VARIANTS = [("data=published", *variant) for variant in PUBLISHED_VARIANTS] + li
 
 
 @dataclass(frozen=True)
-class Played:
+class ScriptedRun:
     """What an agent of one task came to, without any limit."""
 
     agent: ScriptedAgent
@@ -39,7 +39,7 @@ class Played:
     measurement: Measurement | None
 
 
-async def play(agent, task, spec, sandbox) -> Played:
+async def play(agent, task, spec, sandbox) -> ScriptedRun:
     """Every turn of `agent` with the task's real tools in a real sandbox."""
     tools = {tool.name: tool for tool in spec.tools}
     printed = ""
@@ -50,11 +50,11 @@ async def play(agent, task, spec, sandbox) -> Played:
                 submitted = [read(printed)]
             if submitted:
                 measurement = await task.measure(submitted[0], spec, sandbox)
-                return Played(agent, submitted[0], step, measurement)
+                return ScriptedRun(agent, submitted[0], step, measurement)
             for call in turn.calls:
                 result = await tools[call["name"]](call["input"], ToolContext(session, 30.0))
                 printed = json.loads(result.content)["result"] or ""
-    return Played(agent, None, None, None)
+    return ScriptedRun(agent, None, None, None)
 
 
 def read(printed: str) -> Any:
@@ -91,7 +91,7 @@ def played():
     return asyncio.run(play_everything())
 
 
-def verdict(result: Played, task) -> Grade | None:
+def verdict(result: ScriptedRun, task) -> Grade | None:
     """None where nothing was submitted within the published steps."""
     return task.judge(result.measurement) if result.step and result.step <= MAX_STEPS else None
 

@@ -81,24 +81,24 @@ class FindSweeper(CheckedSweeper):
             self.max_runs,
         )
         simulated = config.model.kind == "simulated"
-        purse = _Purse(config.limits.max_cost_usd)
+        budget = _Purse(config.limits.max_cost_usd)
         jobs: list[Sequence[JobReturn]] = []
         path: list[str] = []
         with entry.watched_by(StepView(_say)):
-            while (step := search.next()) is not None and not purse.empty:
+            while (step := search.next()) is not None and not budget.empty:
                 place, count = step
-                (job,) = self.launcher.launch([[*fixed, *_turned(knobs, place, count, purse)]], len(jobs))
+                (job,) = self.launcher.launch([[*fixed, *_turned(knobs, place, count, budget)]], len(jobs))
                 jobs.append([job])
                 entry.note_status([job.return_value])
                 before = search.spent
-                search.tell(place, purse.results(_output(job)))
+                search.tell(place, budget.results(_output(job)))
                 path.append(step_line(search, knobs, place, len(jobs)))
                 _say(path[-1])
                 write_finding(folder, search, knobs, path, simulated=simulated)
                 if search.spent == before:  # no run came back: asking again would not help
                     break
-        if purse.empty:
-            _say(f"Stopped buying at ${purse.spent_usd:.2f}: limits.max_cost_usd={purse.limit_usd}.")
+        if budget.empty:
+            _say(f"Stopped buying at ${budget.spent_usd:.2f}: limits.max_cost_usd={budget.limit_usd}.")
         _say(conclusion(search, knobs, simulated=simulated))
         _say(f"Search: {folder / 'find.json'}")
         return jobs
@@ -196,10 +196,10 @@ class _Purse:
         return [run.passed for run in sorted(cell.runs, key=lambda run: run.number)]
 
 
-def _turned(knobs: Sequence[Any], place: tuple[int, ...], count: int, purse: _Purse) -> list[str]:
+def _turned(knobs: Sequence[Any], place: tuple[int, ...], count: int, budget: _Purse) -> list[str]:
     """The overrides of one step."""
     values = [f"{knob.name}={knob.values[index]}" for knob, index in zip(knobs, place, strict=True)]
-    left = [] if purse.left is None else [f"limits.max_cost_usd={purse.left:.6f}"]
+    left = [] if budget.left is None else [f"limits.max_cost_usd={budget.left:.6f}"]
     return [*values, f"runs.count={count}", "runs.until=count", "runs.batches=1", "confirm=false", *left]
 
 
