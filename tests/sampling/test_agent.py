@@ -131,7 +131,7 @@ async def test_an_answer_that_is_cut_before_the_tokens_asked_for_filled_the_cont
 
 
 async def test_a_refused_submission_in_a_cut_response_is_no_error_that_anybody_was_told():
-    refused = message(call("submit_answer", {"answer": "?"}), text("so"), stop="max_tokens", tokens=50)
+    refused = message(call("submit_answer", {"answr": 1}), text("so"), stop="max_tokens", tokens=50)
     rollout = await agent(refused, limits=Limits(max_tokens=50)).roll_out()
     assert (rollout.ending, rollout.tool_errors) == (Ending.TOKEN_LIMIT, 0)
 
