@@ -107,6 +107,16 @@ def test_no_page_names_a_module_of_the_package() -> None:
         assert not re.search(r"evalkit/\w+(/\w+)*\.py", path.read_text(encoding="utf-8")), path
 
 
+# Decisions keep the names of their day, and the comparison names files of other projects.
+NAMING = sorted({*DOCS.glob("*.md"), *DOCS.glob("tasks/*.md"), *ROOT.glob("*.md")} - {DOCS / "compare.md"})
+
+
+@pytest.mark.parametrize("path", NAMING, ids=lambda path: path.stem)
+def test_every_file_of_the_project_that_a_page_names_exists(path: Path) -> None:
+    named = re.findall(r"`((?:tests|benchmarks|tools|docs|tasks|conf)/[\w./-]+)`", path.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as CI builds it, in a folder of its own."""
