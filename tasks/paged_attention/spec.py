@@ -60,7 +60,7 @@ class Spec:
         return PythonExpression(preload=("torch",)), SubmitAnswer(self.answer_schema)
 
     @property
-    def to_dict(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
         """Values that the prompt states, as Python would write them."""
         config = self.config
         names = ("block_size", "num_heads", "head_dim", "sliding_window", "logit_softcap")

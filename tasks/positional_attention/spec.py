@@ -125,7 +125,7 @@ class Spec:
         return replace(self, pos_emb=self.pos_emb and _times(self.pos_emb, factor), **larger)
 
     @property
-    def to_dict(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What the prompt tells, as JSON: the argument of every program in solutions/."""
         facts: dict[str, Any] = {name: [list(row) for row in getattr(self, name)] for name in ("Q", "K", "V")}
         if self.pos_emb is not None:
