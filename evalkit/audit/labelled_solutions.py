@@ -3,6 +3,7 @@
     solutions/correct/*.py    must pass, however they are written
     solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
     solutions/cheats/*.py     attempts to pass without solving anything
+    solutions/*/edits.yaml    more of them, written as edits of another one (`edited_solutions`)
 
 Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.audit.edited_solutions import EDITS, edited_solutions
 from evalkit.task.optional_parts import nearly, solution_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
@@ -87,9 +89,12 @@ def task_folder(task: Task) -> Path:
 
 
 def solutions(folder: Path) -> list[Solution]:
-    """Everything in `folder`/solutions, sorted. Raises `UserError` for a file that cannot be read."""
+    """Everything in `folder`/solutions, sorted. Raises `UserError` for a file that cannot be read, or an edit that does
+    not apply."""
     return [
-        _read(path, kind) for kind in KINDS for path in sorted((folder / "solutions" / kind).glob("*")) if _counts(path)
+        _labelled(kind, Path(name).stem, source)
+        for kind in KINDS
+        for name, source in sorted(_sources(folder / "solutions" / kind).items())
     ]
 
 
@@ -120,19 +125,31 @@ def _knob(node: Any, name: str) -> Any:
     return node
 
 
+def _sources(folder: Path) -> dict[str, str]:
+    """File name → source of each solution of one kind, whether it has a file of its own or is written as edits."""
+    found = {path.name: _text(path) for path in folder.glob("*") if _counts(path)}
+    edited = edited_solutions(folder, LABELS)
+    if twice := next((name for name in edited if name in found), None):
+        raise UserError(f"{folder / EDITS} describes {Path(twice).stem}, which {folder / twice} is: rename one of them")
+    return found | edited
+
+
 def _counts(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith((".", "_"))
+    return path.is_file() and not path.name.startswith((".", "_")) and path.name != EDITS
 
 
-def _read(path: Path, kind: str) -> Solution:
+def _text(path: Path) -> str:
     try:
-        source = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}): write solutions as UTF-8 text") from None
+
+
+def _labelled(kind: str, name: str, source: str) -> Solution:
     labels, about = labels_of(source)
     return Solution(
         kind,
-        path.stem,
+        name,
         source,
         expect=labels.get("expect", "any"),
         breaks=labels.get("breaks", ""),

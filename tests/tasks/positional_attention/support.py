@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from evalkit_tasks.positional_attention import FOLDER, Config, Task
 from omegaconf import OmegaConf
 
+from evalkit.audit.labelled_solutions import Solution, solutions
 from evalkit.config.search_path import bundled
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.registry import build_config, load_task
 
 CONFIGS = ("positional_attention", "positional_attention_textbook", "positional_attention_strict")
-SOLUTIONS = FOLDER / "solutions"
 
 PUBLISHED_VARIANTS = (
     (),
@@ -83,10 +82,10 @@ async def graded(task: Task, answer: Any, seed: int = 0) -> Grade:
     return task.judge(await measured(task, answer, seed))
 
 
-def labels(path: Path) -> dict[str, str]:
+def labels(solution: Solution) -> dict[str, str]:
     """The `# name: value` comments that a solution starts with."""
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in solution.source.splitlines():
         name, colon, value = line.removeprefix("# ").partition(": ")
         if not line.startswith("# ") or not colon or " " in name:
             break
@@ -94,13 +93,13 @@ def labels(path: Path) -> dict[str, str]:
     return found
 
 
-def programs(kind: str) -> list[Path]:
+def programs(kind: str) -> list[Solution]:
     """The solutions of one kind: correct, wrong or cheats."""
-    return sorted((SOLUTIONS / kind).glob("*.py"))
+    return [solution for solution in solutions(FOLDER) if solution.kind == kind]
 
 
-def answer_of(path: Path, spec: Any) -> Any:
+def answer_of(solution: Solution, spec: Any) -> Any:
     """What a program of ours answers, run in this process: not for cheats."""
-    names: dict[str, Any] = {"__name__": path.stem}
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+    names: dict[str, Any] = {"__name__": solution.name}
+    exec(compile(solution.source, solution.id, "exec"), names)
     return json.loads(json.dumps(names["answer"](spec.facts)))

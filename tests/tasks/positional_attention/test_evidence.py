@@ -15,13 +15,13 @@ from .support import SEEDED_VARIANTS, answer_of, labels, make_task, measured, pr
 
 LENIENT = ("positional_attention", "positional_attention_textbook")
 CORRECT, WRONG, CHEATS = (programs(kind) for kind in ("correct", "wrong", "cheats"))
-HERE = [path for path in CORRECT if "import torch" not in path.read_text(encoding="utf-8")]
+HERE = [solution for solution in CORRECT if "import torch" not in solution.source]
 """Run in this process; all of them run in the sandbox in test_played.py."""
 EQUIVALENT = 1e-9
 
 
-def name(path):
-    return path.stem
+def name(solution):
+    return solution.name
 
 
 def equivalent(measurement):
@@ -36,38 +36,38 @@ def test_there_is_enough_evidence():
     assert len(CHEATS) >= 10
 
 
-@pytest.mark.parametrize("path", HERE, ids=name)
-async def test_a_correct_solution_passes_everywhere(path):
+@pytest.mark.parametrize("solution", HERE, ids=name)
+async def test_a_correct_solution_passes_everywhere(solution):
     for config, variant in [(config, ()) for config in LENIENT] + [(None, variant) for variant in SEEDED_VARIANTS]:
         task = make_task(config or "positional_attention_strict", *variant)
         for seed in range(3):
-            grade = task.judge(await measured(task, answer_of(path, task.spec(seed)), seed))
+            grade = task.judge(await measured(task, answer_of(solution, task.spec(seed)), seed))
             assert grade.message.startswith("SUCCESS: Complete"), (config, variant, seed, grade.message)
 
 
 @pytest.mark.parametrize("cheat", ["imports_the_reference", "walks_the_frames"])
 async def test_a_cheat_that_looks_for_the_grader_passes_where_it_is_within_reach(cheat, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])  # which the cheat extends
-    (path,) = (path for path in CHEATS if path.stem == cheat)
+    (solution,) = (solution for solution in CHEATS if solution.name == cheat)
     for config in (*LENIENT, "positional_attention_strict"):
         task = make_task(config)
-        assert task.judge(await measured(task, answer_of(path, task.spec(0)), 0)).passed
+        assert task.judge(await measured(task, answer_of(solution, task.spec(0)), 0)).passed
 
 
-@pytest.mark.parametrize("path", WRONG, ids=name)
-async def test_a_wrong_solution_fails_as_labelled_under_strict_settings(path):
+@pytest.mark.parametrize("solution", WRONG, ids=name)
+async def test_a_wrong_solution_fails_as_labelled_under_strict_settings(solution):
     told_apart = 0
     extra = [("residual=true", "layer_norm=true"), ("position_encoding=sinusoidal",)]
     for variant in [*SEEDED_VARIANTS, *extra]:
         task = make_task("positional_attention_strict", *variant)
         for seed in range(3):
-            measurement = await measured(task, answer_of(path, task.spec(seed)), seed)
+            measurement = await measured(task, answer_of(solution, task.spec(seed)), seed)
             if equivalent(measurement):
                 continue
             grade = task.judge(measurement)
             told_apart += 1
             if "sequence_length=2" not in variant:
-                assert grade.category == labels(path)["expect"], (variant, seed, grade.message)
+                assert grade.category == labels(solution)["expect"], (variant, seed, grade.message)
             assert not grade.passed, (variant, seed, grade.message)
     assert told_apart
 
@@ -75,11 +75,11 @@ async def test_a_wrong_solution_fails_as_labelled_under_strict_settings(path):
 @pytest.mark.parametrize("config", LENIENT)
 async def test_published_settings_accept_exactly_the_labelled_wrong_solutions(config):
     task, accepted, labelled = make_task(config), set(), set()
-    for path in WRONG:
-        measurement = await measured(task, answer_of(path, task.spec(0)))
-        labelled |= {path.stem} if config in labels(path).get("accepted", "").split() else set()
+    for solution in WRONG:
+        measurement = await measured(task, answer_of(solution, task.spec(0)))
+        labelled |= {solution.name} if config in labels(solution).get("accepted", "").split() else set()
         if not equivalent(measurement) and task.judge(measurement).passed:
-            accepted.add(path.stem)
+            accepted.add(solution.name)
     assert accepted == labelled
     assert {"no_scale", "values_from_the_other_matrix"} <= accepted
 
@@ -88,16 +88,16 @@ def test_labels_name_categories_requirements_and_configs():
     known = set(Task.categories)
     task = make_task("positional_attention_strict", "layer_norm=true", "residual=true")
     rules = set(requirements(task.spec(0)))
-    for path in [*WRONG, *CHEATS]:
-        found = labels(path)
-        assert found["expect"] in known | ({"any"} if path in CHEATS else set()), path
-        assert found["breaks"] in rules, path
-        assert set(found.get("accepted", "").split()) <= set(LENIENT), path
+    for solution in [*WRONG, *CHEATS]:
+        found = labels(solution)
+        assert found["expect"] in known | ({"any"} if solution in CHEATS else set()), solution
+        assert found["breaks"] in rules, solution
+        assert set(found.get("accepted", "").split()) <= set(LENIENT), solution
 
 
 def test_every_requirement_is_broken_by_a_wrong_solution():
     rules = set(requirements(make_task("positional_attention_strict", "layer_norm=true").spec(0)))
-    assert rules - {labels(path)["breaks"] for path in WRONG} == set()
+    assert rules - {labels(solution)["breaks"] for solution in WRONG} == set()
 
 
 @pytest.mark.parametrize("config", ["positional_attention", "positional_attention_strict"])

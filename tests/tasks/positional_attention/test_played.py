@@ -74,9 +74,9 @@ async def play_everything() -> dict[str, Any]:
             spec = task.spec(7)
             found[config] = [await play(agent, task, spec, sandbox) for agent in task.agents(spec)]
             for kind in ("correct", "cheats"):
-                for path in programs(kind):
-                    agent = task.solution(path.read_text(encoding="utf-8"), spec)
-                    found[kind].append((config, path, await play(agent, task, spec, sandbox)))
+                for solution in programs(kind):
+                    agent = task.solution(solution.source, spec)
+                    found[kind].append((config, solution, await play(agent, task, spec, sandbox)))
         for variant in VARIANTS:
             task = make_task("positional_attention_strict", *variant)
             spec = task.spec(3)
@@ -103,20 +103,20 @@ def pass_rate(results, task, *, within=None) -> float:
 
 
 def test_every_correct_solution_passes_through_the_real_tools(played):
-    for config, path, result in played["correct"]:
+    for config, solution, result in played["correct"]:
         grade = make_task(config).judge(result.measurement)
-        assert grade.message.startswith("SUCCESS: Complete"), (config, path.stem, grade.message)
+        assert grade.message.startswith("SUCCESS: Complete"), (config, solution.name, grade.message)
 
 
 def test_no_cheat_passes_but_those_that_the_published_settings_let_through(played):
     accepted = defaultdict(set)
-    for config, path, result in played["cheats"]:
+    for config, solution, result in played["cheats"]:
         grade = make_task(config).judge(result.measurement)
         if grade.passed:
-            accepted[path.stem].add(config)
+            accepted[solution.name].add(config)
         else:
-            assert labels(path)["expect"] in ("any", grade.category), (config, path.stem, grade.message)
-    labelled = {path.stem: set(labels(path).get("accepted", "").split()) for path in programs("cheats")}
+            assert labels(solution)["expect"] in ("any", grade.category), (config, solution.name, grade.message)
+    labelled = {solution.name: set(labels(solution).get("accepted", "").split()) for solution in programs("cheats")}
     assert accepted == {name: configs for name, configs in labelled.items() if configs}
     assert "walks_the_frames" not in accepted
     assert "positional_attention_strict" not in set().union(*accepted.values())
