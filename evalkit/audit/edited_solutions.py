@@ -6,8 +6,8 @@
         expect: numerical                  labels, as in a file of its own; `about` says in words what it is
         edits: {" / np.sqrt(qk)": ""}      what is replaced → by what, in this order
 
-Each text that is replaced must occur exactly once. The solution's source is the edited one with these labels in place of
-the comments at its top.
+Each text that is replaced must occur exactly once. The source is the edited one, with these labels in place of the
+comments at its top.
 """
 
 from __future__ import annotations

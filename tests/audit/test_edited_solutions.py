@@ -1,4 +1,4 @@
-"""Solutions written as edits: they are read like files of their own, and an edit that does not apply is one sentence."""
+"""Solutions written as edits are read like files of their own, and an edit that does not apply is one sentence."""
 
 from __future__ import annotations
 
