@@ -17,7 +17,7 @@ from evalkit.audit.scripted_runs import ScriptedRun, play
 from evalkit.config.schema import Config
 from evalkit.results.runs import without_submission
 from evalkit.rollout.record import Ending
-from evalkit.sampling.keys import run_seed
+from evalkit.sampling.seeds import run_seed
 from evalkit.sandbox.protocol import Sandbox, Session
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed

@@ -14,7 +14,7 @@ from evalkit.audit.generic import function_in
 from evalkit.audit.grader_runs import GraderRuns, Problem
 from evalkit.audit.values import numbers
 from evalkit.sampling.agent import mismatch
-from evalkit.sampling.keys import run_seed
+from evalkit.sampling.seeds import run_seed
 from evalkit.sandbox.protocol import Session
 from evalkit.task import author_code
 from evalkit.task.optional_parts import definition, files_of, hidden_of, shown_schema_of, system_of

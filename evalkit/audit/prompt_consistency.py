@@ -15,7 +15,7 @@ from evalkit.audit.grader_runs import GraderRuns
 from evalkit.audit.verdict import Verdict
 from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
-from evalkit.sampling.keys import run_seed
+from evalkit.sampling.seeds import run_seed
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of, rules_of, system_of

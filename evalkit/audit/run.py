@@ -15,8 +15,8 @@ from evalkit.audit.labelled_solutions import Solution, fitting, oracle, solution
 from evalkit.audit.mutants import mutants
 from evalkit.audit.scale import advice
 from evalkit.config.schema import Config
-from evalkit.sampling.keys import run_seed
 from evalkit.sampling.resources import Resources
+from evalkit.sampling.seeds import run_seed
 from evalkit.task.optional_parts import reference_source_of
 from evalkit.task.protocol import Task
 from evalkit.task.registry import check_specs, load_task

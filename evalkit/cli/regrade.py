@@ -19,7 +19,8 @@ from evalkit.landscape.rebuild import rebuild
 from evalkit.results.reading import CellRecord, Results, load
 from evalkit.results.runs import Outcome
 from evalkit.rollout.limits import Limits, from_config
-from evalkit.sampling.keys import question, run_seed
+from evalkit.sampling.keys import question
+from evalkit.sampling.seeds import run_seed
 from evalkit.sampling.store import same_question
 from evalkit.stats.comparisons import compare_paired
 from evalkit.task.protocol import Task

@@ -19,7 +19,8 @@ from evalkit.results.summary import Summary, summarize
 from evalkit.results.writing import write_cell
 from evalkit.rollout.limits import clip, from_config
 from evalkit.rollout.record import Ending, Rollout
-from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions, run_seed
+from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions
+from evalkit.sampling.seeds import run_seed
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code

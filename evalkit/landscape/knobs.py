@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.config.schema import Config
-from evalkit.landscape.compute import Axis
 from evalkit.results.runs import Run
 from evalkit.rollout.limits import Limits
 from evalkit.task.protocol import Task
@@ -87,23 +86,6 @@ class Knob:
         return self.kind in (Kind.LIMIT, Kind.TOLERANCE)
 
 
-@dataclass(frozen=True)
-class Facet:
-    """Cells that differ in nested knobs only."""
-
-    fixed: Mapping[str, str]
-    """The other swept knobs with the values that these cells share."""
-    axes: tuple[Axis, ...]
-    """The nested knobs with the values that were swept."""
-    members: tuple[Entry, ...]
-    top: Entry | None
-    """The cell whose limits dominate those of all others, on the same rollouts; None: no cell's do."""
-
-    def at(self, member: Entry) -> dict[str, float]:
-        """Where a cell lies on the axes."""
-        return {axis.knob: place(member.config, axis.knob) for axis in self.axes}
-
-
 def swept(results: Sequence[Entry]) -> list[Knob]:
     """The knobs that differ between the cells, in the order of the command line."""
     names = list(dict.fromkeys(name for result in results for name in result.overrides))
@@ -111,25 +93,6 @@ def swept(results: Sequence[Entry]) -> list[Knob]:
     if any(knob.kind is Kind.LIMIT for knob in knobs) and _sampled_apart(results, knobs):
         knobs = [Knob(knob.name, Kind.SAMPLED if knob.kind is Kind.LIMIT else knob.kind) for knob in knobs]
     return knobs
-
-
-def panels(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[Facet]:
-    """One panel for each combination of the knobs that are not nested, in the order in which they were swept."""
-    nested = [knob.name for knob in knobs if knob.nested]
-    groups: dict[tuple[str, ...], list[Entry]] = {}
-    for result in results:
-        fixed = tuple(label(result, knob.name) for knob in knobs if not knob.nested)
-        groups.setdefault(fixed, []).append(result)
-    names = [knob.name for knob in knobs if not knob.nested]
-    return [
-        Facet(
-            fixed=dict(zip(names, fixed, strict=True)),
-            axes=tuple(Axis(name, tuple(sorted({place(m.config, name) for m in members}))) for name in nested),
-            members=tuple(members),
-            top=_top(members),
-        )
-        for fixed, members in groups.items()
-    ]
 
 
 def label(result: Entry, knob: str) -> str:
@@ -186,13 +149,6 @@ def _sampled_apart(results: Sequence[Entry], knobs: Sequence[Knob]) -> bool:
     for result in results:
         sets.setdefault(tuple(label(result, name) for name in others), set()).add(result.rollouts)
     return any(len(names) > 1 for names in sets.values())
-
-
-def _top(members: Sequence[Entry]) -> Entry | None:
-    if len({member.rollouts for member in members}) > 1:
-        return None
-    fitting = (one for one in members if all(one.limits.dominates(other.limits) for other in members))
-    return max(fitting, key=lambda one: len(one.runs), default=None)
 
 
 def limit_value(limits: Limits, knob: str) -> float:

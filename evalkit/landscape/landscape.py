@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalkit.landscape.curves import Curve, Nest
-from evalkit.landscape.knobs import Facet, Knob
+from evalkit.landscape.facets import Facet
+from evalkit.landscape.knobs import Knob
 from evalkit.landscape.recommend import Recommendation
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band

@@ -10,7 +10,8 @@ import numpy as np
 
 from evalkit.landscape.chosen import nearest_to_band, proposal
 from evalkit.landscape.curves import Curve, Nest
-from evalkit.landscape.knobs import Entry, Facet, Knob, panels, swept
+from evalkit.landscape.facets import Facet, facets
+from evalkit.landscape.knobs import Entry, Knob, swept
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Grounds, number, recommend
 from evalkit.landscape.thresholds import NotMonotoneError
@@ -44,7 +45,7 @@ def survey(results: Sequence[Entry]) -> Landscape:
     intervals = _simultaneous(results, confidence)
     notes = _notes(results, knobs)
     panel_results = []
-    for panel in panels(results, knobs):
+    for panel in facets(results, knobs):
         view, note = _view(panel, [_spot(panel, member, intervals) for member in panel.members])
         panel_results.append(view)
         notes += [note] if note else []

@@ -182,7 +182,7 @@ def _named(key: str, folder: str) -> Path:
 def _check(configs: Sequence[Config]) -> set[Path]:
     """Everything that can be checked without writing; the stores that are wanted."""
     from evalkit.launch.preflight import preflight
-    from evalkit.sampling.keys import run_seed
+    from evalkit.sampling.seeds import run_seed
     from evalkit.task.registry import check_specs, load_task
 
     for config in configs:

@@ -16,6 +16,7 @@ from evalkit.config.search_path import NAMESPACE, folders
 from evalkit.model.protocol import Model
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.agent import begin
+from evalkit.sampling.seeds import run_seed
 from evalkit.sampling.store import Key, digest
 from evalkit.task import author_code, grade
 from evalkit.task.object_descriptions import Describer, common
@@ -25,11 +26,6 @@ from evalkit.task.source_files import Sources, module_sources, package_version, 
 from evalkit.task.tool_code import data_files, reached
 from evalkit.util.file_digests import file_digest
 from evalkit.util.versions import versions
-
-
-def run_seed(seed: int, run: int) -> int:
-    """The seed of everything random in one run: 63 bits, from the launch's seed and the run's number."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{run}".encode()).digest()[:8], "big") >> 1
 
 
 def spec_of(task: Task, config: Config, run: int) -> Spec:

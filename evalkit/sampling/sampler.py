@@ -16,7 +16,8 @@ from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Attempt, Ending, Rollout, Turn
 from evalkit.sampling.agent import Agent, DivergedError
 from evalkit.sampling.claims import Claim
-from evalkit.sampling.keys import question, run_seed
+from evalkit.sampling.keys import question
+from evalkit.sampling.seeds import run_seed
 from evalkit.sampling.store import RolloutSet, same_question
 from evalkit.sandbox import canary
 from evalkit.sandbox.protocol import Sandbox
