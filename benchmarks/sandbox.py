@@ -249,7 +249,7 @@ def launched(kind: str) -> int:
     from evalkit.__main__ import main
 
     if kind == "in-process":
-        evalkit.workbench.open_sandbox = open_in_process  # type: ignore[assignment]
+        evalkit.sampling.resources.open_sandbox = open_in_process  # type: ignore[assignment]
     return main(["task=arithmetic"])
 
 

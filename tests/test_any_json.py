@@ -28,7 +28,7 @@ from evalkit.display.transcript import turn_lines
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.regrading import regrade
 from evalkit.launch.pipeline import execute
-from evalkit.model import open_model
+from evalkit.model import Opening, open_model
 from evalkit.model.anthropic.answers import read_message
 from evalkit.model.anthropic.sse import BrokenAnswer, write_events
 from evalkit.model.protocol import ContextLimitError, Model
@@ -343,7 +343,7 @@ def model(rig: Rig) -> Iterator[Model]:
 
 async def opened(config: ModelConfig) -> Model:
     specs: Any = lambda run: None  # noqa: E731
-    return open_model(config, task=AgentsOnly(), specs=specs, seed=0)
+    return open_model(config, Opening(AgentsOnly(), specs, 0))
 
 
 @many

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalkit.config.model_settings import check_settings
-from evalkit.config.schema import SANDBOX_LEVELS, Config
+from evalkit.config.model_settings import check_settings, leaves
+from evalkit.config.schema import SANDBOX_LEVELS, Config, SandboxConfig
 from evalkit.util.errors import UserError
+from evalkit.util.redaction import holds_secret, learn, names_secret
 
 
 def check(config: Config) -> None:
@@ -15,11 +16,21 @@ def check(config: Config) -> None:
         if value is not None and not fine(value):
             raise UserError(f"{key}={value} is out of range: {want}")
     check_settings(config.model)
+    _check_params(config.sandbox)
     band = config.band
     if band.low >= band.high:
         raise UserError(
             f"band.low={band.low} is not below band.high={band.high}: set for example band.low=0.1 band.high=0.4"
         )
+
+
+def _check_params(config: SandboxConfig) -> None:
+    if config.provider == "local" and config.params:
+        raise UserError("sandbox.params is for other providers than sandbox.provider=local: take it out")
+    for path, value in leaves(config.params, "sandbox.params"):
+        if any(map(names_secret, path.split(".")[2:])) or (isinstance(value, str) and holds_secret(value)):
+            learn(str(value))
+            raise UserError(f"{path} would write a secret to disk: give it to the provider in the environment instead")
 
 
 def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:

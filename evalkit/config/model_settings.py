@@ -34,14 +34,14 @@ def check_settings(config: ModelConfig) -> None:
     for name in config.params:
         if name in _OURS:
             raise UserError(f"model.params.{name} is set by evalkit: take it out (limits.* and model.* decide it)")
-    for path, value in _leaves(config.params, "model.params"):
+    for path, value in leaves(config.params, "model.params"):
         if any(names_secret(part) for part in path.split(".")[2:]):
             raise _secret(path, value)
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{path}={value} is no number that a request can carry: write an ordinary one")
     if config.base_url is not None:
         addresses.parse(config.base_url)
-    for path, value in _leaves(vars(config), "model"):
+    for path, value in leaves(vars(config), "model"):
         if isinstance(value, str) and holds_secret(value):
             raise _secret(path, value)
 
@@ -58,13 +58,13 @@ def _is_header(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every value that is no mapping or list, with its dotted path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}")
+            yield from leaves(item, f"{path}.{key}")
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _leaves(item, path)
+            yield from leaves(item, path)
     else:
         yield path, value

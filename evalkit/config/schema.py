@@ -57,7 +57,7 @@ class ModelConfig:
 
     kind: str = "anthropic"
     """`anthropic` (any server that speaks the Messages API), `bedrock`, `vertex`; or, inside this process and without
-    a key, `simulated`, `oracle`, `noop`, `replay`."""
+    a key, `simulated`, `oracle`, `noop`, `replay`; or one that an installed package provides."""
     id: str = ""
     """Model id, as the endpoint calls it."""
     base_url: Optional[str] = None
@@ -89,6 +89,10 @@ SANDBOX_LEVELS = ("auto", "namespaces+landlock+seccomp", "landlock+seccomp", "we
 class SandboxConfig:
     """Where model-written code runs; meaning of every knob in conf/sandbox/auto.yaml."""
 
+    provider: str = "local"
+    """`local`: processes on this machine; or one that an installed package provides."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """What another provider than `local` is told, such as an image."""
     level: str = "auto"
     """One of SANDBOX_LEVELS; `auto` takes the strongest that withstands an attack on this machine."""
     allow_weak: bool = False

@@ -76,7 +76,9 @@ def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
     same_code = about["digests"]["grader"] == grader_digest(config, task, files)[:16]
     now = grader_versions(config, task, files)
     same_code = same_code and all(about["versions"].get(name) == version for name, version in now.items())
-    return same_code and seen(read_config(launch.folder).task) == seen(config.task)
+    before = read_config(launch.folder)
+    where = [(one.sandbox.provider, one.sandbox.params) for one in (before, config)]
+    return same_code and where[0] == where[1] and seen(before.task) == seen(config.task)
 
 
 async def _judge(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from evalkit.config.schema import ModelConfig
 from evalkit.rollout.record import Attempt, Json
+from evalkit.task.protocol import Spec, Task
 from evalkit.util.text import duration
 
 
@@ -139,6 +141,32 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a model is opened for."""
+
+    task: Task
+    """Embedded models play its scripted agents; no other model may depend on it."""
+    specs: Callable[[int], Spec]
+    """1-based number of a run → its problem. Raises TaskError."""
+    seed: int
+    """`runs.seed`."""
+    shared: MutableMapping[Any, Any] = field(default_factory=dict)
+    """One for all models of a launch: what clients of one endpoint share, such as their wait for a rate limit."""
+
+
+class ModelProvider(Protocol):
+    """Opens the models of one `model.kind`. An entry point of the group `evalkit.models` names it."""
+
+    def __call__(self, config: ModelConfig, opening: Opening) -> Model:
+        """A client for `config`, of which ranges and secrets were checked; nothing is sent before `Model.check`.
+
+        Called on the event loop, at least once for each task of a launch. Raises UserError for a setting that cannot
+        work, such as a key that is missing; anything else that it raises is shown with its traceback.
+        """
+        ...
 
 
 Body = Mapping[str, Any]

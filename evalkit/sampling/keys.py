@@ -11,13 +11,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.config.schema import Config
+from evalkit.config.schema import Config, SandboxConfig
 from evalkit.config.search_path import NAMESPACE, folders
 from evalkit.model.protocol import Model
+from evalkit.model.providers import MODELS
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.agent import begin
 from evalkit.sampling.seeds import run_seed
 from evalkit.sampling.store import Key, digest
+from evalkit.sandbox.providers import SANDBOXES
 from evalkit.task import author_code, grade
 from evalkit.task.object_descriptions import Describer, common
 from evalkit.task.optional_parts import definition, files_of, system_of
@@ -40,9 +42,6 @@ def rollout_key(config: Config, task: Task, model: Model) -> Key:
     used only after its own were compared (`question`, `store.same_question`).
     """
     spec = spec_of(task, config, 1)
-    sandbox = asdict(config.sandbox)
-    for invisible in ("pool", "level", "allow_weak"):
-        sandbox.pop(invisible, None)
     return Key(
         {
             "prompt": spec.prompt,
@@ -51,14 +50,26 @@ def rollout_key(config: Config, task: Task, model: Model) -> Key:
             "behind_tools": _behind(task, config, spec),
             "files": _files(spec),
             "agent": asdict(config.agent),
-            "model": dict(model.identity),
-            "sandbox": sandbox,
+            "model": {**model.identity, **_provided(MODELS.package_of(config.model.kind))},
+            "sandbox": _sandbox(config.sandbox),
             "tool_timeout_s": config.limits.tool_timeout_s,
             "timeout_s": config.limits.timeout_s,
             "versions": {name: versions()[name] for name in ("python", "numpy", "torch")},
             "seed": config.runs.seed,
         }
     )
+
+
+def _sandbox(config: SandboxConfig) -> dict[str, Any]:
+    """What programs can feel of where they run; the mechanism of evalkit's own levels they cannot."""
+    invisible = {"pool", "level", "allow_weak"} | ({"provider", "params"} if config.provider == "local" else set())
+    seen = {name: value for name, value in asdict(config).items() if name not in invisible}
+    return seen | _provided(SANDBOXES.package_of(config.provider))
+
+
+def _provided(package: str) -> dict[str, str]:
+    """The package that a provider comes from, and its version; nothing for evalkit's own."""
+    return {"provided_by": package} if package else {}
 
 
 def measurement_key(config: Config, task: Task, files: TaskFiles | None = None) -> str:
@@ -69,6 +80,8 @@ def measurement_key(config: Config, task: Task, files: TaskFiles | None = None) 
         "versions": grader_versions(config, task, files),
         "seed": config.runs.seed,
     }
+    if config.sandbox.provider != "local":
+        parts["sandbox"] = _sandbox(config.sandbox)
     return digest(parts)[:12]
 
 

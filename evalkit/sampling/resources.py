@@ -6,21 +6,17 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 from evalkit.config.schema import Config
-from evalkit.model import open_model
-from evalkit.model.protocol import Model
+from evalkit.model.protocol import Model, Opening
+from evalkit.model.providers import MODELS, open_model
 from evalkit.sampling.keys import spec_of
 from evalkit.sampling.store import digest
-from evalkit.sandbox import open_sandbox
 from evalkit.sandbox.protocol import Sandbox
+from evalkit.sandbox.providers import open_sandbox
 from evalkit.task.optional_parts import preload_of
 from evalkit.task.protocol import Spec, Task
-
-if TYPE_CHECKING:  # the SDK is loaded by a thread, later
-    from evalkit.model.anthropic.endpoint import Endpoint
 
 
 class Resources:
@@ -29,7 +25,7 @@ class Resources:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._models: dict[str, Model] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._shared: dict[Any, Any] = {}
         self._sandboxes: dict[str, Sandbox] = {}
 
     async def sandbox(self, config: Config, spec: Spec, *, also: Sequence[str] = ()) -> Sandbox:
@@ -51,10 +47,9 @@ class Resources:
         """
         same = digest([vars(config.model), config.task, config.runs.seed])
         if same not in self._models:
-            await asyncio.to_thread(import_module, "evalkit.model.anthropic.client")
-            specs = partial(spec_of, task, config)
-            seed, shared = config.runs.seed, self._endpoints
-            model = open_model(config.model, task=task, specs=specs, seed=seed, endpoints=shared)
+            await asyncio.to_thread(MODELS.get, config.model.kind)
+            opening = Opening(task, partial(spec_of, task, config), config.runs.seed, self._shared)
+            model = open_model(config.model, opening)
             self._stack.push_async_callback(model.close)
             self._models[same] = model
         return self._models[same]

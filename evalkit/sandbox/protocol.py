@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox.tensor_bytes import Tensor
 
 
@@ -105,5 +106,17 @@ class Sandbox(Protocol):
         `seed` seeds the child's random generators, by a hash that does not give it away, so that a rollout can be
         repeated. `files` (relative path →
         content) are put into its working directory first.
+        """
+        ...
+
+
+class SandboxProvider(Protocol):
+    """Opens sandboxes for one value of `sandbox.provider`. An entry point of the group `evalkit.sandboxes` names it."""
+
+    def __call__(self, config: SandboxConfig, *, preload: Sequence[str]) -> AbstractAsyncContextManager[Sandbox]:
+        """A sandbox that keeps the bounds of `config` (memory, CPU time, disk, threads, printed output).
+
+        `preload`: modules that every session finds in memory. Entering should not wait for a slow start: `ready` does.
+        Leaving ends every session, also after an error. Raises UserError for what cannot work here.
         """
         ...

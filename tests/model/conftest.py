@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalkit.config.schema import ModelConfig
-from evalkit.model import open_model
+from evalkit.model import Opening, open_model
 from evalkit.model.protocol import Model, Request
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, submitting
 
@@ -47,7 +47,7 @@ async def opened() -> AsyncIterator[Opener]:
     def open_(task: Any = None, seed: int = 0, **config: Any) -> Model:
         config.setdefault("id", "claude-test")
         specs: Callable[[int], Any] = lambda run: None  # noqa: E731
-        model = open_model(ModelConfig(**config), task=task or AgentsOnly(), specs=specs, seed=seed)
+        model = open_model(ModelConfig(**config), Opening(task or AgentsOnly(), specs, seed))
         models.append(model)
         return model
 

@@ -12,7 +12,7 @@ import yaml
 from evalkit.config.default_model import default_model
 from evalkit.config.schema import ModelConfig
 from evalkit.config.search_path import bundled
-from evalkit.model import EMBEDDED, KINDS
+from evalkit.model import MODELS
 from evalkit.model.anthropic.prices import cost_usd
 from evalkit.util.errors import UserError
 from tests.model.conftest import Opener
@@ -141,8 +141,8 @@ def test_shipped_configs_use_known_settings_and_hold_no_secret(path: Path) -> No
     node = yaml.safe_load(path.read_text())
     node.pop("defaults", None)
     config = ModelConfig(**node)
-    assert config.kind in KINDS
+    assert config.kind in MODELS.names
     assert not config.headers
-    assert (config.kind in EMBEDDED) <= (config.base_url is None)
+    assert (config.kind in ("simulated", "oracle", "noop", "replay")) <= (config.base_url is None)
     if config.kind == "anthropic" and config.id.startswith("claude"):
         assert cost_usd(config.id, [{"output_tokens": 1}]), "the price list knows it"

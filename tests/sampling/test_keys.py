@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.model import open_model
+from evalkit.model import Opening, open_model
 from evalkit.sampling.keys import grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.task import grade
 from evalkit.task.registry import load_task
@@ -20,7 +20,7 @@ REAL = (*BASE[:1], "model=claude")
 def key(*overrides, base=BASE):
     config = config_for(*base, *overrides)
     task = load_task(config.task)
-    model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
+    model = open_model(config.model, Opening(task, partial(spec_of, task, config), config.runs.seed))
     return rollout_key(config, task, model).digest
 
 
@@ -96,7 +96,7 @@ def test_a_conversation_can_depend_on_these_and_nothing_else():
     """Whoever adds a part or takes one away decides anew which rollouts are the same."""
     config = config_for(*BASE)
     task = load_task(config.task)
-    model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
+    model = open_model(config.model, Opening(task, partial(spec_of, task, config), config.runs.seed))
     assert set(rollout_key(config, task, model).parts) == {
         *("prompt", "system", "tools", "behind_tools", "files", "agent", "model", "sandbox"),
         *("tool_timeout_s", "timeout_s", "versions", "seed"),

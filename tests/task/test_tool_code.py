@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.config import search_path
-from evalkit.model import open_model
+from evalkit.model import Opening, open_model
 from evalkit.sampling.keys import question, rollout_key, spec_of
 from evalkit.sampling.store import same_question
 from evalkit.task import tool_code
@@ -70,7 +70,7 @@ def keys(name: str, *overrides: str, run: int = 1) -> tuple[str, str]:
     """What finds a set of rollouts, and what is compared for a run."""
     config = config_for("task=arithmetic", f"task.name={name}", "model=oracle", *overrides)
     task = load_task(config.task)
-    model = open_model(config.model, task=task, specs=partial(spec_of, task, config), seed=config.runs.seed)
+    model = open_model(config.model, Opening(task, partial(spec_of, task, config), config.runs.seed))
     return rollout_key(config, task, model).digest, question(config, task, run).set_up
 
 

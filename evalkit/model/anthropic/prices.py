@@ -12,8 +12,10 @@ _PROVIDERS = {"anthropic": "anthropic", "bedrock": "aws", "vertex": "google"}
 def cost_usd(model: str, usages: Sequence[Mapping[str, Any]], kind: str = "anthropic") -> float | None:
     """US dollars for Messages API calls with these `usage` objects, at today's list price; None if it is unknown.
 
-    `kind` is the platform that sells them: anthropic, bedrock or vertex.
+    `kind` is the platform that sells them: anthropic, bedrock or vertex. Prices of others are unknown.
     """
+    if kind not in _PROVIDERS:
+        return None
     total = 0.0
     for usage in usages:
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")

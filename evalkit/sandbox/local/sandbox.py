@@ -167,7 +167,7 @@ class LocalSandbox:
 
 
 @contextlib.asynccontextmanager
-async def open_sandbox(
+async def open_local(
     config: SandboxConfig, *, preload: Sequence[str] = ("numpy", "torch")
 ) -> AsyncIterator[LocalSandbox]:
     """Start a sandbox; starting goes on beside whatever the caller does next.
