@@ -68,7 +68,7 @@ BAD_INPUT = [
     (["task=arithmetic", "hydra.run.dir=" + "x" * 300], "cannot be written (File name too long)"),
     (["task=arithmetic", "store=file/below"], "cannot be written (Not a directory)"),
     (["task=arithmetic", "store=dangling"], "cannot be written (File exists)"),
-    (["task=arithmetic", "hydra.callbacks.gate=null"], "would leave out the check"),
+    (["task=arithmetic", "hydra.callbacks.preflight=null"], "would leave out the check"),
     (["task=arithmetic", "~hydra.callbacks"], "would leave out the check"),
     (["task=arithmetic", "hydra.searchpath=[nope]"], "path=nope is not available"),
     (["task=arithmetic", "band.confidence=0.9999999999999999"], "band.confidence=0.9999999999999999 is out of range"),

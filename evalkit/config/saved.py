@@ -54,7 +54,7 @@ def read_node(folder: Path) -> DictConfig:
     try:
         node = OmegaConf.create(read_yaml(path) or "damaged")
     except FileNotFoundError as error:
-        raise UserError(f"{folder} is no output directory of a launch: it has no .hydra/config.yaml") from error
+        raise UserError(f"{folder} is not an evalkit output directory: it has no .hydra/config.yaml") from error
     if not isinstance(node, DictConfig) or "task" not in node:
         raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store")
     return node
@@ -81,7 +81,7 @@ def _apply(node: DictConfig, override: str) -> None:
     if not key or "=" not in override:
         raise UserError(f"{override} is no override: write key=value, such as task.tolerances.output=0.02")
     if OmegaConf.select(node, key, default=None) is None and not _known(node, key):
-        raise UserError(f"There is no knob {key} in this launch's config: `.hydra/config.yaml` lists all of them")
+        raise UserError(f"Unknown config key {key}: this launch's .hydra/config.yaml lists all keys")
     try:
         OmegaConf.update(node, key, OmegaConf.create(f"value: {value}").value)
     except (OmegaConfBaseException, ValueError) as error:

@@ -165,7 +165,7 @@ def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str
         ("Rollouts", summary.reused.sentence(summary.total)),
         ("Errors", _errors(summary)),
         *(("Unknown", text) for text in unknown_sentences(summary)),
-        ("Of k tries", _pass_k(summary)),
+        ("pass@k", _pass_k(summary)),
         ("Stability", _stability(summary)),
         ("Run time", _run_time(summary)),
         ("Tokens", _tokens(summary)),

@@ -25,7 +25,7 @@ from evalkit.results.stopped_summary import conclude, cut_short
 from evalkit.results.summary import summarize
 from evalkit.results.writing import write_cell
 from evalkit.rollout import limits as budgets
-from evalkit.rollout.limits import clip
+from evalkit.rollout.limits import clip, cost_limit_reached
 from evalkit.rollout.record import Attempt, Ending, Rollout, Timing, Turn
 from evalkit.sampling.keys import TaskFiles, grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.sampling.provenance import Reused, mark_of
@@ -123,7 +123,7 @@ class Engine:
         finally:
             ticking.cancel()
         if budget.spent:
-            self.view.note(f"Stopped buying at ${budget.spent_usd:.2f}: limits.max_cost_usd={budget.limit_usd}.")
+            self.view.note(cost_limit_reached(budget.spent_usd, budget.limit_usd))
         return members
 
     async def _tick(self) -> None:

@@ -128,7 +128,7 @@ def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparis
     outcome = (
         "REFUTED: these differ, do not trust clipping here"
         if comparison.differs(confidence)
-        else "nothing speaks against the prediction"
+        else "consistent with the prediction"
     )
     afresh = rate_text(passed / runs if runs else None, wilson(passed, runs, confidence))
     return (

@@ -93,7 +93,7 @@ class Landscape:
     tokens_sampled: int
     """Output tokens of the rollouts that all cells rest on."""
     tokens_afresh: int
-    """What sampling every cell for itself would have taken."""
+    """Output tokens that the cells would have cost if each had been sampled separately."""
     notes: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     """What the console says."""

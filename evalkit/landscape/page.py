@@ -30,8 +30,8 @@ def as_html(landscape: Landscape) -> str:
     cells = sum(len(result.spots) for result in landscape.panels)
     title = f"{landscape.title}: landscape"
     saved = (
-        f"{counted(cells, 'cell')} from {landscape.tokens_sampled:,} output tokens; sampling each for itself would "
-        f"have taken {landscape.tokens_afresh:,}. "
+        f"{counted(cells, 'cell')} from {landscape.tokens_sampled:,} output tokens; sampled separately they would "
+        f"have cost {landscape.tokens_afresh:,}. "
         f"Target {landscape.band}, intervals at {100 * landscape.confidence:g}%."
     )
     body = (

@@ -246,7 +246,7 @@ def _lines(
     lines = []
     if afresh > sampled > 0:
         lines.append(
-            f"{cells} cells from {sampled:,} output tokens; sampling each for itself would have taken {afresh:,} "
+            f"{cells} cells from {sampled:,} output tokens; sampled separately they would have cost {afresh:,} "
             f"({afresh / sampled:.1f} times as many)."
         )
     lines += notes

@@ -205,7 +205,7 @@ def _refuse_secrets(argv: Sequence[str]) -> None:
             addresses.parse(value.strip("'\""))
     for name, _ in found:
         raise UserError(
-            f"There is no knob {name} for a secret, which would be written to disk: set ANTHROPIC_API_KEY, "
+            f"{name} would write a secret to disk: set ANTHROPIC_API_KEY, "
             "ANTHROPIC_AUTH_TOKEN or ANTHROPIC_CUSTOM_HEADERS in the environment instead"
         )
 

@@ -221,7 +221,7 @@ def _why_foreign(folder: Path) -> str:
         return f"{folder} holds {counted(len(inside), 'launch', 'launches')}: name one of them, such as {inside[-1]}"
     if (folder / "set.json").exists():
         return f"{folder} is a set of rollouts in the store: give the output directory of a launch"
-    return f"{folder} is no output directory of evalkit (it has no manifest.json): give that of a launch"
+    return f"{folder} is not an evalkit output directory: it has no manifest.json"
 
 
 def _load_sweep(folder: Path) -> Results:

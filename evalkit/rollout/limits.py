@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from evalkit.config.schema import LimitsConfig
 from evalkit.rollout.record import Ending, Rollout, Turn
+from evalkit.util.text import dollars
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Limits:
             f"{self.timeout_s:g} s" if self.timeout_s else "",
         ]
         return ", ".join(part for part in parts if part) or "none"
+
+
+def cost_limit_reached(spent_usd: float, limit_usd: float | None) -> str:
+    """The note of a launch or search that has spent its `limits.max_cost_usd`."""
+    return f"Cost limit reached ({dollars(spent_usd)} of {dollars(limit_usd or 0)}): no new runs were started."
 
 
 def join(several: Iterable[Limits]) -> Limits:

@@ -99,7 +99,7 @@ def test_without_a_change_it_says_so_and_writes_beside_the_launch(launched, caps
         (["limits.timeout_s=3"], "limits.timeout_s=3.0 is beyond what was sampled (None)"),
         (["limits=steps"], "limits=… exchanges a whole group"),
         (["runs.count=26"], "runs.count=26 needs new rollouts: this launch has 25"),
-        (["task.tolerances.answr=1"], "There is no knob task.tolerances.answr"),
+        (["task.tolerances.answr=1"], "Unknown config key task.tolerances.answr"),
         (["task.tolerances.answer=much"], "task.tolerances.answer"),
         (["task.tolerances.answer=-1"], "task.tolerances.answer=-1"),
         (["--out"], "--out: expected one argument"),
@@ -136,10 +136,10 @@ async def test_under_limits_for_which_the_record_does_not_tell_runs_are_unknown_
     assert (cell.summary.errors, cell.summary.rate.unknown, [run.passed for run in cell.runs]) == (0, 3, [None] * 3)
     assert [run.rollout.ending for run in cell.runs] == [Ending.UNKNOWN] * 3
     assert _complete(cell.folder)  # a resumed launch would find the same
-    from hydra_plugins.evalkit_find import _Purse  # Hydra finds it once a config was composed
+    from hydra_plugins.evalkit_find import _SearchBudget  # Hydra finds it once a config was composed
 
     with pytest.raises(UserError, match="search with reuse=exact"):
-        _Purse(None).results(cell.folder)
+        _SearchBudget(None).results(cell.folder)
     report = (cell.folder / "report.md").read_text()
     assert "# Arithmetic with a Python tool: between 0.0 and 100.0%, UNDECIDED" in report
     assert "3: 0 passed, 0 failed, 3 unknown" in report

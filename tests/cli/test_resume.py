@@ -77,8 +77,8 @@ def test_an_interrupted_sweep_gets_its_cells_and_its_landscape(here, capsys):
     [
         ([], "resume needs DIR"),
         (["a", "b"], "resume has no use for 'b'"),
-        (["missing"], "missing is no output directory of a launch"),
-        (["empty"], "empty is no output directory of a launch"),
+        (["missing"], "missing is not an evalkit output directory"),
+        (["empty"], "empty is not an evalkit output directory"),
         (["damaged"], "damaged/.hydra/config.yaml is damaged"),
     ],
 )

@@ -123,7 +123,7 @@ def test_the_block_adds_what_makes_the_rate_honest():
         "Verdict:      UNDECIDED at 95% confidence",
         "To decide:    the same command with runs.until=decided keeps these 15 runs and",
         "              goes on until it is known",
-        "Of k tries:   pass@2 47.6% (20.6-76.9%), pass@4 75.8% (37.0-94.7%);",
+        "pass@k:       pass@2 47.6% (20.6-76.9%), pass@4 75.8% (37.0-94.7%);",
         "              pass^2 5.7% (1.2-27.0%), pass^4 0.1% (0.0-7.3%)",
         "Stability:    standard deviation 46.2 points over 3 batches (80.0%, 0.0%, 0.0%);",
         "              chance alone gives 19.8 (p = 0.012 that it gives as much as",
@@ -137,9 +137,9 @@ def test_the_block_adds_what_makes_the_rate_honest():
 def test_k_tries_are_left_out_where_runs_are_different_problems_and_it_says_why():
     runs = [replace(run, rollout=replace(run.rollout, prompt=str(run.number))) for run in published_runs()]
     shown = " ".join(block(runs).split())
-    assert "pass@" not in shown and "pass^" not in shown
+    assert "pass@2" not in shown and "pass^" not in shown
     assert (
-        "Of k tries: not estimated: the 15 runs were 15 different problems, and a rate over all of them says nothing "
+        "pass@k: not estimated: the 15 runs were 15 different problems, and a rate over all of them says nothing "
         "about k tries at one" in shown
     )
 

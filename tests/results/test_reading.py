@@ -170,7 +170,7 @@ def test_what_is_no_output_directory_is_called_by_its_name(tmp_path: Path) -> No
         "nothing": "does not exist",
         "empty": "is empty",
         "file": "is a file",
-        "foreign": "is no output directory of evalkit",
+        "foreign": "is not an evalkit output directory",
         "set": "is a set of rollouts in the store",
         "many": "holds 1 launch: name one of them, such as .*many/one",
     }.items():

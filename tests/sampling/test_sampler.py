@@ -145,7 +145,7 @@ async def test_times_of_a_run_that_goes_on_are_those_of_the_whole_run(tmp_path):
     assert round(again.seconds, 3) == timing["seconds"]  # and so for every launch that reads it later
 
 
-async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_finished(tmp_path, monkeypatch):
+async def test_a_cost_budget_that_is_empty_starts_no_run_and_what_is_under_way_is_finished(tmp_path, monkeypatch):
     """At one cent a model call, three cents are spent by two runs of two calls."""
     monkeypatch.setattr(AnthropicModel, "cost_usd", lambda self, usages: 0.01 * len(usages))
     common = ("task=arithmetic", "model=simulated", "runs.count=6")
@@ -160,7 +160,7 @@ async def test_a_purse_that_is_empty_starts_no_run_and_what_is_under_way_is_fini
     assert not cut.done
     assert cut.summary.warnings[-1].startswith("2 of 6 planned runs were made: what ended the launch early")
     assert not any("planned runs" in warning for warning in free.summary.warnings)
-    assert any(note.startswith("Stopped buying at $0.04: limits.max_cost_usd=0.03") for note in watcher.notes)
+    assert "Cost limit reached ($0.040 of $0.030): no new runs were started." in watcher.notes
     exact = ("limits.max_cost_usd=0.04", "runs.concurrency=1")
     again = await launch(tmp_path / "again", *common, *exact, store=tmp_path / "rollouts")
     assert [run.number for run in again.runs] == [1, 2, 3, 4]  # what the store has costs nothing

@@ -119,11 +119,11 @@ def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
     alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
     match = same_leaf[0] if same_leaf else nearest(key, alike)
     if match:
-        return f"There is no knob {key}: did you mean {match}={value or '<value>'}?"
+        return f"Unknown config key {key}: did you mean {match}={value or '<value>'}?"
     holder = key.rpartition(".")[0]
     if holder in OPEN:
         return f"{holder} has no {leaf} yet: to add it, write +{key}={value or '<value>'}"
-    return f"There is no knob {key}: `python -m evalkit --cfg job task=<name>` lists them all"
+    return f"Unknown config key {key}: `python -m evalkit --cfg job task=<name>` lists all keys"
 
 
 def _only_in_python(name: str, defaults: Defaults) -> dict[str, str]:

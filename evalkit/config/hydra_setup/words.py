@@ -116,7 +116,7 @@ def _parsed(word: str) -> Override:
         raise
     except Exception as error:  # antlr and the functions of the grammar raise anything: deep nesting, int('x')
         raise UserError(f"{word!r} cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from error
-    if override.key_or_group in ("hydra.callbacks", "hydra.callbacks.gate"):
+    if override.key_or_group in ("hydra.callbacks", "hydra.callbacks.preflight"):
         raise UserError(f"{word} would leave out the check of the input: add callbacks under names of their own")
     if override.key_or_group in GROUPS and not override.is_sweep_override():
         value = override.value()

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from evalkit.config.hydra_setup.words import check_cells
 from evalkit.config.schema import Config
 from evalkit.launch import entry
+from evalkit.rollout.limits import cost_limit_reached
 from evalkit.util.errors import UserError
 from evalkit.util.text import counted
 
@@ -81,7 +82,7 @@ class FindSweeper(CheckedSweeper):
             self.max_runs,
         )
         simulated = config.model.kind == "simulated"
-        budget = _Purse(config.limits.max_cost_usd)
+        budget = _SearchBudget(config.limits.max_cost_usd)
         jobs: list[Sequence[JobReturn]] = []
         path: list[str] = []
         with entry.watched_by(StepView(_say)):
@@ -98,7 +99,7 @@ class FindSweeper(CheckedSweeper):
                 if search.spent == before:  # no run came back: asking again would not help
                     break
         if budget.empty:
-            _say(f"Stopped buying at ${budget.spent_usd:.2f}: limits.max_cost_usd={budget.limit_usd}.")
+            _say(cost_limit_reached(budget.spent_usd, budget.limit_usd))
         _say(conclusion(search, knobs, simulated=simulated))
         _say(f"Search: {folder / 'find.json'}")
         return jobs
@@ -153,8 +154,8 @@ class FindSweeper(CheckedSweeper):
         return config, folder
 
 
-class _Purse:
-    """What the search has bought so far, by the clock of each rollout: what the store had before costs nothing."""
+class _SearchBudget:
+    """Dollars that the search has spent: rollouts that the store had before cost nothing."""
 
     def __init__(self, limit_usd: float | None) -> None:
         self.limit_usd, self._began = limit_usd, time.time()
@@ -196,7 +197,7 @@ class _Purse:
         return [run.passed for run in sorted(cell.runs, key=lambda run: run.number)]
 
 
-def _turned(knobs: Sequence[Any], place: tuple[int, ...], count: int, budget: _Purse) -> list[str]:
+def _turned(knobs: Sequence[Any], place: tuple[int, ...], count: int, budget: _SearchBudget) -> list[str]:
     """The overrides of one step."""
     values = [f"{knob.name}={knob.values[index]}" for knob, index in zip(knobs, place, strict=True)]
     left = [] if budget.left is None else [f"limits.max_cost_usd={budget.left:.6f}"]
