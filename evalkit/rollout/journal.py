@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 from evalkit.rollout import response_shape
 from evalkit.rollout.record import Attempt, Ending, Rollout, Submission, Timing, Turn
 from evalkit.util import bounded_json
-from evalkit.util.errors import ClaimLostError, UserError
-from evalkit.util.files import append, replacing, write_bytes
+from evalkit.util.errors import UserError
+from evalkit.util.files import afresh, append, replacing, write_bytes
 from evalkit.util.redaction import without_known
 
 VERSION = "1.0"
@@ -52,18 +52,22 @@ class Journal:
 
     It always writes to a new file, which takes the place of what was there: a process that lost its claim and still
     has the old one open cannot reach it. `guard` is asked before every write and raises where it must not happen.
+    The new file lies beside the old one before `guard` is asked for the last time: whoever takes the claim over after
+    that deletes it (`evalkit.sampling.claims`), so that a process which stood still cannot rename it any more.
+    A record without an answer is worth nothing: no file is there before the first one.
     """
 
     def __init__(self, path: Path, *, fsync: bool = True, guard: Callable[[], None] = lambda: None) -> None:
         self.path, self._fsync, self._guard = path, fsync, guard
         self._file = -1
         self._digest = ""
+        self._held = b""
         self._opened, self._earlier, self._waited = time.monotonic(), 0.0, 0.0
 
     def begin(self, rollout: Rollout, **extra: Any) -> None:
         """The header: what the model was shown. `extra` is kept in the header (the digests of a store)."""
-        text, self._digest = _seal(_header(rollout) | extra, "")
-        self._open(text)
+        self._guard()
+        self._held, self._digest = _seal(_header(rollout) | extra, "")
 
     def go_on(self, loaded: Loaded) -> None:
         """Continue after the trusted part of an unfinished file; the rest is left out."""
@@ -95,32 +99,44 @@ class Journal:
         self._write(_end(rollout) | {"seconds": round(rollout.timing.seconds, 3)})
         self.close()
 
-    def discard(self) -> None:
-        """Nothing was answered: nothing is worth keeping. A file that is another process's by now stays."""
-        self.close()
-        with suppress(ClaimLostError, OSError):
-            self._guard()
-            self.path.unlink()
-
     def close(self) -> None:
         """Let go of the file."""
         if self._file >= 0:
             os.close(self._file)
-        self._file = -1
+        self._file, self._held = -1, b""
 
     def _open(self, content: bytes) -> None:
-        with replacing(self.path, sync=self._fsync) as file:
+        with self._blaming_the_guard(), replacing(self.path, sync=self._fsync) as file:
             append(file, content)
+            if self._fsync:
+                os.fsync(file)  # before the last look: a file server can take its time
             self._guard()
         self._file = file
 
     def _write(self, line: Mapping[str, Any]) -> None:
         text, digest = _seal(line, self._digest)
         self._guard()
-        append(self._file, text)
-        if self._fsync:
-            os.fsync(self._file)
+        if not self._held:
+            with self._blaming_the_guard():
+                append(self._file, text)
+                if self._fsync:
+                    os.fsync(self._file)
+        elif line["type"] == "response":
+            self._open(self._held + text)
+            self._held = b""
+        else:
+            self._held += text
         self._digest = digest
+
+    @contextmanager
+    def _blaming_the_guard(self) -> Iterator[None]:
+        """An error of the disk that comes of another process's having taken over is that, and nothing else."""
+        try:
+            yield
+        except OSError:
+            self.close()  # nothing is written behind half a line
+            self._guard()
+            raise
 
 
 def write_rollout(path: Path, rollout: Rollout) -> None:
@@ -144,7 +160,7 @@ def read_rollout(path: Path) -> Rollout:
 
 def load(path: Path) -> Loaded:
     """Everything of a rollout file that can be trusted."""
-    chain, damage = _best(path.read_bytes())
+    chain, damage = _best(afresh(path.read_bytes))
     reader = _Reader(path, damage)
     for number, link in enumerate(chain):
         line = bounded_json.loads(link.body, _DEPTH)  # older versions wrote what no reader can hold

@@ -11,7 +11,8 @@ Clocks are never compared: a watcher reads the claim twice and measures the time
 
 Taking over goes by an *heir*, a file that is named after the mark that is to be replaced and made with O_EXCL: of
 all that judged the same claim dead, one makes it. It looks whether the claim is still as it was judged, and renames
-the heir over it. An heir that died on the way is itself replaced by one that is named after it.
+the heir over it. An heir that died on the way is itself replaced by one that is named after it. Whoever took over
+deletes what an earlier owner or taker, standing still, might still rename into place when it wakes.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ from typing import NamedTuple
 
 from evalkit.util import signals
 from evalkit.util.errors import ClaimLostError
+from evalkit.util.files import afresh, append
 
 LEASE_S = 60.0
 """A claim that was not renewed for so long belongs to a process that is dead, or that stands still and will notice."""
+_LONGEST = 4096
+"""Bytes of a claim that are read; a mark has some two hundred."""
 
 
 class Reading(NamedTuple):
@@ -63,7 +67,8 @@ class Claims:
         if now - self._looked > LEASE_S / 4:  # one look at all of them: a dead launch leaves many
             self._looked = now
             for other in self.folder.glob("*.claim"):
-                self._note(other, now)
+                with suppress(OSError):  # somebody's own file or folder: it matters when its run is wanted
+                    self._note(other, now)
         first, since = self._seen.get(path.name, (None, now))
         if first != reading:
             self._seen[path.name] = (reading, now)
@@ -115,12 +120,13 @@ class Claim:
         except FileExistsError:
             return False
         try:
-            os.write(handle, self._mark.encode())
-        except OSError:  # no room: leave nothing that others would wait for
+            try:
+                append(handle, self._mark.encode())
+            finally:
+                os.close(handle)  # where a network file system may say for the first time that there is no room
+        except OSError:  # leave nothing that others would wait for
             path.unlink(missing_ok=True)
             raise
-        finally:
-            os.close(handle)
         return True
 
     def _take_over(self) -> bool:
@@ -129,27 +135,35 @@ class Claim:
         if judged is None:
             return False  # let go just now: the next try will tell
         line = [(self.path, judged)]
-        while (heir := read(self._heir(line[-1][1].mark))) is not None:
-            line.append((self._heir(line[-1][1].mark), heir))
+        while (heir := read(self._heir(*line[-1]))) is not None:
+            line.append((self._heir(*line[-1]), heir))
         if not self._claims.dead(*line[-1]):
             return False
-        mine = self._heir(line[-1][1].mark)
+        mine = self._heir(*line[-1])
         if not self._create(mine):
             return False
-        if read(self.path) != judged:  # renewed, let go or taken over since we judged
-            mine.unlink(missing_ok=True)
-            return False
         try:
+            if read(self.path) != judged:  # renewed, let go or taken over since we judged
+                return False
             mine.replace(self.path)
+            self._fence_off()
         except FileNotFoundError:  # we stood still here for a lease, and were replaced ourselves
-            return False
-        for heirs, _ in line[1:]:
-            heirs.unlink(missing_ok=True)
+            pass
+        finally:
+            with suppress(OSError):
+                mine.unlink(missing_ok=True)
         return self.held()
 
-    def _heir(self, mark: str) -> Path:
-        """The file whose maker may replace `mark`."""
-        return self.path.with_suffix(f".{hashlib.sha256(mark.encode()).hexdigest()[:16]}.heir")
+    def _fence_off(self) -> None:
+        """Delete what others, standing still, would rename over the claim or the record of this run when they wake."""
+        for pattern in (f"{self.path.stem}.*.heir", f".{self.path.stem}.jsonl.*"):
+            for late in self.path.parent.glob(pattern):
+                late.unlink(missing_ok=True)
+
+    def _heir(self, path: Path, reading: Reading) -> Path:
+        """The file whose maker may replace what `path` says. A torn mark may stand in several: the name tells them."""
+        of = reading.mark if _about(reading.mark) else path.name + reading.mark
+        return self.path.with_suffix(f".{hashlib.sha256(of.encode()).hexdigest()[:16]}.heir")
 
     async def __aenter__(self) -> Claim:
         self._renewing = asyncio.create_task(self._renew())
@@ -176,11 +190,21 @@ class Claim:
 
 
 def read(path: Path) -> Reading | None:
-    """A claim as it is now; None if there is none. Opens it, which makes a network file system look afresh."""
+    """A claim as it is now; None if there is none. Opens it, which makes a network file system look afresh.
+
+    OSError for what is no file, and where the disk refuses.
+    """
+
+    def look() -> Reading:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # a pipe may be empty
+            text = file.read(_LONGEST) or b""
+            return Reading(text.decode("utf-8", "replace"), os.fstat(file.fileno()).st_mtime_ns)
+
     try:
-        with path.open("rb") as file:
-            return Reading(file.read().decode("utf-8", "replace"), os.fstat(file.fileno()).st_mtime_ns)
+        return afresh(look)
     except FileNotFoundError:
+        with suppress(FileNotFoundError):
+            return Reading("", path.lstat().st_mtime_ns)  # a link to nowhere: torn, like an empty file
         return None
 
 
@@ -203,20 +227,41 @@ def place() -> dict[str, str | int]:
 
 
 def _ended(mark: str) -> bool:
-    """Whether the process that made the mark is certainly gone: it ran here, and its id is free or another's now."""
-    about = _about(mark)
-    here = _here()
-    return bool(all(here) and (about.get("boot"), about.get("pids")) == here and _start(about["pid"]) != about["start"])
+    """Whether the process that made the mark is certainly gone: it ran here, and its id is free or another's now.
+
+    Copies of one virtual machine share boot and process ids; where their host names differ, the lease decides.
+    """
+    about, here = _about(mark), place()
+    if not here["boot"] or any(about.get(part) != here[part] for part in ("boot", "pids", "host")):
+        return False
+    start = _start(about["pid"])
+    return start != about["start"] if start else not _hidden(about["pid"])
+
+
+def _hidden(pid: str | int) -> bool:
+    """Whether there is such a process, of another user, that this one may not see (`hidepid` of /proc)."""
+    if os.path.exists(f"/proc/{pid}"):  # noqa: PTH110  says no, and raises nothing
+        return False  # a corpse
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        pass
+    return False
 
 
 def _about(mark: str) -> dict[str, str | int]:
     """The parts of a mark; empty for one that is torn or of another version."""
     try:
         about = json.loads(mark)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    known = isinstance(about, dict) and {"host", "boot", "pids", "pid", "start"} <= about.keys()
+    known = isinstance(about, dict) and all(isinstance(about.get(part), kind) for part, kind in _PARTS.items())
     return about if known else {}
+
+
+_PARTS = {"host": str, "boot": str, "pids": str, "pid": int, "start": str, "token": str}
 
 
 def _start(pid: str | int) -> str:

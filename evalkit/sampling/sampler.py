@@ -186,7 +186,7 @@ class RolloutSampler:
         with self.keeping():
             loaded = self._usable(start)
             if loaded is None:
-                self.known.exchange(start)
+                self.known.exchange(start, claim)
                 loaded = self._usable(start)
             if loaded and loaded.damage:
                 log.warning("Run %d: its record is damaged (%s), what can be trusted is kept", start.run, loaded.damage)
@@ -233,10 +233,7 @@ class RolloutSampler:
             return rollout
         finally:
             self.budget.pay(recorder.bought, self.model)
-            if recorder.step:
-                journal.close()
-            else:
-                journal.discard()
+            journal.close()
 
 
 def _never_asked(rollout: Rollout) -> bool:

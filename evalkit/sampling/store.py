@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.claims import Claim, Claims
 from evalkit.util.errors import UserError
-from evalkit.util.files import write_atomically
+from evalkit.util.files import afresh, write_atomically
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,17 @@ class RolloutSet:
             return False
 
     def complete(self) -> list[int]:
-        """Runs that look finished (their files are read and checked when they are used)."""
-        return sorted(int(path.stem) for path in self.folder.glob("*.jsonl") if _ends(path))
+        """Runs that look finished (their files are read and checked when they are used).
+
+        Others may write, move or delete files meanwhile, and people may lay their own beside them.
+        """
+        found = []
+        for path in self.folder.glob("*.jsonl"):
+            with suppress(ValueError, OSError):  # what cannot be read is said when its run is wanted
+                run = int(path.stem)
+                if path == self.path(run) and _ends(path):
+                    found.append(run)
+        return sorted(found)
 
     def answered(self, count: int) -> dict[str, int]:
         """Under which names models answered in the finished runs up to `count` → in how many of them each."""
@@ -64,7 +74,8 @@ class RolloutSet:
 
     def sampled(self, runs: Sequence[int]) -> str:
         """When these runs were sampled, for people: `on 2026-11-23`, or from which day to which."""
-        days = sorted({time.strftime("%Y-%m-%d", time.localtime(self.path(run).stat().st_mtime)) for run in runs})
+        times = [when for run in runs if (when := _written(self.path(run)))]
+        days = sorted({time.strftime("%Y-%m-%d", time.localtime(when)) for when in times}) or ["an unknown day"]
         return f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
 
     def load(self, run: int) -> Loaded | None:
@@ -75,7 +86,7 @@ class RolloutSet:
             return None
         return loaded if loaded.rollout.run == run else None
 
-    def exchange(self, start: Rollout) -> None:
+    def exchange(self, start: Rollout, claim: Claim) -> None:
         """Lay a record that answers another question aside, and bring back one that answers this, if there is one.
 
         For the holder of the claim. Whoever turns a knob to and fro, or edits a task, buys each question once.
@@ -84,7 +95,9 @@ class RolloutSet:
         aside = self.folder / "other-questions"
         if known and known.rollout.turns:
             aside.mkdir(exist_ok=True)
+            claim.check()
             path.replace(aside / _question_name(known.rollout))
+        claim.check()
         with suppress(FileNotFoundError):
             (aside / _question_name(start)).replace(path)
 
@@ -110,14 +123,31 @@ def _question_name(rollout: Rollout) -> str:
 
 def _ends(path: Path) -> bool:
     """Whether the file's last line says how the rollout ended: read from the tail, files can be long."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4096))
-        return file.read().rstrip().rpartition(b"\n")[2].startswith(b'{"type":"end"')
+
+    def last_line() -> bytes:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            for tail in (4096, size):  # what a provider said of its refusal can be long
+                file.seek(max(0, size - tail))
+                _, before, line = file.read().rstrip().rpartition(b"\n")
+                if before:
+                    break
+            return line
+
+    return afresh(last_line).startswith(b'{"type":"end"')
+
+
+def _written(path: Path) -> float | None:
+    """When a file was last written (Unix time); None if another process has laid it aside."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _first_answer(path: Path) -> dict[str, Any]:
     """The first response in a file, unchecked; empty if there is none. Whoever uses the file reads it with care."""
-    with path.open("rb") as file:
+    with suppress(OSError), path.open("rb") as file:
         for raw in file:
             if raw.startswith(b'{"type":"response"'):
                 try:
@@ -175,8 +205,10 @@ class Store:
     def _read(self, path: Path, task: str, key: Key) -> RolloutSet | None:
         """The set of a `set.json`; a damaged one is written again from the folder's name, which says the limits."""
         try:
-            about = json.loads(path.read_text(encoding="utf-8"))
+            about = json.loads(afresh(partial(path.read_text, encoding="utf-8")))
             version, limits = str(about["version"]), Limits(**about["limits"])
+        except FileNotFoundError:  # deleted just now
+            return None
         except (ValueError, KeyError, TypeError, RecursionError):
             name, _, suffix = path.parent.name.partition("-")
             found = _limits(name)
@@ -187,7 +219,7 @@ class Store:
 
 
 def _born(known: RolloutSet) -> float:
-    return (known.folder / "set.json").stat().st_mtime
+    return _written(known.folder / "set.json") or 0.0
 
 
 _LETTERS = {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from evalkit.util import signals
 from evalkit.util.errors import StorageError
 from evalkit.util.redaction import without_known
+
+T = TypeVar("T")
 
 
 def write_atomically(path: Path, text: str, *, sync: bool = False) -> None:
@@ -35,7 +39,8 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[int]:
 
     Whoever has the old file open goes on writing to a file without a name. The caller closes the descriptor.
     """
-    scratch = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
+    name = os.fsdecode(os.fsencode(path.name)[:200])  # a name has at most 255 bytes
+    scratch = path.with_name(f".{name}.{secrets.token_hex(4)}")
     forget = signals.add_last_rite(partial(scratch.unlink, missing_ok=True))  # before it is there: a signal may be next
     try:
         file = os.open(scratch, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -64,6 +69,20 @@ def append(file: int, content: bytes) -> None:
         left = left[os.write(file, left) :]
 
 
+def afresh(look: Callable[[], T]) -> T:
+    """What `look` returns, which opens a file and reads it; called again where the file was replaced in between.
+
+    A network file system says so (ESTALE); a local one goes on with the old file.
+    """
+    for _ in range(9):
+        try:
+            return look()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return look()
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power loss, where the file system can."""
     with suppress(OSError):
@@ -80,7 +99,7 @@ def kept_in(folder: Path, knob: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not folder.exists():
+        if _gone(folder):
             raise StorageError(
                 f"{folder} was deleted in mid-launch: launch again, which costs what is not in the store any more"
             ) from error
@@ -88,6 +107,16 @@ def kept_in(folder: Path, knob: str) -> Iterator[None]:
             f"{folder} cannot be read or written ({error.strerror or error}): make room there or set "
             f"{knob}=<another folder>; the same command goes on with all that is in the store"
         ) from error
+
+
+def _gone(folder: Path) -> bool:
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # a disk that refuses this, too
+        pass
+    return False
 
 
 def exists(text: str) -> bool:

@@ -1,8 +1,10 @@
 """Rollout files: nothing that was paid for is lost, and nothing damaged is trusted."""
 
+import errno
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from evalkit.rollout.journal import Journal, load, read_rollout, write_rollout
 from evalkit.rollout.record import Attempt, Ending
-from evalkit.util.errors import UserError
+from evalkit.util.errors import ClaimLostError, UserError
 from tests.builders import message, rollout, text, turn
 
 
@@ -172,7 +174,8 @@ def test_a_journal_asks_before_every_write(tmp_path, whole):
         if len(asked) == refuse_at:
             raise Refused
 
-    for refuse_at in range(1, 5):
+    lines_before = {1: 0, 2: 0, 3: 0, 4: 2, 5: 3}  # the first answer brings the header and is asked for twice
+    for refuse_at, lines in lines_before.items():
         asked.clear()
         path = tmp_path / f"{refuse_at}.jsonl"
         journal = Journal(path, guard=guard)
@@ -182,8 +185,80 @@ def test_a_journal_asks_before_every_write(tmp_path, whole):
             journal.reply(whole.turns[0])
             journal.end(whole)
         journal.close()
-        assert len(path.read_bytes().splitlines()) == refuse_at - 1 if path.exists() else refuse_at == 1
+        assert (len(path.read_bytes().splitlines()) if path.exists() else 0) == lines
         assert [left for left in tmp_path.iterdir() if left.suffix != ".jsonl"] == []
+
+
+def test_what_nobody_answered_leaves_no_file_and_failed_attempts_stand_before_the_first_answer(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    for answered in (False, True):
+        journal = Journal(path)
+        journal.begin(whole)
+        journal.failed(Attempt("no answer", 1.0, 0.5))
+        if answered:
+            journal.response(whole.turns[0], 0.0, 0.0)
+        journal.end(whole)
+        assert path.exists() == answered
+    assert [json.loads(line)["type"] for line in path.read_bytes().splitlines()] == [
+        *("rollout", "attempt", "response", "end")
+    ]
+
+
+def test_a_disk_that_refuses_a_replaced_file_says_that_another_process_took_over(tmp_path, whole, monkeypatch):
+    """A file server calls the file stale that another machine replaced."""
+    lost = []
+
+    def guard() -> None:
+        if lost:
+            raise ClaimLostError("lost")
+
+    def stale(*_: object) -> int:
+        lost.append(1)
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    journal = Journal(tmp_path / "1.jsonl", guard=guard)
+    journal.begin(whole)
+    journal.response(whole.turns[0], 0.0, 0.0)
+    monkeypatch.setattr(os, "write", stale)
+    with pytest.raises(ClaimLostError):
+        journal.reply(whole.turns[0])
+
+
+def test_nothing_is_written_behind_half_a_line(tmp_path, whole, monkeypatch):
+    path = tmp_path / "1.jsonl"
+    journal = Journal(path)
+    journal.begin(whole)
+    journal.response(whole.turns[0], 0.0, 0.0)
+    write = os.write
+
+    def full(file: int, content: bytes) -> int:
+        if len(content) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, content[: len(content) // 2])
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(os, "write", full)
+        journal.reply(whole.turns[0])
+    half = path.read_bytes()
+    with pytest.raises(OSError, match="descriptor"):  # there is room again
+        journal.reply(whole.turns[0])
+    assert path.read_bytes() == half
+    assert len(load(path).rollout.turns) == 1
+
+
+def test_a_record_that_is_replaced_while_it_is_read_is_read_again(tmp_path, whole, monkeypatch):
+    path = tmp_path / "1.jsonl"
+    write_rollout(path, whole)
+    read, failed = Path.read_bytes, []
+
+    def replaced(self: Path) -> bytes:
+        if len(failed) < 3:
+            failed.append(1)
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", replaced)
+    assert load(path).rollout == whole
 
 
 def test_an_empty_file_holds_nothing(tmp_path):
@@ -215,11 +290,10 @@ def test_every_line_is_on_the_disk_before_anything_is_done_with_it(tmp_path, who
 
     journal = Journal(path)
     journal.begin(whole)
-    assert is_synced()
-    assert tmp_path.stat().st_ino in synced  # its name, too
     for one in whole.turns:
         journal.response(one, 1.0, 0.0)
         assert is_synced()
+        assert tmp_path.stat().st_ino in synced  # its name, too
         journal.reply(one)
         assert is_synced()
     journal.end(whole)

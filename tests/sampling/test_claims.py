@@ -1,6 +1,7 @@
 """Claims: one owner at a time, whatever dies, stands still, renews late or has another clock."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -104,7 +105,16 @@ def test_a_process_that_cannot_be_seen_from_here_keeps_its_claim_for_a_lease(tmp
     assert claim.take()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', "another-host:1:abc"])
+def odd(**parts: object) -> str:
+    """A claim of this process in which something is no longer what it was."""
+    return json.dumps({**place(), "token": "0", **parts})
+
+
+TORN = ["", "{", "[]", '{"pid": 1}', "another-host:1:abc", "\0" * 300, "[" * 3_000_000, odd(pid=None), odd(pid=[])]
+TORN += [odd(pid=float("inf")), odd(pid="x" * 9999), odd(start=7), odd()[:-1]]
+
+
+@pytest.mark.parametrize("text", TORN, ids=lambda text: text[:12])
 def test_a_torn_claim_is_waited_for_like_a_strangers(tmp_path, text, monkeypatch):
     (tmp_path / "1.claim").write_text(text)
     monkeypatch.setattr(claims, "LEASE_S", 0.2)
@@ -112,6 +122,159 @@ def test_a_torn_claim_is_waited_for_like_a_strangers(tmp_path, text, monkeypatch
     assert not claim.take()
     time.sleep(0.25)
     assert claim.take()
+    assert [found.name for found in tmp_path.iterdir()] == ["1.claim"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_is_waited_for_like_a_strangers_claim(tmp_path, make, monkeypatch):
+    make(tmp_path / "1.claim")
+    monkeypatch.setattr(claims, "LEASE_S", 0.2)
+    claim = Claim(tmp_path / "1.claim")
+    assert not claim.take()
+    time.sleep(0.25)
+    assert claim.take()
+
+
+def test_somebody_elses_files_beside_the_claims_disturb_nothing(tmp_path):
+    (tmp_path / "folder.claim").mkdir()
+    (tmp_path / "nowhere.claim").symlink_to("nowhere")
+    (tmp_path / "loop.claim").symlink_to("loop.claim")
+    os.mkfifo(tmp_path / "pipe.claim")
+    of_elsewhere(tmp_path / "0001.claim", boot="another machine")
+    assert not Claims(tmp_path).of(1).take()
+    of_a_dead_process(tmp_path / "0002.claim")
+    assert Claims(tmp_path).of(2).take()
+
+
+def test_takers_that_died_before_they_could_write_are_waited_for_one_by_one(tmp_path):
+    """Empty files all look alike: a process that crashes, or a power loss, leaves several."""
+    code = f"""
+import os, sys, time
+from pathlib import Path
+from evalkit.sampling import claims
+claims.LEASE_S = 0.1
+write = os.write
+if sys.argv[1] == "dies":
+    os.write = lambda *_: os._exit(0)
+claim = claims.Claims(Path({str(tmp_path)!r})).of(1)
+while not claim.take():
+    time.sleep(0.02)
+"""
+    for what in ("dies", "dies", "dies", "lives"):
+        subprocess.run([sys.executable, "-c", code, what], check=True, timeout=20)
+    assert [found.name for found in tmp_path.iterdir()] == ["0001.claim"]
+    assert claims.read(tmp_path / "0001.claim").mark
+
+
+@pytest.mark.parametrize("refuses", ["write", "close"])
+def test_a_claim_for_which_there_is_no_room_leaves_nothing(tmp_path, monkeypatch, refuses):
+    """A file server may say so only when the file is closed."""
+    do = getattr(os, refuses)
+
+    def full(*words: object) -> None:
+        if refuses == "close":
+            do(*words)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(os, refuses, full)
+        Claim(tmp_path / "1.claim").take()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_claim_that_is_written_piece_by_piece_is_whole(tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:10]))
+    claim = Claim(tmp_path / "1.claim")
+    assert claim.take()
+    assert claim.held()
+
+
+def test_a_claim_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    claim = Claim(tmp_path / "1.claim")
+    assert claim.take()
+    look, failed = os.fstat, []
+
+    def replaced(file: int) -> os.stat_result:
+        if len(failed) < 3:
+            failed.append(1)
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return look(file)
+
+    monkeypatch.setattr(os, "fstat", replaced)
+    assert claim.held()
+
+
+def test_a_process_that_may_not_be_seen_is_not_dead(tmp_path, monkeypatch):
+    """/proc can hide the processes of other users (`hidepid`), on machines that many share."""
+    of_elsewhere(tmp_path / "1.claim", pid=2**22 + 1)
+
+    def not_yours(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", not_yours)
+    assert not Claim(tmp_path / "1.claim").take()
+    monkeypatch.undo()
+    assert Claim(tmp_path / "1.claim").take()
+
+
+def test_copies_of_one_virtual_machine_do_not_call_each_other_dead(tmp_path):
+    """They share the boot and the table of process ids, and have different processes."""
+    of_elsewhere(tmp_path / "1.claim", host="the other copy", pid=2**22 + 1)
+    assert not Claim(tmp_path / "1.claim").take()
+
+
+def test_a_taker_that_stood_still_before_its_rename_takes_nothing_from_a_later_owner(tmp_path, monkeypatch):
+    """The one who replaced it died before it could delete the heir of the sleeper."""
+    path = tmp_path / "0001.claim"
+    of_a_dead_process(path)
+    dies = f"""
+import os, time
+from pathlib import Path
+from evalkit.sampling import claims
+claims.LEASE_S = 0.1
+Path.unlink = lambda *_, **__: os._exit(0)
+claim = claims.Claims(Path({str(tmp_path)!r})).of(1)
+while not claim.take():
+    time.sleep(0.02)
+"""
+    rename, owner = Path.replace, Claims(tmp_path).of(1)
+
+    def late(source: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", rename)
+        subprocess.run([sys.executable, "-c", dies], check=True, timeout=20)
+        assert owner.take()
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    assert not Claims(tmp_path).of(1).take()
+    assert owner.held()
+    assert [found.name for found in tmp_path.iterdir()] == ["0001.claim"]
+
+
+def test_a_rename_whose_answer_was_lost_is_looked_at(tmp_path, monkeypatch):
+    """A file server that is asked again says that there is no such file any more."""
+    of_a_dead_process(tmp_path / "0001.claim")
+    rename = Path.replace
+
+    def asked_again(source: Path, target: Path) -> Path:
+        rename(source, target)
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", asked_again)
+    assert Claims(tmp_path).of(1).take()
+
+
+def test_a_taker_that_the_disk_refuses_leaves_no_heir(tmp_path, monkeypatch):
+    of_a_dead_process(tmp_path / "0001.claim")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input"):
+        patch.setattr(Path, "replace", refuse)
+        Claims(tmp_path).of(1).take()
+    assert [found.name for found in tmp_path.iterdir()] == ["0001.claim"]
 
 
 @pytest.mark.parametrize("apart", [-3600, -60, 60, 3600])

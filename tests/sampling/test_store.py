@@ -3,6 +3,8 @@
 import asyncio
 import os
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 
 from evalkit.rollout.journal import load, write_rollout
 from evalkit.rollout.limits import Limits
-from evalkit.sampling.store import Key, Store, _limits, _slug, digest
+from evalkit.sampling import claims
+from evalkit.sampling.store import Key, RolloutSet, Store, _limits, _slug, digest
 from evalkit.util.errors import ClaimLostError, UserError
 from tests.builders import rollout, turn
 
@@ -145,11 +148,73 @@ async def test_a_process_that_lost_its_claim_writes_nothing_more(store):
     async with claim:
         journal = known.journal(whole, None, claim)
         claim.path.write_text("another process")
-        before = known.path(1).read_bytes()
         with pytest.raises(ClaimLostError):
             journal.response(whole.turns[0], 0.1, 0.0)
         with pytest.raises(ClaimLostError):
             known.journal(whole, None, claim)
+        with pytest.raises(ClaimLostError):
+            known.exchange(whole, claim)
         journal.close()
-    assert known.path(1).read_bytes() == before
+    assert not known.path(1).exists()
     assert claim.path.read_text() == "another process"
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+async def test_a_process_that_stood_still_before_a_rename_does_not_undo_what_its_successor_bought(
+    store, monkeypatch, answers
+):
+    """It looked at its claim, stood still for longer than its lease, and renames its file when it wakes."""
+    monkeypatch.setattr(claims, "LEASE_S", 0.2)
+    known = store.find("t", KEY, Limits(), 1, "exact")
+    whole = rollout(turn(10), turn(20), turn(5, answer=3), run=1)
+    if answers:
+        write_rollout(known.path(1), whole)
+        known.path(1).write_bytes(b"".join(known.path(1).read_bytes().splitlines(keepends=True)[:3]))
+    sleeper, successor = known.claims.of(1), RolloutSet(known.folder, known.limits).claims.of(1)
+    assert sleeper.take()
+    rename = Path.replace
+
+    def late(path: Path, target: Path) -> Path:
+        if target == known.path(1):
+            monkeypatch.setattr(Path, "replace", rename)
+            while not successor.take():
+                time.sleep(0.05)
+            journal = known.journal(whole, known.load(1), successor)
+            for each in whole.turns[answers:]:
+                journal.response(each, 0.1, 0.0)
+                journal.reply(each)
+            journal.end(whole)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    with pytest.raises(ClaimLostError):
+        journal = known.journal(whole, known.load(1), sleeper)
+        journal.response(whole.turns[answers], 0.1, 0.0)
+    assert known.load(1).complete
+    assert known.load(1).rollout == whole
+    assert not list(known.folder.glob(".*"))
+
+
+def test_what_others_lay_into_a_set_or_take_from_it_is_no_rollout(store, monkeypatch):
+    """Copies that synchronizers and people make, links to nowhere, folders; files that vanish while one looks."""
+    known = store.find("t", KEY, Limits(), 3, "exact")
+    fill(known, 1, 2, 3)
+    whole = known.path(1).read_bytes()
+    for name in ("0001 (copy).jsonl", "0001.sync-conflict-2026.jsonl", "1.jsonl", "00001.jsonl", "._0001.jsonl", "²"):
+        (known.folder / name).with_suffix(".jsonl").write_bytes(whole)
+    (known.folder / "0004.jsonl").symlink_to("nowhere")
+    (known.folder / "0005.jsonl").mkdir()
+    (known.folder / "other.jsonl").mkdir()
+    assert known.complete() == [1, 2, 3]
+    assert store.find("t", KEY, Limits(), 3, "exact") == known
+    monkeypatch.setattr(RolloutSet, "complete", lambda self: [1, 2, 3, 4, 6])  # 4 and 6 were there a moment ago
+    assert sum(known.answered(9).values()) <= 3
+    assert known.sampled([1, 4, 6]).startswith("on 2")
+    assert known.sampled([6]) == "on an unknown day"
+
+
+def test_a_long_last_line_is_seen_to_be_the_end(store):
+    known = store.find("t", KEY, Limits(), 1, "exact")
+    whole = rollout(turn(5, answer=3), run=1)
+    write_rollout(known.path(1), replace(whole, detail="x" * 10_000))
+    assert known.complete() == [1]

@@ -1,5 +1,6 @@
 """Disks that are full, folders that vanish: what is finished is analysed, and one sentence says what to do."""
 
+import errno
 import os
 import resource
 import shutil
@@ -61,6 +62,19 @@ def test_what_a_disk_refuses_is_one_sentence_with_the_fix(tmp_path, monkeypatch)
         (tmp_path / "a").write_text("x")
     with pytest.raises(StorageError, match="was deleted"), kept_in(tmp_path / "gone", "store"):
         (tmp_path / "gone" / "a").write_text("x")
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(StorageError, match="cannot be read or written"), kept_in(tmp_path, "store"):
+        tmp_path.stat()
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, "日" * 85])
+def test_a_name_may_have_as_many_bytes_as_a_name_can_have(tmp_path, name):
+    write_atomically(tmp_path / name, "text")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 async def test_a_store_without_room_stops_the_buying_and_what_is_finished_is_analysed(tmp_path, monkeypatch):
