@@ -113,7 +113,7 @@ NAMING = sorted({*DOCS.glob("*.md"), *DOCS.glob("tasks/*.md"), *ROOT.glob("*.md"
 
 @pytest.mark.parametrize("path", NAMING, ids=lambda path: path.stem)
 def test_every_file_of_the_project_that_a_page_names_exists(path: Path) -> None:
-    named = re.findall(r"`((?:tests|benchmarks|tools|docs|tasks|conf)/[\w./-]+)`", path.read_text(encoding="utf-8"))
+    named = re.findall(r"`((?:tests|benchmarks|tools|docs|tasks)/[\w./-]+)`", path.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
