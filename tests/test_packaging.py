@@ -95,6 +95,9 @@ def test_every_dependency_is_pinned_within_its_range() -> None:
     pinned = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
     extras = [item for group in PROJECT["optional-dependencies"].values() for item in group]
     for requirement in map(Requirement, [*PROJECT["dependencies"], *extras]):
+        if requirement.name == PROJECT["name"]:  # an extra that brings others along
+            assert requirement.extras <= PROJECT["optional-dependencies"].keys()
+            continue
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
     assert pinned["torch"] == "2.13.0"
 
@@ -102,6 +105,20 @@ def test_every_dependency_is_pinned_within_its_range() -> None:
 def test_no_file_of_the_project_names_a_host_to_install_from() -> None:
     for name in ("constraints.txt", "pyproject.toml", ".ci/run"):
         assert not re.search(r"https?://|--index-url|--find-links", (ROOT / name).read_text()), name
+
+
+def test_torch_is_an_extra_that_both_commands_of_readme_install() -> None:
+    from evalkit.util.optional_packages import OPTIONAL
+
+    extras = PROJECT["optional-dependencies"]
+    assert not [line for line in PROJECT["dependencies"] if line.startswith("torch")]
+    assert {name: extras[name] for name in OPTIONAL} == {name: [line] for name, line in OPTIONAL.items()}
+    assert "evalkit[torch]" in extras["dev"]
+    commands = re.findall(r"^python3\.11 -m venv .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [re.findall(r"-c constraints\.txt -e '\.\[(\w+)\]'", command) for command in commands] == [
+        ["torch"],
+        ["dev"],
+    ]
 
 
 def test_ci_installs_and_tests_as_readme_says() -> None:

@@ -14,6 +14,7 @@ from evalkit.sandbox.local.isolation_levels import Mechanism, Rejected, attempt,
 from evalkit.sandbox.local.scratch_directories import ScratchDirectories
 from evalkit.sandbox.local.start import LEVELS, NOBODY, WEAK
 from evalkit.util import signals
+from evalkit.util.optional_packages import install_command
 from evalkit.util.text import fitted
 
 GUARDED_PACKAGES = ("numpy", "torch")
@@ -70,7 +71,7 @@ def _versions() -> dict[str, str]:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = f"not installed: pip install {package}"
+            found[package] = f"not installed: {install_command(package)}, for tasks that need it"
     return found
 
 

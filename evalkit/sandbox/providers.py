@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox.protocol import Sandbox, SandboxProvider
+from evalkit.util.optional_packages import installed
 from evalkit.util.providers import Providers
 
 SANDBOXES: Providers[SandboxProvider] = Providers(
@@ -15,13 +16,15 @@ SANDBOXES: Providers[SandboxProvider] = Providers(
 
 
 @asynccontextmanager
-async def open_sandbox(config: SandboxConfig, *, preload: Sequence[str] = ("numpy", "torch")) -> AsyncIterator[Sandbox]:
+async def open_sandbox(config: SandboxConfig, *, preload: Sequence[str] | None = None) -> AsyncIterator[Sandbox]:
     """Start the sandbox that `config` describes; starting goes on beside whatever the caller does next.
 
-    `preload` are modules that every child finds in memory. The first call of a session waits until they are,
-    and raises UserError if no acceptable isolation holds here. Raises `UserError` for an unknown provider and for one
-    that cannot be loaded.
+    `preload` are modules that every child finds in memory: by default NumPy, and torch where it is installed. The
+    first call of a session waits until they are, and raises UserError if no acceptable isolation holds here. Raises
+    `UserError` for an unknown provider and for one that cannot be loaded.
     """
+    if preload is None:
+        preload = [name for name in ("numpy", "torch") if installed(name)]
     async with SANDBOXES.get(config.provider)(config, preload=preload) as sandbox:
         SANDBOXES.complete(config.provider, sandbox)
         yield sandbox

@@ -8,6 +8,7 @@ import textwrap
 import traceback
 from pathlib import Path
 
+from evalkit.util.optional_packages import how_to_get
 from evalkit.util.text import plain
 
 
@@ -56,7 +57,8 @@ def blame(error: BaseException, folder: Path) -> str:
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)
     ]
-    return f'{what} ({frames[-1].filename}:{frames[-1].lineno}: "{frames[-1].line}")' if frames else what
+    place = f' ({frames[-1].filename}:{frames[-1].lineno}: "{frames[-1].line}")' if frames else ""
+    return f"{what}{place}{how_to_get(error)}"
 
 
 def first_line(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from evalkit.sandbox.local.start import NAMESPACES
 from evalkit.sandbox.local.zygote import Zygote
 from evalkit.util.errors import SandboxError, UserError
 from evalkit.util.open_files import MAX_LIVE, allow
+from evalkit.util.optional_packages import install_command, installed
 
 
 class LocalSandbox:
@@ -167,14 +168,14 @@ class LocalSandbox:
 
 
 @contextlib.asynccontextmanager
-async def open_local(
-    config: SandboxConfig, *, preload: Sequence[str] = ("numpy", "torch")
-) -> AsyncIterator[LocalSandbox]:
+async def open_local(config: SandboxConfig, *, preload: Sequence[str]) -> AsyncIterator[LocalSandbox]:
     """Start a sandbox; starting goes on beside whatever the caller does next.
 
     `preload` are modules that every child finds in memory. The first call of a session waits until they are,
-    and raises UserError if no acceptable isolation holds here.
+    and raises UserError if no acceptable isolation holds here. Raises UserError at once if one is not installed.
     """
+    if missing := next((name for name in preload if not installed(name)), None):
+        raise UserError(f"The task needs {missing}, which is not installed: {install_command(missing)}")
     sandbox = LocalSandbox(config, preload)
     try:
         yield sandbox
