@@ -5,8 +5,8 @@ from dataclasses import dataclass
 MOST_OPERATIONS, MOST_STEPS = 256, 256
 """Tensor operations and Python steps of one call, at most. The prompt states both.
 
-Measured over the right solutions of every variant (docs/tasks/paged_attention.md): at most 71 operations and 54 steps;
-196 and 93 where an online softmax is written out over four fixed pieces.
+Measured over the right solutions of every variant (docs/tasks/paged_attention.md): at most 71 operations and 57 steps;
+196 and 99 where an online softmax is written out over four fixed pieces.
 """
 BRANCH_OPERATIONS, BRANCH_STEPS = 32, 48
 """How much more a call on larger inputs may do: what a branch that only they take costs. Right solutions do no more at
