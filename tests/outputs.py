@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from evalkit.results.runs import Run, without_submission
+from evalkit.grading.procedure import without_submission
+from evalkit.results.runs import Run
 from evalkit.results.summary import Summary, summarize
 from evalkit.results.writing import write_cell
 from evalkit.rollout.limits import Limits

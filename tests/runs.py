@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evalkit.results.runs import Run, without_submission
+from evalkit.grading.procedure import without_submission
+from evalkit.results.runs import Run
 from evalkit.rollout.limits import UNFIT
 from evalkit.rollout.record import Ending, Rollout, Timing
 from evalkit.task.grade import Check, Fault, Grade, Measurement

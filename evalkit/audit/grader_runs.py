@@ -15,7 +15,8 @@ from evalkit.audit.findings import Finding
 from evalkit.audit.labelled_solutions import KINDS, Solution
 from evalkit.audit.scripted_runs import ScriptedRun, play
 from evalkit.config.schema import Config
-from evalkit.results.runs import without_submission
+from evalkit.grading.procedure import Graded, Measure, judged, measured, measured_answer
+from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending
 from evalkit.sampling.seeds import run_seed
 from evalkit.sandbox.protocol import Sandbox, Session
@@ -176,24 +177,30 @@ class GraderRuns:
         return played
 
     async def _grade(self, problem: Problem, played: ScriptedRun) -> Attempt:
-        if not played.submitted:
-            return Attempt(problem.run, grade=without_submission(played.rollout, None, None))
-        return await self.grade(problem, played.answer)
+        found = await measured(played.rollout, self._measuring(problem), Limits())
+        return await self._judge(problem, played.answer, found)
 
     async def grade(self, problem: Problem, answer: Any) -> Attempt:
         """Measure and judge an answer as a run's is."""
-        try:
-            measurement = await author_code.measure(
-                self.task, answer, problem.spec, self.sandbox, limit_s=author_code.limit_of(self.config)
-            )
-            return Attempt(problem.run, answer, measurement, await self._judge(measurement))
-        except TaskError as error:  # the grader's own fault is what an audit is for
-            return Attempt(problem.run, answer, error=str(error))
+        return await self._judge(problem, answer, await measured_answer(answer, self._measuring(problem)))
 
-    async def _judge(self, measurement: Measurement) -> Grade:
-        """The verdict; a category that the task does not list is a finding of its own."""
+    def _measuring(self, problem: Problem) -> Measure:
         limit_s = author_code.limit_of(self.config)
-        return await author_code.judge(self.task, measurement, listed=False, limit_s=limit_s)
+        return lambda answer: author_code.measure(self.task, answer, problem.spec, self.sandbox, limit_s=limit_s)
+
+    async def _judge(self, problem: Problem, answer: Any, found: Graded) -> Attempt:
+        return (await self._judge_all([problem], answer, [found]))[0]
+
+    async def _judge_all(self, problems: Sequence[Problem], answer: Any, found: Sequence[Graded]) -> list[Attempt]:
+        """The verdicts; a category that the task does not list is a finding of its own, and so is a grader's fault."""
+        pairs = [(self.task, one) for one in found]
+        graded = await judged(pairs, listed=False, limit_s=author_code.limit_of(self.config))
+        if failed := next((one.fault for one in graded if isinstance(one.fault, SandboxError)), None):
+            raise failed
+        return [
+            Attempt(problem.run, answer, one.measurement, one.grade, one.error)
+            for problem, one in zip(problems, graded, strict=True)
+        ]
 
     async def _grade_waiting(self, waiting: Sequence[tuple[Problem, ScriptedRun]]) -> list[Attempt]:
         """One source on many problems, measured together if the task knows how."""
@@ -207,12 +214,11 @@ class GraderRuns:
         specs = [problem.spec for problem in problems]
         try:
             many = await author_code.measure_many(self.task, answer, specs, self.sandbox, limit_s=limit_s)
-            return [
-                Attempt(problem.run, answer, measurement, await self._judge(measurement))
-                for problem, measurement in zip(problems, many, strict=True)
-            ]
         except TaskError as error:
             return [Attempt(problems[0].run, answer, error=str(error))]
+        attempts = await self._judge_all(problems, answer, [Graded(measurement=one) for one in many])
+        failed = next((attempt.error for attempt in attempts if attempt.error), "")
+        return [Attempt(problems[0].run, answer, error=failed)] if failed else attempts
 
     async def sit_all(self, solutions: Sequence[Solution]) -> list[Result]:
         """All solutions, several at a time; results in their order."""

@@ -16,7 +16,7 @@ def check(config: Config) -> None:
         if value is not None and not fine(value):
             raise UserError(f"{key}={value} is out of range: {want}")
     check_settings(config.model)
-    _check_params(config.sandbox)
+    _check_options(config.sandbox)
     band = config.band
     if band.low >= band.high:
         raise UserError(
@@ -24,10 +24,10 @@ def check(config: Config) -> None:
         )
 
 
-def _check_params(config: SandboxConfig) -> None:
-    if config.provider == "local" and config.params:
-        raise UserError("sandbox.params is for other providers than sandbox.provider=local: take it out")
-    for path, value in leaves(config.params, "sandbox.params"):
+def _check_options(config: SandboxConfig) -> None:
+    if config.provider == "local" and config.options:
+        raise UserError("sandbox.options is for other providers than sandbox.provider=local: take it out")
+    for path, value in leaves(config.options, "sandbox.options"):
         if any(map(names_secret, path.split(".")[2:])) or (isinstance(value, str) and holds_secret(value)):
             learn(str(value))
             raise UserError(f"{path} would write a secret to disk: give it to the provider in the environment instead")

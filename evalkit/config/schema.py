@@ -91,7 +91,7 @@ class SandboxConfig:
 
     provider: str = "local"
     """`local`: processes on this machine; or one that an installed package provides."""
-    params: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     """What another provider than `local` is told, such as an image."""
     level: str = "auto"
     """One of SANDBOX_LEVELS; `auto` takes the strongest that withstands an attack on this machine."""

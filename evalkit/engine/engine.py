@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,10 @@ from evalkit.display.view import View
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.manifest import cell_info, manifest
 from evalkit.grading.measurements import Measurements
+from evalkit.grading.procedure import Measure, judged, measured
 from evalkit.model.protocol import Model, Wait
 from evalkit.results.early_stopping import planned, watch
-from evalkit.results.runs import Run, without_submission
+from evalkit.results.runs import Run
 from evalkit.results.stopped_summary import conclude, cut_short
 from evalkit.results.summary import summarize
 from evalkit.results.writing import write_cell
@@ -34,11 +35,11 @@ from evalkit.sampling.sampler import CostBudget, RolloutSampler
 from evalkit.sampling.store import Key, Store, digest
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
-from evalkit.task.grade import Grade, Measurement
+from evalkit.task.grade import Measurement
 from evalkit.task.protocol import Task
 from evalkit.task.registry import load_task
 from evalkit.util import open_files
-from evalkit.util.errors import SandboxError, StorageError, TaskError
+from evalkit.util.errors import StorageError, TaskError
 from evalkit.util.files import kept_in
 from evalkit.util.text import counted
 
@@ -311,33 +312,28 @@ class Engine:
 
     async def _graded(self, group: _Group, wanting: Sequence[CellResult], rollout: Rollout) -> list[Run]:
         """One rollout as a run of every cell: measured, unless that was done before, and judged by its thresholds."""
-        runs = [await self._measured(group, member, clip(rollout, member.limits)) for member in wanting]
-        places = [place for place, run in enumerate(runs) if run.measurement is not None]
-        pairs = [(wanting[place].task, runs[place].measurement or Measurement()) for place in places]
+        clipped = [clip(rollout, member.limits) for member in wanting]
+        found = [
+            (member.task, await measured(one, self._measuring(group, member, rollout.run), member.limits))
+            for member, one in zip(wanting, clipped, strict=True)
+        ]
         limit_s = min((author_code.limit_of(member.cell.config) for member in wanting), default=0.0)
-        for place, verdict in zip(places, await author_code.judge_all(pairs, limit_s=limit_s), strict=True):
-            runs[place] = _judged(runs[place], verdict)
-        return runs
+        graded = await judged(found, limit_s=limit_s)
+        model = group.source.model
+        costs = [model.cost_usd([turn.charged for turn in one.turns]) for one in clipped]
+        return [Run.of(*parts) for parts in zip(clipped, graded, costs, strict=True)]
 
-    async def _measured(self, group: _Group, member: CellResult, rollout: Rollout) -> Run:
-        """A run with its measurement; whole already where there is nothing to judge."""
-        task, source = member.task, member.source
-        cost = source.model.cost_usd([turn.charged for turn in rollout.turns])
-        run = Run(rollout.run, rollout, None, cost_usd=cost)
-        if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
-            return replace(run, error=rollout.detail, traceback=rollout.traceback)
-        if rollout.submission is None:
-            return replace(run, grade=without_submission(rollout, member.limits.max_tokens, member.limits.max_steps))
-        answer, limit = rollout.submission.answer, author_code.limit_of(member.cell.config)
+    def _measuring(self, group: _Group, member: CellResult, run: int) -> Measure:
+        """Measures the answer of a run with a cell's grader, unless that was done before."""
+        task, source, limit_s = member.task, group.source, author_code.limit_of(member.cell.config)
 
-        def measure() -> Coroutine[Any, Any, Measurement]:
-            return author_code.measure(task, answer, source.spec(rollout.run), source.sandbox, limit_s=limit)
+        def measure(answer: Any) -> Awaitable[Measurement]:
+            def anew() -> Awaitable[Measurement]:
+                return author_code.measure(task, answer, source.spec(run), source.sandbox, limit_s=limit_s)
 
-        try:
-            measurement = await group.measured(member).get(rollout.run, answer, measure)
-            return replace(run, measurement=measurement)
-        except (SandboxError, TaskError) as error:
-            return _judged(run, error)
+            return group.measured(member).get(run, answer, anew)
+
+        return measure
 
     def _take(self, member: CellResult, run: Run) -> None:
         member.runs.append(run)
@@ -398,15 +394,6 @@ class Engine:
 
 FRESH_S = 0.2
 """For so long files of tasks are not looked at again when a cell is finished."""
-
-
-def _judged(run: Run, verdict: Grade | TaskError | SandboxError) -> Run:
-    """The run with its verdict, or with what came instead of one."""
-    if isinstance(verdict, Grade):
-        return replace(run, grade=verdict)
-    if isinstance(verdict, SandboxError):
-        return replace(run, measurement=None, error=f"the grader's sandbox failed: {verdict}")
-    return replace(run, measurement=None, error=str(verdict), traceback=verdict.traceback)
 
 
 async def _sampled(source: RolloutSampler, run: int) -> Rollout | None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from evalkit.config.saved import read_config, write_config
 from evalkit.config.schema import Config
+from evalkit.grading.procedure import grade
 from evalkit.model.anthropic.prices import cost_usd
 from evalkit.results.early_stopping import planned, watch
 from evalkit.results.reading import CellRecord, RunRecord
-from evalkit.results.runs import Run, without_submission
+from evalkit.results.runs import Run
 from evalkit.results.stopped_summary import conclude, cut_short
 from evalkit.results.summary import Summary, summarize
 from evalkit.results.writing import write_cell
@@ -26,7 +27,6 @@ from evalkit.stats.verdict import Band
 from evalkit.task import author_code
 from evalkit.task.grade import Measurement
 from evalkit.task.protocol import Task
-from evalkit.util.errors import SandboxError, TaskError
 from evalkit.util.versions import versions
 
 
@@ -64,7 +64,7 @@ async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: C
     runs = []
     for record in launch.runs[: config.runs.count]:
         rollout = clip(record.rollout, limits)
-        runs.append(await _judge(record, rollout, task, sandbox, config, record.measurement if known else None))
+        runs.append(await _grade(record, rollout, task, sandbox, config, record.measurement if known else None))
     return runs
 
 
@@ -77,29 +77,25 @@ def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
     now = grader_versions(config, task, files)
     same_code = same_code and all(about["versions"].get(name) == version for name, version in now.items())
     before = read_config(launch.folder)
-    where = [(one.sandbox.provider, one.sandbox.params) for one in (before, config)]
+    where = [(one.sandbox.provider, one.sandbox.options) for one in (before, config)]
     return same_code and where[0] == where[1] and seen(before.task) == seen(config.task)
 
 
-async def _judge(
+async def _grade(
     record: RunRecord, rollout: Rollout, task: Task, sandbox: Sandbox, config: Config, known: Measurement | None
 ) -> Run:
-    run = Run(record.number, rollout, None, cost_usd=_cost(record, rollout, config))
-    if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
-        return replace(run, error=rollout.detail, traceback=record.traceback)
-    if rollout.submission is None:
-        return replace(run, grade=without_submission(rollout, config.limits.max_tokens, config.limits.max_steps))
-    try:
-        measurement, limit_s = known, author_code.limit_of(config)
-        if measurement is None:
-            seed = run_seed(config.runs.seed, record.number)
-            spec = await author_code.apart("the task's spec", lambda: author_code.spec_for(task, seed), limit_s)
-            measurement = await author_code.measure(task, rollout.submission.answer, spec, sandbox, limit_s=limit_s)
-        return replace(run, measurement=measurement, grade=await author_code.judge(task, measurement, limit_s=limit_s))
-    except SandboxError as error:
-        return replace(run, error=f"the grader's sandbox failed: {error}")
-    except TaskError as error:  # an unfinished grader is what this verb is for: show its fault, judge the other runs
-        return replace(run, error=str(error), traceback=error.traceback)
+    limit_s = author_code.limit_of(config)
+
+    async def measure(answer: Any) -> Measurement:
+        if known is not None:
+            return known
+        seed = run_seed(config.runs.seed, record.number)
+        spec = await author_code.apart("the task's spec", lambda: author_code.spec_for(task, seed), limit_s)
+        return await author_code.measure(task, answer, spec, sandbox, limit_s=limit_s)
+
+    ended = replace(rollout, traceback=record.traceback)  # which only the line of the run has kept
+    graded = await grade(task, ended, measure, from_config(config.limits), limit_s=limit_s)
+    return Run.of(rollout, graded, _cost(record, rollout, config))
 
 
 def _cost(record: RunRecord, rollout: Rollout, config: Config) -> float | None:

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from evalkit.grading.procedure import Graded
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.task.grade import Grade, Measurement
-from evalkit.util.text import counted
 
 
 class Outcome(StrEnum):
@@ -38,6 +38,11 @@ class Run:
     """One sentence where the outcome is `error` or `unknown`."""
     traceback: str = ""
     """Of the task's own code, where that is to blame for the error."""
+
+    @classmethod
+    def of(cls, rollout: Rollout, graded: Graded, cost_usd: float | None) -> Run:
+        """A rollout with what grading it came to."""
+        return cls(rollout.run, rollout, graded.grade, graded.measurement, cost_usd, graded.error, graded.traceback)
 
     @property
     def outcome(self) -> Outcome:
@@ -70,24 +75,3 @@ class Run:
             "leaked": rollout.leaked,
             **({"traceback": self.traceback} if self.traceback else {}),
         }
-
-
-def without_submission(rollout: Rollout, limit_tokens: int | None, limit_steps: int | None) -> Grade:
-    """The grade of a rollout that ended without a submission (not for `error` and `unknown`)."""
-    messages = {
-        Ending.TOKEN_LIMIT: f"[LIMIT REACHED] Hit {limit_tokens or rollout.output_tokens} token limit",
-        Ending.STEP_LIMIT: f"[LIMIT REACHED] Hit {limit_steps or rollout.steps} step limit",
-        Ending.TIME_LIMIT: "[LIMIT REACHED] Hit the time limit",
-        Ending.GAVE_UP: "Ended its turn without submitting an answer",
-        Ending.REFUSED: f"Refused{': ' + rollout.detail if rollout.detail else ''}",
-        Ending.CONTEXT_LIMIT: f"[LIMIT REACHED] {_context(rollout)}",
-    }
-    return Grade(False, messages[rollout.ending], "no_submission")
-
-
-def _context(rollout: Rollout) -> str:
-    last = rollout.turns[-1] if rollout.turns else None
-    if last and last.stop_reason in ("max_tokens", "model_context_window_exceeded"):
-        written = counted(last.output_tokens, "token")
-        return f"The model's context was full after {written} of a response"
-    return "The conversation no longer fits the model's context"

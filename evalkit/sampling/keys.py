@@ -62,7 +62,7 @@ def rollout_key(config: Config, task: Task, model: Model) -> Key:
 
 def _sandbox(config: SandboxConfig) -> dict[str, Any]:
     """What programs can feel of where they run; the mechanism of evalkit's own levels they cannot."""
-    invisible = {"pool", "level", "allow_weak"} | ({"provider", "params"} if config.provider == "local" else set())
+    invisible = {"pool", "level", "allow_weak"} | ({"provider", "options"} if config.provider == "local" else set())
     seen = {name: value for name, value in asdict(config).items() if name not in invisible}
     return seen | _provided(SANDBOXES.package_of(config.provider))
 

@@ -111,19 +111,17 @@ async def values(task: Task, answer: Json, spec: Spec, sandbox: Sandbox, *, limi
     )
 
 
-async def judge(task: Task, measurement: Measurement, *, listed: bool = True, limit_s: float = LIMIT_S) -> Grade:
-    """The task's verdict. `listed`: its category must be one of the task's."""
-    return await apart("the task's judge", lambda: judge_now(task, measurement, listed=listed), limit_s)
-
-
 async def judge_all(
-    pairs: Sequence[tuple[Task, Measurement]], *, limit_s: float = LIMIT_S
+    pairs: Sequence[tuple[Task, Measurement]], *, listed: bool = True, limit_s: float = LIMIT_S
 ) -> list[Grade | TaskError | SandboxError]:
-    """The verdicts of several tasks, or what came instead: together, for changing threads takes longer than judging."""
+    """The verdicts of several tasks, or what came instead: together, for changing threads takes longer than judging.
+
+    `listed`: a category must be one of the task's.
+    """
 
     def one(task: Task, measurement: Measurement) -> Grade | TaskError | SandboxError:
         try:
-            return judge_now(task, measurement)
+            return judge_now(task, measurement, listed=listed)
         except (TaskError, SandboxError) as error:
             return error
 
@@ -134,7 +132,7 @@ async def judge_all(
     except TaskError as error:
         if len(pairs) == 1:
             return [error]
-    return [verdict for pair in pairs for verdict in await judge_all([pair], limit_s=limit_s)]
+    return [verdict for pair in pairs for verdict in await judge_all([pair], listed=listed, limit_s=limit_s)]
 
 
 def judge_now(task: Task, measurement: Measurement, *, listed: bool = True) -> Grade:

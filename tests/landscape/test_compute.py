@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.grading.procedure import without_submission
 from evalkit.landscape.compute import Axis, count
 from evalkit.landscape.thresholds import (
     LARGEST,
@@ -22,7 +23,7 @@ from evalkit.landscape.thresholds import (
     critical,
     passing_boxes,
 )
-from evalkit.results.runs import Run, without_submission
+from evalkit.results.runs import Run
 from evalkit.rollout.limits import Limits, clip
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.task.grade import Fault, Grade, Measurement, within

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from evalkit.grading.procedure import without_submission
 from evalkit.results.reading import summary_from
-from evalkit.results.runs import Run, without_submission
+from evalkit.results.runs import Run
 from evalkit.results.summary import percentile, summarize
 from evalkit.rollout.limits import UNFIT, Limits, clip, join
 from evalkit.rollout.record import Ending, Turn

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.results.runs import without_submission
+from evalkit.grading.procedure import without_submission
 from evalkit.rollout.limits import MORE_FOLLOWS, UNCOUNTED, UNCUT, UNFIT, Limits, clip, cut_ending, join, next_call
 from evalkit.rollout.record import Ending, Submission, Turn
 from tests import worlds

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from evalkit.grading.procedure import without_submission
 from evalkit.model.protocol import ContextLimitError, Response
-from evalkit.results.runs import without_submission
 from evalkit.rollout.limits import Limits, clip
 from evalkit.rollout.record import Ending
 from evalkit.sampling.agent import Agent, DivergedError, begin, mismatch

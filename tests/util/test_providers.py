@@ -21,7 +21,7 @@ from evalkit.util.errors import UserError
 ROOT = PACKAGE.parent
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 ACME = ("model.kind=acme", "model.id=acme-1")
-BOX = ("sandbox.provider=acme", "+sandbox.params.image=small")
+BOX = ("sandbox.provider=acme", "+sandbox.options.image=small")
 
 
 def blocks(language: str) -> list[str]:
@@ -99,7 +99,7 @@ FAULTS: list[tuple[str, dict[str, dict[str, str]], tuple[str, ...], str]] = [
         *({MODELS: {"acme": "acme_evalkit:x"}}, ACME),
         "opens a Half without simulated, ceiling, floor, identity, where, watch, respond, cost_usd, close",
     ),
-    ("", {}, ("+sandbox.params.image=small",), "sandbox.params is for other providers than sandbox.provider=local"),
+    ("", {}, ("+sandbox.options.image=small",), "sandbox.options is for other providers than sandbox.provider=local"),
 ]
 
 
@@ -126,6 +126,6 @@ def test_a_name_of_two_packages_is_refused_and_one_of_evalkits_own_stays_its_own
 
 
 def test_a_secret_for_a_sandbox_is_refused_where_it_stands_in_a_file() -> None:
-    config = Config(sandbox=SandboxConfig(provider="acme", params={"registry": {"api_key": "typed"}}))
-    with pytest.raises(UserError, match=r"sandbox\.params\.registry\.api_key would write a secret to disk"):
+    config = Config(sandbox=SandboxConfig(provider="acme", options={"registry": {"api_key": "typed"}}))
+    with pytest.raises(UserError, match=r"sandbox\.options\.registry\.api_key would write a secret to disk"):
         check(config)
