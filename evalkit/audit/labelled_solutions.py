@@ -25,6 +25,7 @@ from evalkit.audit.edited_solutions import EDITS, edited_solutions
 from evalkit.task.optional_parts import nearly, solution_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
+from evalkit.util import dotted
 from evalkit.util.errors import UserError
 
 KINDS = ("correct", "wrong", "cheats")
@@ -115,14 +116,8 @@ def _met(need: str, node: Mapping[str, Any]) -> bool:
     import yaml
 
     knob, _, value = need.partition("=")
-    wanted: bool = _knob(node, knob) == yaml.safe_load(value)
+    wanted: bool = dotted.get(node, knob) == yaml.safe_load(value)
     return wanted
-
-
-def _knob(node: Any, name: str) -> Any:
-    for part in name.split("."):
-        node = node[part] if isinstance(node, Mapping) and part in node else None
-    return node
 
 
 def _sources(folder: Path) -> dict[str, str]:

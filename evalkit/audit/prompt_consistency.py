@@ -21,6 +21,7 @@ from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of, rules_of, system_of
 from evalkit.task.protocol import Spec
 from evalkit.task.registry import load_task
+from evalkit.util import dotted
 from evalkit.util.errors import TaskError, UserError
 
 
@@ -126,7 +127,7 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
     problem = exam.problems[0]
     seed = run_seed(exam.config.runs.seed, problem.run)
     for knob, value in _turns(exam.config, exam.task.judged_by):
-        node = _with(exam.config.task, knob, value)
+        node = dotted.replaced(exam.config.task, knob, value)
         try:
             other = load_task(node)
             spec = author_code.spec_for(other, seed)
@@ -158,8 +159,8 @@ async def _right_answer(exam: GraderRuns, task: Any, spec: Spec) -> Any:
 def _turns(config: Config, judged_by: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Every other value that is worth trying for every knob; those that the task refuses are skipped later."""
     shipped = _shipped_values(str(config.task["name"]))
-    for knob, value in _leaves(config.task):
-        if knob == "name" or knob.partition(".")[0] in judged_by:
+    for knob, value in dotted.leaves(config.task):
+        if knob == "name" or dotted.first(knob) in judged_by:
             continue
         others: list[Any] = [other for other in shipped.get(knob, ()) if other != value]
         if isinstance(value, bool):
@@ -171,14 +172,6 @@ def _turns(config: Config, judged_by: Sequence[str]) -> Iterator[tuple[str, Any]
         yield from ((knob, other) for other in others)
 
 
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def _shipped_values(name: str) -> dict[str, list[Any]]:
     """Knob → its values in all configs of the same plugin."""
     import yaml
@@ -188,11 +181,6 @@ def _shipped_values(name: str) -> dict[str, list[Any]]:
         for path in sorted((folder / "task").glob("*.yaml")):
             node = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("task") or {}
             if node.get("name", name) == name and path.stem.startswith(name):
-                for knob, value in _leaves(node):
+                for knob, value in dotted.leaves(node):
                     found.setdefault(knob, []).append(value)
     return found
-
-
-def _with(node: Mapping[str, Any], knob: str, value: Any) -> dict[str, Any]:
-    key, _, rest = knob.partition(".")
-    return {**node, key: _with(node[key], rest, value) if rest else value}

@@ -19,6 +19,7 @@ from evalkit.audit.verdict import Judged, Verdict
 from evalkit.landscape.thresholds import Judge, breakpoints, critical
 from evalkit.task.optional_parts import accuracy_of
 from evalkit.task.protocol import Task
+from evalkit.util.dotted import numbers
 from evalkit.util.errors import TaskError
 
 EXACT = 1e-9
@@ -88,15 +89,7 @@ class ToleranceMap:
 
 def knobs(task: Task, node: Mapping[str, Any]) -> list[str]:
     """`task.tolerances.output`, …: every number among the knobs that only `judge` reads."""
-    return [name for knob in task.judged_by if knob in node for name in _numbers(node[knob], f"task.{knob}")]
-
-
-def _numbers(value: Any, name: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{name}.{key}")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name
+    return [name for knob in task.judged_by if knob in node for name, _ in numbers(node[knob], f"task.{knob}")]
 
 
 def survey(task: Task, node: Mapping[str, Any], verdict: Verdict, problems: Sequence[Problem]) -> ToleranceMap:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalkit.config.model_settings import check_settings, leaves
+from evalkit.config.model_settings import check_settings
 from evalkit.config.schema import SANDBOX_LEVELS, Config, SandboxConfig
+from evalkit.util.dotted import leaves
 from evalkit.util.errors import UserError
 from evalkit.util.redaction import holds_secret, learn, names_secret
 
@@ -27,7 +28,7 @@ def check(config: Config) -> None:
 def _check_options(config: SandboxConfig) -> None:
     if config.provider == "local" and config.options:
         raise UserError("sandbox.options is for other providers than sandbox.provider=local: take it out")
-    for path, value in leaves(config.options, "sandbox.options"):
+    for path, value in leaves(config.options, "sandbox.options", items=True):
         if any(map(names_secret, path.split(".")[2:])) or (isinstance(value, str) and holds_secret(value)):
             learn(str(value))
             raise UserError(f"{path} would write a secret to disk: give it to the provider in the environment instead")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from evalkit.config.schema import ModelConfig
 from evalkit.util import addresses
+from evalkit.util.dotted import leaves
 from evalkit.util.errors import UserError
 from evalkit.util.redaction import holds_secret, learn, names_secret
 
@@ -34,14 +35,14 @@ def check_settings(config: ModelConfig) -> None:
     for name in config.params:
         if name in _OURS:
             raise UserError(f"model.params.{name} is set by evalkit: take it out (limits.* and model.* decide it)")
-    for path, value in leaves(config.params, "model.params"):
+    for path, value in leaves(config.params, "model.params", items=True):
         if any(names_secret(part) for part in path.split(".")[2:]):
             raise _secret(path, value)
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{path}={value} is no number that a request can carry: write an ordinary one")
     if config.base_url is not None:
         addresses.parse(config.base_url)
-    for path, value in leaves(vars(config), "model"):
+    for path, value in leaves(vars(config), "model", items=True):
         if isinstance(value, str) and holds_secret(value):
             raise _secret(path, value)
 
@@ -56,15 +57,3 @@ def _secret(path: str, value: Any) -> UserError:
 
 def _is_header(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
-
-
-def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping or list, with its dotted path."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}")
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from leaves(item, path)
-    else:
-        yield path, value

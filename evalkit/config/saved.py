@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.config.checks import check
 from evalkit.config.schema import Config
 from evalkit.config.search_path import also_at
+from evalkit.util import dotted
 from evalkit.util.errors import UserError
 from evalkit.util.files import write_atomically
 
@@ -143,12 +144,5 @@ def with_knob(config: Config, knob: str, value: object) -> Config:
     import copy
 
     changed = copy.deepcopy(config)
-    *path, last = knob.split(".")
-    holder: object = changed
-    for part in path:
-        holder = holder[part] if isinstance(holder, dict) else getattr(holder, part)
-    if isinstance(holder, dict):
-        holder[last] = value
-    else:
-        setattr(holder, last, value)
+    dotted.put(changed, knob, value)
     return changed

@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.config.overrides import written
 from evalkit.config.schema import Config
+from evalkit.util import dotted
 
 MISSING = object()
 _KEY = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
@@ -49,7 +50,7 @@ def changes(
 
 
 def _below(name: str, knobs: Collection[str], groups: Sequence[str]) -> bool:
-    return any(name == knob or name.startswith(f"{knob}.") for knob in knobs if knob not in groups)
+    return any(dotted.within(name, knob) for knob in knobs if knob not in groups)
 
 
 def _places(old: Any, new: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.config.overrides import knob
 from evalkit.diff.knobs import Change, changes
 from evalkit.results.reading import CellRecord, read, read_yaml
+from evalkit.util import dotted
 
 NEUTRAL = ("store", "reuse", "verbose", "confirm", "runs.concurrency", "sandbox.pool", "hydra")
 """Knobs that cannot change a result: listed as provenance, and no difference."""
@@ -87,7 +88,7 @@ def compare_settings(old: CellRecord, new: CellRecord, *, apart_from: Sequence[s
 
 
 def _is_neutral(name: str) -> bool:
-    return any(name == known or name.startswith(f"{known}.") for known in NEUTRAL)
+    return any(dotted.within(name, known) for known in NEUTRAL)
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

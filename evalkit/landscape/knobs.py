@@ -13,6 +13,7 @@ from evalkit.config.schema import Config
 from evalkit.results.runs import Run
 from evalkit.rollout.limits import Limits
 from evalkit.task.protocol import Task
+from evalkit.util import dotted
 
 if TYPE_CHECKING:
     from evalkit.engine.cells import CellResult
@@ -102,40 +103,24 @@ def label(result: Entry, knob: str) -> str:
 
 def place(config: Config, knob: str) -> float:
     """The value of a numeric knob. No limit is infinite."""
-    value = lookup(config, knob)
+    value = dotted.get(config, knob)
     return math.inf if value is None else float(value)
-
-
-def lookup(config: Config, knob: str) -> Any:
-    """The value of a knob by its full name; None also where there is no such knob."""
-    found: Any = config
-    for part in knob.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
-    return found
 
 
 def tolerance_knobs(node: Mapping[str, Any], task: Task) -> list[str]:
     """Every tolerance of a `task` node that is a number: those of `tolerances`, if only `judge` reads it."""
     if "tolerances" not in task.judged_by:
         return []
-    return [f"task.{name}" for name in _numbers(node.get("tolerances"), "tolerances")]
-
-
-def _numbers(value: Any, name: str) -> list[str]:
-    if isinstance(value, Mapping):
-        return [found for key, inner in value.items() for found in _numbers(inner, f"{name}.{key}")]
-    return [name] if isinstance(value, int | float) and not isinstance(value, bool) else []
+    return [name for name, _ in dotted.numbers(node.get("tolerances"), "task.tolerances")]
 
 
 def _kind(name: str, results: Sequence[Entry]) -> Kind:
-    values = [lookup(result.config, name) for result in results]
-    numeric = all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values if value is not None
-    )
+    values = [dotted.get(result.config, name) for result in results]
+    numeric = all(dotted.is_number(value) for value in values if value is not None)
     if name in LIMITS:
         return Kind.LIMIT
     head, _, rest = name.partition(".")
-    first = rest.partition(".")[0]
+    first = dotted.first(rest)
     if head == "task" and rest and all(first in result.task.judged_by for result in results):
         return Kind.TOLERANCE if first == "tolerances" and numeric else Kind.JUDGED
     unseen = {"band", "runs.count", "runs.batches", "runs.concurrency", "runs.until", "runs.max", "verbose", "confirm"}

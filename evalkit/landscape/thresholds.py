@@ -19,6 +19,7 @@ from evalkit.task.grade import Grade, Measurement
 from evalkit.task.protocol import Task
 from evalkit.task.registry import build_config, load_plugin
 from evalkit.task.returned_values import judged
+from evalkit.util import dotted
 from evalkit.util.errors import UserError
 
 LARGEST = float(2**1023)
@@ -169,7 +170,7 @@ class Judge:
         self.knobs = tuple(knobs)
         self._plugin = load_plugin(node["name"])
         self._config = build_config(self._plugin, node)
-        self._paths = [knob.removeprefix("task.").split(".") for knob in knobs]
+        self._names = [knob.removeprefix("task.") for knob in knobs]
         self._task = lru_cache(maxsize=4096)(self.task)
 
     def __call__(self, values: Sequence[float], measurement: Measurement) -> Grade:
@@ -185,14 +186,8 @@ class Judge:
     def task(self, values: tuple[float, ...]) -> Task:
         """The task under these values. Raises `UserError` where it refuses one."""
         config = copy.deepcopy(self._config)
-        for (*path, last), value in zip(self._paths, values, strict=True):
-            holder = config
-            for part in path:
-                holder = holder[part] if isinstance(holder, dict) else getattr(holder, part)
-            if isinstance(holder, dict):
-                holder[last] = value
-            else:
-                setattr(holder, last, value)
+        for name, value in zip(self._names, values, strict=True):
+            dotted.put(config, name, value)
         try:
             return self._plugin(config)
         except UserError:
@@ -204,13 +199,7 @@ class Judge:
 
     def values(self) -> tuple[Any, ...]:
         """What the config says for every knob."""
-        return tuple(self._value(path) for path in self._paths)
-
-    def _value(self, path: Sequence[str]) -> Any:
-        found = self._config
-        for part in path:
-            found = found[part] if isinstance(found, dict) else getattr(found, part)
-        return found
+        return tuple(dotted.get(self._config, name) for name in self._names)
 
     def domain(self, index: int) -> tuple[float, float]:
         """The smallest and largest value of one knob that the task's constructor accepts, the others as configured."""

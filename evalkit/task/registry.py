@@ -21,6 +21,7 @@ from evalkit.task.checks import wrong_agents, wrong_files, wrong_tools
 from evalkit.task.optional_parts import SPEC, TASK, WANTED, Part, definition, files_of, misfits, near_miss, system_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
+from evalkit.util.dotted import numbers
 from evalkit.util.errors import TaskError, UserError
 from evalkit.util.source_quotes import blame, file_of, first_line, quote
 from evalkit.util.suggestions import nearest, suggestion
@@ -306,14 +307,6 @@ def _returned(task: Task, method: str, part: str, value: Any, kind: Any) -> None
 
 def _check_tolerances(value: Any, key: str) -> None:
     """A tolerance is a bound that an error must stay below: 0, less and NaN would fail every submission."""
-    for path, number in _numbers(value, key):
+    for path, number in numbers(value, key):
         if not number > 0 or math.isinf(number):
             raise UserError(f"{path}={number} is out of range: use a number above 0")
-
-
-def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _numbers(inner, f"{key}.{name}")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield key, value

@@ -18,6 +18,7 @@ from evalkit.config import hydra_setup
 from evalkit.config.overrides import knob, written
 from evalkit.config.schema import Config
 from evalkit.config.search_path import bundled
+from evalkit.util import dotted
 from evalkit.util.errors import UserError
 from evalkit.util.suggestions import nearest, suggestion
 
@@ -104,7 +105,7 @@ def _unreadable(override: object) -> str:
 
 def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
     value = next((arg.partition("=")[2] for arg in argv if knob(arg) == key), "")
-    if merged := next((arg for arg in argv if knob(arg) in OPEN and f"{key}.".startswith(f"{knob(arg)}.")), None):
+    if merged := next((arg for arg in argv if knob(arg) in OPEN and dotted.within(key, knob(arg))), None):
         return f"{merged} adds to what is there: write +{merged.lstrip('+')}"
     known = dict(knobs(argv))
     own = _only_in_python(str(known.get("task.name")), defaults)
@@ -114,8 +115,8 @@ def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
             f"or write +{key}={value or '<value>'}"
         )
     known |= dict.fromkeys(own)
-    leaf = key.rpartition(".")[2]
-    same_leaf = [name for name in known if name.rpartition(".")[2] == leaf]
+    leaf = dotted.last(key)
+    same_leaf = [name for name in known if dotted.last(name) == leaf]
     alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
     match = same_leaf[0] if same_leaf else nearest(key, alike)
     if match:
