@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -163,12 +164,18 @@ def load(path: Path) -> Loaded:
     chain, damage = _best(afresh(path.read_bytes))
     reader = _Reader(path, damage)
     for number, link in enumerate(chain):
-        line = bounded_json.loads(link.body, _DEPTH)  # older versions wrote what no reader can hold
+        # Older versions wrote what no reader can hold; escaped, a line is up to six times as long as what came.
+        line = bounded_json.loads(link.body, _DEPTH, math.inf)
         if line.get("type") == "response" and (why := response_shape.fault(line.get("response"))):
             reader.damage = damage or f"line {number + 1} holds no response of a model: {why}"
             chain = chain[:number]
             break
-        reader.take(line)
+        try:
+            reader.take(line)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:  # whole, and still not what we write
+            raise UserError(
+                f"line {number + 1} of {path} says what this evalkit does not know ({error!r}): install a newer evalkit"
+            ) from error
     return replace(
         reader.result(), digest=chain[-1].digest if chain else "", trusted=b"".join(link.raw for link in chain)
     )

@@ -23,14 +23,14 @@ _TOO_LONG = 10**DIGITS
 _TOKENS = re.compile(r'"(?:[^"\\]+|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
-def loads(text: str | bytes, depth: int = DEPTH) -> Any:
+def loads(text: str | bytes, depth: int = DEPTH, size: float = SIZE) -> Any:
     """`json.loads` within bounds: what any later reader can hold, and `json.dumps(…, allow_nan=False)` can write.
 
     A number that cannot be held (`1e999`, `NaN`, 5,000 digits) becomes its own text, what nests deeper than `depth`
-    becomes `NOTE`. Raises ValueError for what is no JSON or longer than `SIZE`, never RecursionError.
+    becomes `NOTE`. Raises ValueError for what is no JSON or longer than `size`, never RecursionError.
     """
-    if len(text) > SIZE:
-        raise ValueError(f"it is longer than {SIZE:,} bytes")
+    if len(text) > size:
+        raise ValueError(f"it is longer than {size:,} bytes")
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "surrogatepass")
     try:

@@ -4,14 +4,16 @@ import errno
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalkit.rollout.journal import Journal, load, read_rollout, write_rollout
+from evalkit.rollout.journal import Journal, _seal, load, read_rollout, write_rollout
 from evalkit.rollout.record import Attempt, Ending
+from evalkit.util import bounded_json
 from evalkit.util.errors import ClaimLostError, UserError
 from tests.builders import message, rollout, text, turn
 
@@ -272,6 +274,60 @@ def test_a_newer_major_version_is_refused(tmp_path, whole, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(UserError, match=r"2\.0.*newer evalkit"):
         read_rollout(tmp_path / "1.jsonl")
+
+
+def line_of(line, before=""):
+    """A line with the digest that belongs to it, and that digest."""
+    return _seal(line, before)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"type": "end", "ending": "fell_asleep", "detail": "", "leaked": False},
+        {"type": "end", "why": "a newer evalkit says it so"},
+        {"type": "reply", "reply": [], "submission": 7},
+        {"type": "reply", "reply": 7},
+        {"type": "attempt", "count": 3},
+        {"type": "response", "response": message(text("hm"))},
+    ],
+)
+def test_what_a_newer_minor_version_says_otherwise_is_refused_in_one_sentence(tmp_path, whole, later):
+    path = tmp_path / "1.jsonl"
+    lines = lines_of(path, whole)[:2]
+    added, _ = line_of(later, json.loads(lines[-1])["digest"])
+    path.write_bytes(b"".join(lines) + added)
+    with pytest.raises(UserError, match=r"line 3 of .*1\.jsonl says what this evalkit does not know .*newer evalkit"):
+        load(path)
+
+
+def test_what_a_newer_minor_version_adds_is_kept_and_not_minded(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    lines = lines_of(path, whole)[:2]
+    added, _ = line_of({"type": "dream", "of": "sheep"}, json.loads(lines[-1])["digest"])
+    path.write_bytes(b"".join(lines) + added)
+    loaded = load(path)
+    assert (loaded.damage, len(loaded.rollout.turns), loaded.trusted) == ("", 1, path.read_bytes())
+
+
+def test_the_first_line_is_a_header_or_the_file_is_another_versions(tmp_path, whole):
+    path = tmp_path / "1.jsonl"
+    path.write_bytes(line_of({"type": "reply", "reply": None})[0])
+    with pytest.raises(UserError, match="line 1 of"):
+        load(path)
+    path.write_bytes(line_of({"type": "rollout", "version": "1.7"})[0])
+    with pytest.raises(UserError, match="newer evalkit"):
+        load(path)
+
+
+def test_a_response_as_long_as_one_may_be_is_read_again(tmp_path):
+    """What comes as three bytes a character is written as six."""
+    long = rollout(turn(5, answer=1))
+    response = message(text("\u65e5" * (bounded_json.SIZE // 5)))
+    long = replace(long, turns=(replace(long.turns[0], response=response), *long.turns[1:]))
+    write_rollout(tmp_path / "1.jsonl", long)
+    assert (tmp_path / "1.jsonl").stat().st_size > bounded_json.SIZE
+    assert read_rollout(tmp_path / "1.jsonl") == long
 
 
 def test_every_line_is_on_the_disk_before_anything_is_done_with_it(tmp_path, whole, monkeypatch):
