@@ -33,6 +33,18 @@ if TYPE_CHECKING:
     from evalkit.task.grade import preview as preview
     from evalkit.task.grade import readings as readings
     from evalkit.task.grade import within as within
+    from evalkit.task.optional_parts import HasFiles as HasFiles
+    from evalkit.task.optional_parts import HasHidden as HasHidden
+    from evalkit.task.optional_parts import HasPreload as HasPreload
+    from evalkit.task.optional_parts import HasReferenceSource as HasReferenceSource
+    from evalkit.task.optional_parts import HasRules as HasRules
+    from evalkit.task.optional_parts import HasShownSchema as HasShownSchema
+    from evalkit.task.optional_parts import HasSolution as HasSolution
+    from evalkit.task.optional_parts import HasStatedAccuracy as HasStatedAccuracy
+    from evalkit.task.optional_parts import HasSystem as HasSystem
+    from evalkit.task.optional_parts import HasValues as HasValues
+    from evalkit.task.optional_parts import MeasuresMany as MeasuresMany
+    from evalkit.task.optional_parts import Scalable as Scalable
     from evalkit.task.protocol import Spec as Spec
     from evalkit.task.protocol import Task as Task
     from evalkit.task.scripted_agents import ScriptedAgent as ScriptedAgent
@@ -62,6 +74,20 @@ _HOME = {
     "evalkit.sandbox.protocol": ("Call", "Output", "Sandbox", "Session"),
     "evalkit.sandbox.tensor_bytes": ("Tensor",),
     "evalkit.task.scripted_agents": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
+    "evalkit.task.optional_parts": (
+        "HasFiles",
+        "HasHidden",
+        "HasPreload",
+        "HasReferenceSource",
+        "HasRules",
+        "HasShownSchema",
+        "HasSolution",
+        "HasStatedAccuracy",
+        "HasSystem",
+        "HasValues",
+        "MeasuresMany",
+        "Scalable",
+    ),
     "evalkit.task.protocol": ("Spec", "Task"),
     "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult"),
     "evalkit.util.version": ("__version__",),

@@ -1,6 +1,7 @@
-"""The optional parts of a spec, a task and a tool: what each is called, what it must be, and what it is without.
+"""The optional parts of a spec, a task and a tool: a protocol for each, and what it is where the author says nothing.
 
-Everything that reads one reads it here. An attribute that is nearly called like one of them is refused when the task
+An author whose type checker shall compare a part with its protocol says so: `checked: type[HasFiles] = MySpec`.
+Everything that reads a part reads it here. An attribute that is nearly called like one of them is refused when the task
 is loaded: it would silently be no part.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, Protocol
 
 from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.grade import Measurement
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import Tool
@@ -19,51 +22,146 @@ from evalkit.task.tools import Tool
 Kind = Literal["text", "number", "mapping", "items", "method"]
 
 
+class HasSystem(Protocol):
+    """A spec with a system prompt."""
+
+    @property
+    def system(self) -> str:
+        """the system prompt"""
+        ...
+
+
+class HasFiles(Protocol):
+    """A spec whose workspace is not empty."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """relative path → bytes, put into the workspace before the rollout starts"""
+        ...
+
+
+class HasRules(Protocol):
+    """A spec whose prompt audits compare with its grader."""
+
+    @property
+    def rules(self) -> Mapping[str, str]:
+        """rule → the words of the prompt that state it"""
+        ...
+
+
+class HasHidden(Protocol):
+    """A spec of whose secrets audits look for traces."""
+
+    @property
+    def hidden(self) -> Iterable[Any]:
+        """numbers and texts that a model must not see, beside the right answer"""
+        ...
+
+
+class HasStatedAccuracy(Protocol):
+    """A spec whose prompt names an accuracy."""
+
+    @property
+    def stated_accuracy(self) -> float | None:
+        """how exact the prompt asks an answer to be"""
+        ...
+
+
+class Scalable(Protocol):
+    """A spec that audits can make harder to compute."""
+
+    def scaled(self, factor: float) -> Spec:
+        """the same problem with larger inputs"""
+        ...
+
+
+class HasSolution(Protocol):
+    """A task whose solutions are submitted in a way of its own. `spec`: what its own `spec` returned."""
+
+    def solution(self, source: str, spec: Any) -> ScriptedAgent:
+        """the agent that submits a source of solutions/"""
+        ...
+
+
+class HasReferenceSource(Protocol):
+    """A task whose reference is a program. `spec`: what its own `spec` returned."""
+
+    def reference_source(self, spec: Any) -> str:
+        """the source that audits make mistakes in"""
+        ...
+
+
+class HasValues(Protocol):
+    """A task whose answers are functions. `spec`: what its own `spec` returned."""
+
+    async def values(self, answer: Any, spec: Any, sandbox: Sandbox) -> Any:
+        """what a function computes on inputs that have nothing to do with the hidden ones"""
+        ...
+
+
+class MeasuresMany(Protocol):
+    """A task that measures a submission on many problems at once. `specs`: what its own `spec` returned."""
+
+    async def measure_many(self, answer: Any, specs: Sequence[Any], sandbox: Sandbox) -> Sequence[Measurement]:
+        """the values of one submission on many problems"""
+        ...
+
+
+class HasShownSchema(Protocol):
+    """A tool that shows the model more than it enforces."""
+
+    @property
+    def shown_schema(self) -> Mapping[str, Any]:
+        """what the model sees instead of `input_schema`"""
+        ...
+
+
+class HasPreload(Protocol):
+    """A tool that runs programs."""
+
+    @property
+    def preload(self) -> Iterable[str]:
+        """modules that programs find in memory"""
+        ...
+
+
 @dataclass(frozen=True)
 class Part:
-    """One optional part."""
+    """One optional part: the only public member of a protocol."""
 
-    name: str
+    protocol: type[Any]
     kind: Kind
-    default: Any
+    default: Any = None
     """What it is where the author says nothing, or None."""
-    meaning: str
-    signature: str = ""
-    """Of a method."""
     mistaken: tuple[str, ...] = ()
     """Other names that authors give it, and that mean nothing."""
 
+    @cached_property
+    def name(self) -> str:
+        """What the attribute is called."""
+        return str(next(name for name in vars(self.protocol) if not name.startswith("_")))
+
+    @property
+    def meaning(self) -> str:
+        """What it is, for the end of a sentence."""
+        return inspect.getdoc(vars(self.protocol)[self.name]) or ""
+
 
 SPEC = (
-    Part("system", "text", "", "the system prompt", mistaken=("system_prompt", "system_message")),
-    Part("files", "mapping", {}, "relative path → bytes, put into the workspace before the rollout starts"),
-    Part("rules", "mapping", {}, "rule → the words of the prompt that state it"),
-    Part("hidden", "items", (), "numbers and texts that a model must not see, beside the right answer"),
-    Part("stated_accuracy", "number", None, "how exact the prompt asks an answer to be"),
-    Part("scaled", "method", None, "the same problem with larger inputs", "def scaled(self, factor: float) -> Spec"),
+    Part(HasSystem, "text", "", mistaken=("system_prompt", "system_message")),
+    Part(HasFiles, "mapping", {}),
+    Part(HasRules, "mapping", {}),
+    Part(HasHidden, "items", ()),
+    Part(HasStatedAccuracy, "number"),
+    Part(Scalable, "method"),
 )
 TASK = (
-    Part(
-        *("solution", "method", None, "the agent that submits a source of solutions/"),
-        "def solution(self, source: str, spec: Spec) -> ScriptedAgent",
-    ),
-    Part(
-        *("reference_source", "method", None, "the source that audits make mistakes in"),
-        "def reference_source(self, spec: Spec) -> str",
-    ),
-    Part(
-        *("values", "method", None, "what a function computes on inputs that have nothing to do with the hidden ones"),
-        "async def values(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Any",
-    ),
-    Part(
-        *("measure_many", "method", None, "the values of one submission on many problems"),
-        "async def measure_many(self, answer: Any, specs: Sequence[Spec], sandbox: Sandbox) -> Sequence[Measurement]",
-    ),
+    Part(HasSolution, "method"),
+    Part(HasReferenceSource, "method"),
+    Part(HasValues, "method"),
+    Part(MeasuresMany, "method"),
 )
-TOOL = (
-    Part("shown_schema", "mapping", None, "what the model sees instead of `input_schema`"),
-    Part("preload", "items", (), "modules that programs find in memory"),
-)
+TOOL = (Part(HasShownSchema, "mapping"), Part(HasPreload, "items", ()))
 
 
 def _read(parts: Sequence[Part], owner: object, name: str) -> Any:

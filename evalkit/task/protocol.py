@@ -33,8 +33,7 @@ class Spec(Protocol):
         """Everything the model may call, `submit_answer` included."""
         ...
 
-    # Optional: `system: str` (system prompt, default "") and `files: Mapping[str, bytes]` (put into the
-    # workspace before the rollout starts). All optional parts: evalkit/task/optional_parts.py, docs/audit.md.
+    # Optional: HasSystem, HasFiles; for audits HasRules, HasHidden, HasStatedAccuracy, Scalable (optional_parts.py).
 
 
 class Task(Protocol):
@@ -91,4 +90,4 @@ class Task(Protocol):
         """The simulated agents of this task, for `model=simulated`."""
         ...
 
-    # Optional, for `audit` and `diagnose`: `solution`, `reference_source`, `values`, `measure_many`: docs/audit.md.
+    # Optional, for audits: HasSolution, HasReferenceSource, HasValues, MeasuresMany (optional_parts.py).

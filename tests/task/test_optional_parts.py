@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evalkit
 from evalkit.config.search_path import task_folders
 from evalkit.task import optional_parts
 from evalkit.task.registry import load_plugin
@@ -67,10 +68,17 @@ def test_shipped_tasks_have_no_slips(name: str) -> None:
     assert optional_parts.near_miss(optional_parts.TASK, load_plugin(name)) is None
 
 
+def test_every_part_says_what_it_is_in_a_protocol_that_authors_can_import() -> None:
+    for part in EVERYTHING:
+        assert getattr(evalkit, part.protocol.__name__) is part.protocol
+        assert [name for name in vars(part.protocol) if not name.startswith("_")] == [part.name]
+        assert part.meaning and "\n" not in part.meaning and part.meaning[-1] != "."
+
+
 def test_nothing_else_probes_for_a_part() -> None:
     """`getattr(spec, "hidden", …)` elsewhere would know nothing of kinds and defaults."""
     for path in sorted(Path(optional_parts.__file__).parent.rglob("*.py")):
-        if path.name == "parts.py" or "inside" in path.parts:
+        if path == Path(optional_parts.__file__) or "inside" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (

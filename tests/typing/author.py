@@ -10,11 +10,23 @@ from evalkit import (
     Check,
     Fault,
     Grade,
+    HasFiles,
+    HasHidden,
+    HasPreload,
+    HasReferenceSource,
+    HasRules,
+    HasShownSchema,
+    HasSolution,
+    HasStatedAccuracy,
+    HasSystem,
+    HasValues,
     Limits,
     Measurement,
+    MeasuresMany,
     Output,
     PythonExpression,
     Sandbox,
+    Scalable,
     ScriptedAgent,
     ScriptedTurn,
     Session,
@@ -144,3 +156,50 @@ class OwnTask:
 task: Task = OwnTask(Knobs("own", 1.0))
 kind: type[Task] = OwnTask
 limits: Limits = Limits(max_tokens=2900)
+
+
+@dataclass(frozen=True)
+class FullSpec(OwnSpec):
+    """Every optional part of a spec, as attributes, fields and properties."""
+
+    stated_accuracy: float = 0.5
+    hidden: tuple[float, ...] = (3.0,)
+    rules = {"brief": "Say"}
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return {"notes.txt": b"nothing"}
+
+    def scaled(self, factor: float) -> FullSpec:
+        return FullSpec(self.target * factor)
+
+
+class FullTask(OwnTask):
+    """Every optional part of a task."""
+
+    def solution(self, source: str, spec: OwnSpec) -> ScriptedAgent:
+        return submitting(source)
+
+    def reference_source(self, spec: OwnSpec) -> str:
+        return "def one(): return 1"
+
+    async def values(self, answer: Any, spec: OwnSpec, sandbox: Sandbox) -> Any:
+        return [spec.target]
+
+    async def measure_many(self, answer: Any, specs: Sequence[OwnSpec], sandbox: Sandbox) -> list[Measurement]:
+        return [await self.measure(answer, one, sandbox) for one in specs]
+
+
+full = FullSpec(1.0)
+system: HasSystem = full
+files: HasFiles = full
+rules: HasRules = full
+hidden: HasHidden = full
+accuracy: HasStatedAccuracy = full
+larger: Scalable = full
+solves: type[HasSolution] = FullTask
+refers: type[HasReferenceSource] = FullTask
+computes: type[HasValues] = FullTask
+measures: type[MeasuresMany] = FullTask
+shown: HasShownSchema = SubmitAnswer({"type": "number"})
+loaded: HasPreload = PythonExpression()

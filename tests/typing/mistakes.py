@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import evalkit
-from evalkit import Limits, Measurement, Tool, ToolContext, ToolResult
+from evalkit import HasFiles, HasSystem, HasValues, Limits, Measurement, Tool, ToolContext, ToolResult
 from evalkit import Tsak as Misspelt  # type: ignore[attr-defined]
 
 print(Misspelt)
@@ -34,3 +34,16 @@ class Nameless:
 
 wrong: Tool = Bytes()  # type: ignore[assignment]
 other: Tool = Nameless()  # type: ignore[assignment]
+
+
+class Odd:
+    sistem = "Be brief."
+    files = {"notes.txt": "text, not bytes"}
+
+    def values(self, answer: Any, spec: Any) -> list[float]:
+        return []
+
+
+misspelt: HasSystem = Odd()  # type: ignore[assignment]
+texts: HasFiles = Odd()  # type: ignore[assignment]
+synchronous: HasValues = Odd()  # type: ignore[assignment]
