@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.cli.parser import DIR, VerbParser
 from evalkit.config.checks import check
-from evalkit.config.saved import is_sweep, launched_from, read_config, read_yaml, with_knob
+from evalkit.config.saved import is_sweep, launched_from, read_config, read_recorded, with_knob
 from evalkit.results.reading import OtherFormatError, load
 from evalkit.results.runs import Outcome
 from evalkit.util.errors import UserError
@@ -71,7 +71,7 @@ def find_cells(folder: Path) -> list[Cell]:
 def _job(folder: Path) -> _Job:
     """From `.hydra/hydra.yaml`; a directory that regrade or confirm wrote has none."""
     try:
-        node = read_yaml(folder / ".hydra" / "hydra.yaml")
+        node = read_recorded(folder / ".hydra" / "hydra.yaml")
     except FileNotFoundError:
         return _Job(Path.cwd(), {}, 0)
     try:

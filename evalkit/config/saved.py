@@ -14,24 +14,23 @@ from evalkit.config.search_path import also_at
 from evalkit.util import dotted
 from evalkit.util.errors import UserError
 from evalkit.util.files import write_atomically
+from evalkit.util.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def read_yaml(path: Path) -> Any:
+def read_recorded(path: Path) -> Any:
     """A YAML file of an output directory. Raises `FileNotFoundError`, and `UserError` for a damaged one."""
-    import yaml
-
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except NotADirectoryError as error:
-        raise FileNotFoundError(path) from error
+        return read_yaml(path)
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:
+        raise FileNotFoundError(path) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is damaged: run the launch again, its rollouts are kept in the store") from error
 
 
@@ -53,7 +52,7 @@ def read_node(folder: Path) -> DictConfig:
 
     path = folder / ".hydra" / "config.yaml"
     try:
-        node = OmegaConf.create(read_yaml(path) or "damaged")
+        node = OmegaConf.create(read_recorded(path) or "damaged")
     except FileNotFoundError as error:
         raise UserError(f"{folder} is not an evalkit output directory: it has no .hydra/config.yaml") from error
     if not isinstance(node, DictConfig) or "task" not in node:
@@ -120,7 +119,7 @@ def recorded(folder: Path) -> dict[str, Any]:
     """What Hydra recorded of itself in a directory or in that of its sweep; empty where it recorded nothing."""
     for path in (folder / ".hydra" / "hydra.yaml", folder / "multirun.yaml", folder.parent / "multirun.yaml"):
         try:
-            found = read_yaml(path)["hydra"]
+            found = read_recorded(path)["hydra"]
         except (FileNotFoundError, TypeError, KeyError):
             continue
         if isinstance(found, dict):

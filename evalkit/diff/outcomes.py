@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from evalkit.diff.pairs import PairedBy, Pairing
 from evalkit.results.reading import RunRecord
 from evalkit.results.runs import Outcome
-from evalkit.results.summary import Rate
+from evalkit.results.summary import Rate, mean
 from evalkit.stats.comparisons import (
     Comparison,
     compare,
@@ -188,10 +188,10 @@ def figures(runs: Sequence[RunRecord], confidence: float) -> Figures:
         runs=len(runs),
         errors=len(runs) - len(graded) - unknown,
         rate=Rate.of(sum(run.passed is True for run in graded), len(graded) + unknown, confidence, unknown),
-        mean_tokens=_mean([run.output_tokens for run in graded]),
-        mean_steps=_mean([run.steps for run in graded]),
+        mean_tokens=mean([run.output_tokens for run in graded]),
+        mean_steps=mean([run.steps for run in graded]),
         cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
-        mean_seconds=_mean(seconds),
+        mean_seconds=mean(seconds),
         reused=sum(run.reused for run in runs),
         endings=dict(sorted(Counter(run.ending.value for run in runs).items(), key=_often)),
         failures=dict(sorted(reasons.items(), key=_often)),
@@ -200,7 +200,3 @@ def figures(runs: Sequence[RunRecord], confidence: float) -> Figures:
 
 def _often(entry: tuple[str, int]) -> tuple[int, str]:
     return -entry[1], entry[0]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None

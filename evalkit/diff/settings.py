@@ -11,8 +11,9 @@ from typing import Any
 
 from evalkit.config.overrides import knob
 from evalkit.diff.knobs import Change, changes
-from evalkit.results.reading import CellRecord, read, read_yaml
+from evalkit.results.reading import CellRecord, read
 from evalkit.util import dotted
+from evalkit.util.yaml_files import read_yaml
 
 NEUTRAL = ("store", "reuse", "verbose", "confirm", "runs.concurrency", "sandbox.pool", "hydra")
 """Knobs that cannot change a result: listed as provenance, and no difference."""

@@ -11,7 +11,7 @@ from evalkit.config.saved import with_knob, write_config
 from evalkit.config.schema import Config
 from evalkit.display.formatting import bare_rate, rate_text
 from evalkit.landscape.chosen import to_confirm
-from evalkit.landscape.files import finite
+from evalkit.landscape.files import json_number
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.recommend import number
 from evalkit.landscape.write import write
@@ -76,7 +76,7 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
     engine.view.result(sentence)
     facts = {
         "done": True,
-        "setting": {name: finite(value) for name, value in predicted.knobs.items()},
+        "setting": {name: json_number(value) for name, value in predicted.knobs.items()},
         "seed": config.runs.seed,
         "predicted": {"passed": predicted.passed, "unknown": predicted.unknown, "runs": predicted.runs},
         "fresh": {"passed": passed, "runs": runs, "errors": fresh.summary.errors},

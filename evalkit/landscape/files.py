@@ -110,7 +110,7 @@ def _panel(result: FacetResult) -> dict[str, Any]:
         "simulated": result.simulated,
         "rollouts": sorted({member.rollouts for member in panel.members}),
         "clipped": panel.top is not None,
-        "axes": [{"knob": axis.knob, "values": [finite(value) for value in axis.values]} for axis in panel.axes],
+        "axes": [{"knob": axis.knob, "values": [json_number(value) for value in axis.values]} for axis in panel.axes],
         "cells": [_spot(spot) for spot in result.spots],
         "nearest_to_band": result.anchor.index,
         "curves": [_curve(curve) for curve in result.curves],
@@ -148,9 +148,9 @@ def _curve(curve: Curve) -> dict[str, Any]:
     return {
         "knob": curve.knob,
         "at": _numbers(curve.at),
-        "end": finite(curve.end) if curve.is_limit else None,
+        "end": json_number(curve.end) if curve.is_limit else None,
         "whole": curve.whole,
-        "steps": [[finite(step.value), step.passed, step.graded, step.unknown] for step in curve.steps],
+        "steps": [[json_number(step.value), step.passed, step.graded, step.unknown] for step in curve.steps],
     }
 
 
@@ -159,13 +159,13 @@ def _recommendation(found: Recommendation) -> dict[str, Any]:
         "knob": found.knob,
         "at": _numbers(found.at),
         "finding": found.finding.value,
-        "low": None if found.low is None else finite(found.low),
-        "high": None if found.high is None else finite(found.high),
+        "low": json_number(found.low),
+        "high": json_number(found.high),
         "enters": _interval(found.enters),
         "leaves": _interval(found.leaves),
         "certain": _interval(found.certain),
-        "value": None if found.value is None else finite(found.value),
-        "candidate": None if found.candidate is None else finite(found.candidate),
+        "value": json_number(found.value),
+        "candidate": json_number(found.candidate),
         "chance": None if found.chance is None else math.floor(found.chance * 10_000) / 10_000,
         "passed": found.passed,
         "runs": found.runs,
@@ -176,15 +176,15 @@ def _recommendation(found: Recommendation) -> dict[str, Any]:
 
 def _interval(interval: Interval | None) -> dict[str, float | None] | None:
     """An infinite end is null: beyond what is known."""
-    return None if interval is None else {"low": finite(interval.low), "high": finite(interval.high)}
+    return None if interval is None else {"low": json_number(interval.low), "high": json_number(interval.high)}
 
 
 def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: finite(value) for name, value in values.items()}
+    return {name: json_number(value) for name, value in values.items()}
 
 
-def finite(value: float) -> float | None:
-    """JSON has no infinity: null stands for it. Whole numbers lose their `.0`."""
-    if not math.isfinite(value):
+def json_number(value: float | None) -> float | None:
+    """JSON has no infinity: null stands for it, and for None. Whole numbers lose their `.0`."""
+    if value is None or not math.isfinite(value):
         return None
     return int(value) if value == int(value) and abs(value) < 2**53 else value

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from evalkit.landscape.files import facts, finite
+from evalkit.landscape.files import facts, json_number
 from evalkit.landscape.grids import MAP_SHARE, SMALLEST_SHARE, Scale, Slice, scale, slices
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.report.page import document, escaped
@@ -55,11 +55,11 @@ def _maps(result: FacetResult) -> list[dict[str, Any]]:
 def _map(result: FacetResult, part: Slice) -> dict[str, Any]:
     scales = _scales(result, MAP_SHARE)
     across, up = (
-        {"knob": axis.knob, **scales[axis.knob], "values": [finite(round_off(value)) for value in axis.values]}
+        {"knob": axis.knob, **scales[axis.knob], "values": [json_number(round_off(value)) for value in axis.values]}
         for axis in part.counts.axes
     )
     return {
-        "at": {knob: finite(value) for knob, value in part.at.items()},
+        "at": {knob: json_number(value) for knob, value in part.at.items()},
         "x": across,
         "y": up,
         "passed": part.counts.passed.ravel().tolist(),

@@ -26,6 +26,7 @@ from evalkit.stats.verdict import Band, Decision, Verdict
 from evalkit.task.grade import Check, Measurement
 from evalkit.util.errors import UserError
 from evalkit.util.text import counted
+from evalkit.util.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -295,16 +296,6 @@ def _json(path: Path) -> Any:
     if not isinstance(value, dict):
         raise ValueError("it holds no object")
     return value
-
-
-def read_yaml(path: Path) -> Any:
-    """What a YAML file holds, nothing resolved; `ValueError` if it is none."""
-    import yaml
-
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ValueError("it is no YAML") from error
 
 
 def _timing(path: Path) -> tuple[dict[str, Any], dict[int, float]]:

@@ -236,9 +236,9 @@ def summarize(
         failures=failures,
         error_runs=tuple(run.number for run in runs if run.outcome is Outcome.ERROR),
         endings=_endings(runs),
-        mean_tokens=_mean([run.rollout.output_tokens for run in known]),
-        mean_steps=_mean([run.rollout.steps for run in known]),
-        mean_score=_mean([run.grade.score for run in graded if run.grade and run.grade.score is not None]),
+        mean_tokens=mean([run.rollout.output_tokens for run in known]),
+        mean_steps=mean([run.rollout.steps for run in known]),
+        mean_score=mean([run.grade.score for run in graded if run.grade and run.grade.score is not None]),
         total_tokens=sum(run.rollout.output_tokens for run in runs),
         cost_usd=_cost(runs),
         tool_errors=sum(run.rollout.tool_errors for run in runs),
@@ -308,7 +308,8 @@ def _endings(runs: Sequence[Run]) -> dict[str, int]:
     return {ending.value: found[ending] for ending in Ending if found[ending]}
 
 
-def _mean(values: Sequence[float]) -> float | None:
+def mean(values: Sequence[float]) -> float | None:
+    """The arithmetic mean; None of nothing."""
     return math.fsum(values) / len(values) if values else None
 
 

@@ -71,7 +71,7 @@ class _Search:
 
     def module(self, name: str, path: Path) -> None:
         """One module that lies elsewhere; of another task, its whole folder, for it may read its own data."""
-        owner = task_folder(path, self._roots)
+        owner = enclosing_task(path, self._roots)
         if owner:
             self.folder(owner)
         elif not self._covered(path):
@@ -183,7 +183,7 @@ def places(path: Path, level: int, parts: list[str]) -> tuple[list[Path], list[s
     return [place.parent for place in _places(parts[0])], parts
 
 
-def task_folder(path: Path, roots: Iterable[Path] | None = None) -> Path | None:
+def enclosing_task(path: Path, roots: Iterable[Path] | None = None) -> Path | None:
     """The folder of the task that a file belongs to, if it lies in one."""
     for root in folders("tasks") if roots is None else roots:
         if path.is_relative_to(root) and len(parts := path.relative_to(root).parts) > 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalkit.task.source_files import SOLUTIONS, installed, places, task_folder
+from evalkit.task.source_files import SOLUTIONS, enclosing_task, installed, places
 from evalkit.util.file_digests import code_file_digest, file_digest, tree
 
 _ANYTHING = {"globals", "locals", "vars", "eval", "exec", "__import__", "import_module"}
@@ -190,7 +190,7 @@ class _Search:
 
     def _need(self, path: Path, name: str | None) -> None:
         """What binds `name` in a module, or all of it (None, or where that cannot be told)."""
-        if folder := task_folder(path):
+        if folder := enclosing_task(path):
             self.found.folders.add(folder)
         module = _module(path)
         wanted = module.defined.get(name or "") or set(range(len(module.statements)))
@@ -252,7 +252,7 @@ class _Search:
             elif file := _file(inside):
                 self._need(file, name)
             for outer in range(1, len(below)) if not level else ():
-                if (init := base.joinpath(*below[:outer], "__init__.py")).is_file() and task_folder(init) is None:
+                if (init := base.joinpath(*below[:outer], "__init__.py")).is_file() and enclosing_task(init) is None:
                     self._need(init, None)
 
     def _helper(self, module: str, name: str) -> None:

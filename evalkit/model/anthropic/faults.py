@@ -87,7 +87,7 @@ def _lost(error: Exception, place: Place, what: str) -> Exception:
 def wants_money(error: Exception) -> bool:
     """Whether the endpoint says that it wants to be paid first, whatever the status; in a stream, too."""
     status = getattr(error, "status_code", 400 if reported(error) is not None else None)
-    return status in (400, 403, 429) and refusals.wants_money(told(error))
+    return status in (400, 403, 429) and refusals.asks_for_payment(told(error))
 
 
 def is_refused(error: Exception) -> bool:

@@ -57,7 +57,7 @@ _PROMPT = (
 )
 
 
-def wants_money(text: str) -> bool:
+def asks_for_payment(text: str) -> bool:
     """Whether no answer is given before somebody pays: no patience cures that."""
     return _CREDIT.search(text) is not None
 

@@ -9,14 +9,14 @@ from statistics import NormalDist
 _STANDARD_NORMAL = NormalDist()
 
 
-def digest(*key: object) -> str:
+def hex_digits(*key: object) -> str:
     """64 hexadecimal digits that stand for `key`."""
     return hashlib.sha256("\0".join(map(str, key)).encode()).hexdigest()
 
 
 def uniform(*key: object) -> float:
     """A number strictly between 0 and 1."""
-    return (int(digest(*key)[:13], 16) + 0.5) / 16**13
+    return (int(hex_digits(*key)[:13], 16) + 0.5) / 16**13
 
 
 def normal(*key: object) -> float:

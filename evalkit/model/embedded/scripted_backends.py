@@ -89,7 +89,7 @@ class Scripted:
     @property
     def fingerprint(self) -> str:
         """Digest of the first run's agents: other runs get the same script with other numbers in it."""
-        return rng.digest(self._agents(1))[:16]
+        return rng.hex_digits(self._agents(1))[:16]
 
     async def prepare(self, run: int) -> None:
         """Have the task make its agents. Raises `TaskError`."""
@@ -106,9 +106,9 @@ class Scripted:
         turns = agents[rng.choose([agent.weight for agent in agents], self._seed, run, "agent")].turns
         turn = turns[turn_number] if turn_number < len(turns) else self.closing
         key = (self._seed, run, turn_number)
-        content = _content(turn, body["messages"], rng.digest("toolu", *key)[:20])
+        content = _content(turn, body["messages"], rng.hex_digits("toolu", *key)[:20])
         message = {
-            "id": f"msg_sim{rng.digest('msg', *key)[:20]}",
+            "id": f"msg_sim{rng.hex_digits('msg', *key)[:20]}",
             "type": "message",
             "role": "assistant",
             "model": self._model,
@@ -196,7 +196,7 @@ class Replay:
         for path in paths:
             rollout = read_rollout(path)
             self._rollouts[rollout.run] = rollout
-        self._content = rng.digest(*(path.read_text(encoding="utf-8") for path in paths))[:16]
+        self._content = rng.hex_digits(*(path.read_text(encoding="utf-8") for path in paths))[:16]
 
     @property
     def fingerprint(self) -> str:
