@@ -1,6 +1,6 @@
-"""The front door: `python -m evalkit <overrides>` launches, `python -m evalkit <verb> …` does the rest.
+"""Command line: `python -m evalkit <overrides>` launches, `python -m evalkit <verb> …` runs another command.
 
-A bare first word is a verb, an override contains `=`. Nothing is imported before it is clear what is wanted.
+A bare first word is a verb; an override contains `=`. Modules are imported only once it is clear which are needed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with suppress(OSError):  # the terminal may be what has gone
             sys.stderr.write(f"\nevalkit: interrupted{name}; {_how_to_go_on(words)}\n")
         return 128 + number
-    except BrokenPipeError:  # whoever read the output has left: nothing more to say
+    except BrokenPipeError:  # the reader of the output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def program() -> NoReturn:
-    """The whole process. Once a signal has ended `main`, everything is closed and a second one has nothing to end."""
+    """Run the process. After a signal has ended `main`, everything is closed and a second one is ignored."""
     with signals.to_the_end():
         status = main()
         if status > 128:
@@ -78,7 +78,9 @@ def program() -> NoReturn:
 def _say_what_the_disk_refuses(error: OSError) -> int:
     where = error.filename or "the output"
     with suppress(OSError):
-        sys.stderr.write(f"evalkit: {where} cannot be written ({error.strerror}): make room and call this again\n")
+        sys.stderr.write(
+            f"evalkit: {where} cannot be written ({error.strerror}): free some space and run the command again\n"
+        )
     try:
         sys.stdout.flush()
     except OSError:  # it is standard output that is refused: Python would complain once more when it flushes at exit
@@ -89,15 +91,15 @@ def _say_what_the_disk_refuses(error: OSError) -> int:
 
 def _how_to_go_on(words: Sequence[str]) -> str:
     if words and words[0] in VERBS:
-        return f"`python -m evalkit {words[0]}` can be called again"
+        return f"`python -m evalkit {words[0]}` can be run again"
     launch = sys.modules.get("evalkit.launch.entry")
     resumable = launch.resumable() if launch else None
-    also = f", and so does `python -m evalkit resume {shlex.quote(str(resumable))}`" if resumable else ""
-    return f"the same command goes on where it stopped{also}"
+    also = f", as does `python -m evalkit resume {shlex.quote(str(resumable))}`" if resumable else ""
+    return f"the same command continues where it stopped{also}"
 
 
 def _show_anything() -> None:
-    """Let every stream of this process take any text, whatever its encoding: ASCII marks stand for what it lacks."""
+    """Let stdout and stderr print any text: characters that their encoding lacks become ASCII marks."""
     codecs.register_error(ASCII_MARKS, in_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -105,7 +107,7 @@ def _show_anything() -> None:
 
 
 def sentence(fault: BaseException) -> str:
-    """A fault as one line, whatever was quoted in it: no line breaks, no escapes, no keys, no word without an end."""
+    """An error as one line without line breaks, terminal escapes, keys or endless words, even if it quotes some."""
     said = _ENDLESS.sub(lambda word: f"{word[0][:60]}…{word[0][-20:]}", redacted(str(fault)))
     return f"evalkit: {plain(said, one_line=True, limit=4000)}\n"
 
@@ -137,7 +139,7 @@ def _dispatch(argv: list[str]) -> int:
         sys.stdout.write(f"evalkit {__version__}\n")
         return 0
     if not first.strip():
-        raise UserError(f"{first!r} is no command: a launch is written with `=`, such as task=arithmetic")
+        raise UserError(f"{first!r} is not a command: to launch, write key=value, such as task=arithmetic")
     if "=" not in first and first[0] not in "-~+":
         raise UserError(_unknown_word(first))
     from evalkit.launch.entry import main as launch
@@ -146,10 +148,10 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _refuse_what_is_no_text(argv: Sequence[str]) -> None:
-    """No file, no YAML and no terminal takes bytes that are no UTF-8, or a NUL."""
+    """Raise `UserError` for bytes that are not UTF-8 and for NUL: no file, YAML or terminal takes them."""
     for word in argv:
         if re.search("[\0\ud800-\udfff]", word):
-            raise UserError(f"{plain(word, one_line=True)!r} holds bytes that are no UTF-8: write it in UTF-8")
+            raise UserError(f"{plain(word, one_line=True)!r} contains bytes that are not UTF-8: write it in UTF-8")
 
 
 def _verb(name: str, words: list[str]) -> int:
@@ -171,11 +173,11 @@ def _unknown_word(word: str) -> str:
     if word in tasks:
         return f"{word!r} is a task: write task={word}"
     if verb := nearest(word, VERBS):
-        return f"There is no command {word!r}: did you mean `python -m evalkit {verb}`?"
+        return f"Unknown command {word!r}: did you mean `python -m evalkit {verb}`?"
     if task := nearest(word, tasks):
-        return f"There is no command {word!r}: did you mean task={task}?"
-    known = f"there are {', '.join(VERBS)}, and " if VERBS else ""
-    return f"There is no command {word!r}: {known}a launch is written with `=`, such as task=arithmetic"
+        return f"Unknown command {word!r}: did you mean task={task}?"
+    known = f"commands are {', '.join(VERBS)}; " if VERBS else ""
+    return f"Unknown command {word!r}: {known}to launch, write key=value, such as task=arithmetic"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ os.environ.pop("COLUMNS", None)  # whose terminal it is that the tests run in ch
 search_path.expose()
 ROOT = Path(__file__).resolve().parents[1]
 examples: dict[str, Any] = {} if os.access(ROOT, os.W_OK) else {"database": None}  # where failing examples are kept
-settings.register_profile("evalkit", deadline=None, **examples)  # a busy machine is no failure
+settings.register_profile("evalkit", deadline=None, **examples)  # a busy machine is not a failure
 settings.load_profile("evalkit")
 
 

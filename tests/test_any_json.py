@@ -161,7 +161,7 @@ def strict(line: str) -> Any:
     """What any reader of JSON reads. Raises ValueError for NaN and the like."""
 
     def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no JSON")
+        raise ValueError(f"{word} is not JSON")
 
     return json.loads(line, parse_constant=refuse)
 

@@ -40,25 +40,25 @@ def python(*argv: str, cwd: Path, timeout: float = 60, **environ: str) -> subpro
 BAD_INPUT = [
     # what is typed | what the sentence says
     (["tsak=arithmetic"], ["Unknown config key tsak", "task=arithmetic"]),
-    (["runs.count=3"], ["Say which task", "task=<name>", "arithmetic"]),
-    (["task=nothing_like_it"], ["no task 'nothing_like_it'", "arithmetic, "]),
-    (["task=arithmetics"], ["no task 'arithmetics'", "did you mean task=arithmetic?"]),
-    (["task=arithmetic", "model=simulatd"], ["no model 'simulatd'", "model=simulated?"]),
-    (["task=arithmetic", "limits=per_trun"], ["no limits 'per_trun'", "limits=per_turn?"]),
+    (["runs.count=3"], ["task is missing", "task=<name>", "arithmetic"]),
+    (["task=nothing_like_it"], ["Unknown task 'nothing_like_it'", "arithmetic, "]),
+    (["task=arithmetics"], ["Unknown task 'arithmetics'", "did you mean task=arithmetic?"]),
+    (["task=arithmetic", "model=simulatd"], ["Unknown model 'simulatd'", "model=simulated?"]),
+    (["task=arithmetic", "limits=per_trun"], ["Unknown limits 'per_trun'", "limits=per_turn?"]),
     (["task=arithmetic", "sandbox.memory_mb=1"], ["sandbox.memory_mb=1 ", "from 16 up to"]),
     (["task=arithmetic", "sandbox.pool=65"], ["sandbox.pool=65 ", "from 0 up to 64"]),
-    (["task=arithmetic", "sandbox=autoo"], ["no sandbox 'autoo'", "sandbox=auto"]),
-    (["task=arithmetic", "hydra/launcher=nope"], ["no hydra/launcher 'nope'", "basic, evalkit"]),
-    (["task=null"], ["chosen by name", "task=arithmetic"]),
-    (["task=arithmetic", "limits=3"], ["chosen by name"]),
+    (["task=arithmetic", "sandbox=autoo"], ["Unknown sandbox 'autoo'", "sandbox=auto"]),
+    (["task=arithmetic", "hydra/launcher=nope"], ["Unknown hydra/launcher 'nope'", "basic, evalkit"]),
+    (["task=null"], ["task takes a name", "task=arithmetic"]),
+    (["task=arithmetic", "limits=3"], ["limits takes a name"]),
     (["arithmetic"], ["'arithmetic' is a task", "task=arithmetic"]),
-    (["arithmetik"], ["no command 'arithmetik'", "task=arithmetic"]),
-    (["zzzz"], ["no command 'zzzz'", "task=arithmetic"]),
-    (["--nonsense"], ["no flag --nonsense"]),
-    (["--cgf", "job", "task=arithmetic"], ["no flag --cgf", "--cfg?"]),
+    (["arithmetik"], ["Unknown command 'arithmetik'", "task=arithmetic"]),
+    (["zzzz"], ["Unknown command 'zzzz'", "task=arithmetic"]),
+    (["--nonsense"], ["Unknown flag --nonsense"]),
+    (["--cgf", "job", "task=arithmetic"], ["Unknown flag --cgf", "--cfg?"]),
     (["--cfg", "jbo", "task=arithmetic"], ["--cfg jbo is unknown", "job, hydra, all"]),
     (["task=arithmetic", "--cfg"], ["--cfg needs a value"]),
-    (["task=arithmetic", "--config-dir", "nowhere"], ["no directory", "nowhere"]),
+    (["task=arithmetic", "--config-dir", "nowhere"], ["nowhere does not exist"]),
     (["task=arithmetic", "runs.cuont=3"], ["Unknown config key runs.cuont", "runs.count=3?"]),
     (["task=arithmetic", "max_tokens=100"], ["Unknown config key max_tokens", "limits.max_tokens=100?"]),
     (
@@ -67,12 +67,12 @@ BAD_INPUT = [
     ),
     (["task=arithmetic", "+color=red"], ["Unknown config key color"]),
     (["task=arithmetic", "++limits.max_token=1"], ["Unknown config key limits.max_token:", "limits.max_tokens=1?"]),
-    (["task=arithmetic", "+runs.count=3"], ["runs.count exists already", "needs no +"]),
+    (["task=arithmetic", "+runs.count=3"], ["runs.count already exists", "without +"]),
     (["task=arithmetic", "~runs.nope"], ["Unknown config key runs.nope"]),
     (["task=arithmetic", "~runs.count"], ["would delete runs.count", "runs.count=10"]),
-    (["task=arithmetic", "runs"], ["'runs' is no override", "key=value"]),
-    (["task=arithmetic", "task.expression=1=2"], ["cannot be read", "quotes"]),
-    (["task=arithmetic", "runs=3"], ["runs holds knobs of its own", "runs.<knob>"]),
+    (["task=arithmetic", "runs"], ["'runs' is not an override", "key=value"]),
+    (["task=arithmetic", "task.expression=1=2"], ["cannot be read", "quote values"]),
+    (["task=arithmetic", "runs=3"], ["runs is a group of keys", "runs.<key>"]),
     (["task=arithmetic", "runs.count=1,2"], ["several values", "-m"]),
     (["task=arithmetic", "limits.max_tokens=0"], ["limits.max_tokens=0", "from 1 up"]),
     (["task=arithmetic", "limits.max_tokens=-5"], ["limits.max_tokens=-5", "from 1 up"]),
@@ -109,7 +109,7 @@ BAD_INPUT = [
     (["-m", "task=arithmetic", "hydra.sweep.dir=/proc/nowhere"], ["/proc/nowhere cannot be written"]),
     (["-m", "task=arithmetic", "limits.max_tokens=100,0"], ["limits.max_tokens=0"]),
     (["-m", "task=arithmetic", "limits.max_tokens=100,abc"], ["limits.max_tokens=abc is not a whole number"]),
-    (["-m", "task=arithmetic,arithmetics"], ["no task 'arithmetics'"]),
+    (["-m", "task=arithmetic,arithmetics"], ["Unknown task 'arithmetics'"]),
     (["-m", "task=arithmetic", "task.tolerances.answer=1,-1"], ["task.tolerances.answer=-1"]),
     (["-m", "task=arithmetic", "hydra.sweep.subdir=a,b"], ["hydra.sweep.subdir"]),
 ]
@@ -155,7 +155,7 @@ def test_a_default_model_that_does_not_exist_is_named(
 
 def test_the_traceback_behind_a_sentence_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    with pytest.raises(UserError, match="no task"):
+    with pytest.raises(UserError, match="Unknown task"):
         main(["task=arithmetics"])
     assert os.environ["HYDRA_FULL_ERROR"] == "1"
 
@@ -283,7 +283,7 @@ def test_what_calculates_nothing_imports_nothing_heavy(argv: list[str], here: Pa
 def test_a_launch_ends_with_0_and_one_directory(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["task=arithmetic", "runs.count=2"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Model: simulated, because there is no API key")
+    assert out.startswith("Model: simulated, because no API key is set")
     (folder,) = [path for path in (here / "outputs" / "arithmetic").iterdir() if path.is_dir()]
     assert {path.name for path in folder.iterdir()} >= {".hydra", "runs.jsonl", "summary.json", "manifest.json"}
 

@@ -266,14 +266,14 @@ def test_another_search_goes_on_with_what_was_sampled(counting, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["task.length=3"], "hydra/sweeper=find needs a knob to search"),
+        (["task.length=3"], "hydra/sweeper=find needs a config key to search"),
         (["limits.max_tokens=100,200"], "limits.max_tokens needs no search"),
         (["task.flavour=plain,sweet"], "task.flavour: hydra/sweeper=find searches numbers"),
         (["task.length=range(3,4)"], "task.length has a single value"),
         (["task.length=range(1,5)", "reuse=never"], "reuse=never would sample every step"),
         (["task.length=interval(5,2)"], "task.length: an interval needs a start below its end"),
-        (["task.length=range(1,5)", "model=oracle"], "model=oracle stands for no language model"),
-        (["task.length=range(1,5)", "model=noop"], "model=noop stands for no language model"),
+        (["task.length=range(1,5)", "model=oracle"], "model=oracle is a script, not a language model"),
+        (["task.length=range(1,5)", "model=noop"], "model=noop is a script, not a language model"),
         (["task.length=range(1,5)", "hydra.sweeper.batch=0"], "hydra.sweeper.max_runs and batch must be at least 1"),
     ],
 )

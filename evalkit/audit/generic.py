@@ -110,7 +110,7 @@ def starts(spec: Spec) -> list[Solution]:
 
 
 def function_in(answer: Any) -> str:
-    """The name of the last function that a source defines; empty if it is no source that defines any."""
+    """The name of the last function that a source defines; empty if it is not a source that defines any."""
     if not isinstance(answer, str):
         return ""
     try:

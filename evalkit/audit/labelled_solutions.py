@@ -162,7 +162,7 @@ def labels_of(source: str) -> tuple[Mapping[str, str], str]:
         if colon and name in LABELS:
             labels[name] = value.strip()
         elif colon and name.isidentifier() and (meant := nearly(name, LABELS)):
-            raise UserError(f"`# {line}` is no label: did you mean `# {meant}:{value}`?")
+            raise UserError(f"`# {line}` is not a label: did you mean `# {meant}:{value}`?")
         else:
             about.append(line)
     return labels, " ".join(about)

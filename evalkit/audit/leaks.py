@@ -71,7 +71,7 @@ class Hidden:
                 texts.add(item)
             else:
                 found.add(float(item))
-        asked = spec.prompt if function_in(right) else ""  # a signature that the prompt gives is no secret
+        asked = spec.prompt if function_in(right) else ""  # a signature that the prompt gives is not a secret
         return cls(
             frozenset(value for value in found if distinctive(value)),
             frozenset(text for text in texts if text and not (asked and text.startswith("def ") and text in asked)),
@@ -85,7 +85,7 @@ class Hidden:
         digits = {(value.is_integer(), round_to(value)) for value in self.numbers}
         for token in NUMBER.findall(text) if digits else ():
             number = float(token.replace(",", "").replace("_", ""))
-            # A whole number in a text is no rounding of a fraction: processes and ports are numbered.
+            # A whole number in a text is not a rounding of a fraction: processes and ports are numbered.
             whole = number.is_integer() and ("." not in token or token.endswith(".0"))
             if distinctive(number) and (whole, round_to(number)) in digits:
                 return str(token)

@@ -55,7 +55,7 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, int | float]]:
     elif isinstance(value, int | float):
         yield place, value
     else:
-        raise TypeError(f"{type(value).__name__} is no number")
+        raise TypeError(f"{type(value).__name__} is not a number")
 
 
 def _float(value: int | float) -> float:
@@ -79,7 +79,7 @@ def distance(one: Numbers | None, other: Numbers | None) -> float:
 
 
 def replaced(answer: Any, change: Any) -> Any:
-    """`answer` with `change` applied to every number that is no boolean."""
+    """`answer` with `change` applied to every number that is not a boolean."""
     if isinstance(answer, Mapping):
         return {key: replaced(value, change) for key, value in answer.items()}
     if isinstance(answer, list):

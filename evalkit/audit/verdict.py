@@ -60,7 +60,7 @@ class Judged:
 class Count:
     """How many solutions got the wrong verdict on some problem.
 
-    A count and not a rate with an interval: the solutions are no sample of anything.
+    A count and not a rate with an interval: the solutions are not a sample of anything.
     """
 
     wrong: int

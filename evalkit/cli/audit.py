@@ -1,7 +1,7 @@
-"""`python -m evalkit audit [task=…] [overrides]`: whether a task's grader is right, before a token is spent.
+"""`python -m evalkit audit [task=…] [overrides]`: check a task's grader before spending tokens.
 
-Plays every known solution through the task's real tools, grades it as a run is graded, and compares with what it must
-come to. Needs no key. Exit status: 0 clean, 1 something is wrong with the task, 2 bad input.
+Runs every known solution through the task's real tools, grades it as a run is graded, and compares the grade with its
+label. Needs no key. Exit status: 0 clean, 1 something is wrong with the task, 2 bad input.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Na
 def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = VerbParser(
         "audit",
-        "Whether a task's grader is right. Without task=… every task is audited; overrides are those of a launch.",
+        "Check a task's grader. Without task=… every task is audited; overrides are those of a launch.",
         "audit task=paged_attention task.tolerances.output=0.1",
         "Exit status: 0 clean, 1 something is wrong with the task, 2 bad input, 130 interrupted.",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
-    parser.add_argument("--seeds", type=int, default=50, help="problems to try, those of runs 1 to N (default 50)")
+    parser.add_argument("--seeds", type=int, default=50, help="problems to try: those of runs 1 to N (default 50)")
     parser.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
     parser.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
     parser.add_argument(
@@ -73,7 +73,7 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
     for word in options.overrides:
         if word.isidentifier():
-            raise UserError(f"{word!r} is no override: write task={word}")
+            raise UserError(f"{word!r} is not an override: write task={word}")
     return options, options.overrides
 
 

@@ -15,17 +15,15 @@ class Verb(NamedTuple):
 
 
 VERBS: dict[str, Verb] = {
-    "audit": Verb(
-        "evalkit.cli.audit:main", "try whether a task's grader is right: known solutions, mutants, tolerances"
-    ),
-    "doctor": Verb("evalkit.cli.doctor:main", "which isolation holds on this machine, and what the rest would need"),
-    "diagnose": Verb("evalkit.cli.diagnose:main", "name the mistake that each failed run of a launch made"),
+    "audit": Verb("evalkit.cli.audit:main", "check a task's grader with known solutions, mutants and tolerances"),
+    "doctor": Verb("evalkit.cli.doctor:main", "show which sandbox isolation works here, and what the rest needs"),
+    "diagnose": Verb("evalkit.cli.diagnose:main", "name the known mistake behind each failed run"),
     "resume": Verb("evalkit.cli.resume:main", "finish an interrupted launch or sweep, from its output directory"),
-    "landscape": Verb("evalkit.cli.landscape:main", "map a sweep again from its directory, whoever ran it"),
+    "landscape": Verb("evalkit.cli.landscape:main", "compute the landscape of a sweep again from its directory"),
     "regrade": Verb(
-        "evalkit.cli.regrade:main", "judge a launch again: other tolerances, smaller limits, a better grader"
+        "evalkit.cli.regrade:main", "grade a launch again: other tolerances, smaller limits, a better grader"
     ),
-    "diff": Verb("evalkit.cli.diff:main", "what changed between launches or sweeps, and what came of it"),
+    "diff": Verb("evalkit.cli.diff:main", "compare settings and results of launches or sweeps"),
     "report": Verb("evalkit.cli.report:main", "write report.md and report.html into output directories"),
     "show": Verb("evalkit.cli.show:main", "read a launch, a sweep or a conversation in the terminal"),
 }

@@ -22,7 +22,7 @@ from evalkit.util.text import fitted, plain
 
 def main(argv: Sequence[str]) -> int:
     """The verb. Exit status 0, 2 for a directory that cannot be read."""
-    parser = VerbParser("diagnose", "Which known mistake each failed run of a launch made.", f"diagnose {DIR}")
+    parser = VerbParser("diagnose", "Name the known mistake behind each failed run of a launch.", f"diagnose {DIR}")
     parser.takes_directories("+")
     for given in parser.parse(argv).folder:
         with launched_from(given) as folder:
@@ -46,7 +46,7 @@ def _diagnose_cell(cell: CellRecord) -> None:
     for reason, count in found.most_common():
         sys.stdout.write(f"{count:>5}  {plain(reason, one_line=True)}\n")
     if not found:
-        sys.stdout.write("No run failed: there is nothing to name.\n")
+        sys.stdout.write("No run failed, so there are no mistakes to name.\n")
     for warning in warnings(found):
         sys.stdout.write(fitted(f"Warning: {plain(warning, one_line=True)}", sys.stdout) + "\n")
     sys.stdout.write(f"{cell.folder / FILE}\n")

@@ -1,4 +1,4 @@
-"""`python -m evalkit diff A B [C …]`: what was set differently, what came of it, and whether chance explains it."""
+"""`python -m evalkit diff A B [C …]`: compare settings and results, and test the difference."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def _parser() -> VerbParser:
     parser.add_argument("folder", type=directory, metavar="A", help="output directory of a launch or a sweep")
     parser.add_argument("others", type=directory, nargs="+", metavar="B", help="one or more to compare with it")
     parser.add_argument("--format", choices=("text", "markdown", "json", "html"), default="text")
-    parser.add_argument("--no-pager", action="store_true", help="write everything at once")
+    parser.add_argument("--no-pager", action="store_true", help="do not use a pager")
     return parser

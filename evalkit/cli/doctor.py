@@ -1,4 +1,4 @@
-"""`python -m evalkit doctor`: which isolation holds on this machine, and what every missing mechanism would need."""
+"""`python -m evalkit doctor`: show which sandbox isolation works on this machine, and what the rest needs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def _verdict(level: Level, in_force: str | None) -> str:
 def main(argv: list[str]) -> int:
     """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
     status = "Exit status: 0 sandbox=auto would run, 1 it would stop, 2 bad input."
-    VerbParser("doctor", "Which isolation holds here, and what the rest would need.", "doctor", status).parse(argv)
+    VerbParser(
+        "doctor", "Show which sandbox isolation works on this machine, and what the rest needs.", "doctor", status
+    ).parse(argv)
     diagnosis = signals.run(diagnose())
     sys.stdout.write(fitted(text(diagnosis), sys.stdout))
     return 0 if diagnosis.in_force else 1

@@ -1,4 +1,4 @@
-"""The help text: what can be run, with what, and the few knobs that everyone turns."""
+"""Help text: tasks, models, limits and common settings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Models (model=…; now {model}, chosen by EVALKIT_MODEL, else `claude` with an A
 {models}
 Limits (limits=…)
 {limits}
-Knobs that everyone turns (all of them, with their values: --cfg job)
+Common settings (all settings and their values: --cfg job)
   runs.count=10                how many rollouts
   runs.concurrency=1           how many at a time
-  runs.seed=0                  everything random on our side
+  runs.seed=0                  seed of everything random in evalkit
   limits.max_tokens=2900       output tokens of a run, thinking included
   limits.max_steps=15          model calls of a run
   band.low=0.1 band.high=0.4   the pass rate to aim at
   verbose=true                 every turn and tool call
-  task.<knob>=…                the task's own: tolerances, sizes, variants
+  task.<knob>=…                settings of the task: tolerances, sizes, variants
 
 Examples
   python -m evalkit task=paged_attention limits.max_tokens=2900
@@ -40,8 +40,8 @@ Examples
   python -m evalkit --cfg job task=arithmetic        show the whole config instead of running
   eval "$(evalkit -sc install=bash)"                 tab completion (zsh and fish too)
 
-Your own conf/ and tasks/ in the current directory, in $EVALKIT_PATH or given with --config-dir are found.
-Exit status: 0 everything asked was done, 1 runs could not be completed, 2 bad input, 130 interrupted
+evalkit also reads conf/ and tasks/ in the current directory, in $EVALKIT_PATH and in --config-dir.
+Exit status: 0 everything was done, 1 runs could not be completed, 2 bad input, 130 interrupted
 (143 by SIGTERM, 129 by SIGHUP).
 """
 

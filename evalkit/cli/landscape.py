@@ -1,4 +1,4 @@
-"""`python -m evalkit landscape <sweep dir>`: map a sweep again from its cells' directories, whoever ran them."""
+"""`python -m evalkit landscape <sweep dir>`: compute the landscape of a sweep again from its directory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from evalkit.util.text import fitted
 
 
 def main(argv: Sequence[str]) -> int:
-    """The verb. Raises `UserError` for a directory that is no sweep."""
-    parser = VerbParser("landscape", "Map a sweep again from its cells, whoever ran them.", f"landscape {SWEEP}")
+    """The verb. Raises `UserError` for a directory that is not a sweep."""
+    parser = VerbParser("landscape", "Compute the landscape of a sweep again from its directory.", f"landscape {SWEEP}")
     parser.takes_directories(what="a sweep")
     folder: Path = parser.parse(argv).folder
     with launched_from(folder) as place:

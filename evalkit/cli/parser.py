@@ -1,4 +1,4 @@
-"""What all verbs share: `--help` with an example, and one sentence with the fix for words that do not fit."""
+"""Argument parser of the commands: `--help` with an example, and one sentence with the fix for bad arguments."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import NoReturn
 from evalkit.util.errors import UserError
 from evalkit.util.suggestions import suggestion
 
-EXIT = "Exit status: 0 done, 1 something could not be done, 2 bad input, 130 interrupted."
+EXIT = "Exit status: 0 done, 1 something failed, 2 bad input, 130 interrupted."
 DIR = "outputs/arithmetic/2026-11-27_10-00-00-ab12"
 SWEEP = "outputs/arithmetic/sweep-2026-11-27_10-00-00-ab12"
-"""Directories as they stand in examples."""
+"""Directories in the examples of the help."""
 
 
 class HelpShown(Exception):
-    """The help was asked for and printed: nothing else is to be done."""
+    """`--help` was printed, so the command is done."""
 
 
 class VerbParser(argparse.ArgumentParser):
@@ -44,7 +44,7 @@ class VerbParser(argparse.ArgumentParser):
         self.add_argument("folder", type=directory, nargs=nargs, metavar="DIR", help=f"output directory of {what}")
 
     def parse(self, argv: Sequence[str], *, intermixed: bool = False) -> argparse.Namespace:
-        """The arguments. Raises `HelpShown` after `--help`, and `UserError` for whatever does not fit."""
+        """The arguments. Raises `HelpShown` after `--help`, and `UserError` for bad arguments."""
         own = argv[: argv.index("--")] if "--" in argv else argv
         if "-h" in own or "--help" in own:
             sys.stdout.write(self.format_help())
@@ -61,23 +61,23 @@ class VerbParser(argparse.ArgumentParser):
             word = unknown[1]
             if word.startswith("-"):
                 return f"has no option {word}{suggestion(word.partition('=')[0], options)}"
-            return f"has no use for {word!r}"
+            return f"does not take {word!r}"
         if missing := re.match(r"the following arguments are required: (.+)", message):
             return f"needs {missing[1]}"
         if value := re.match(r"argument (\S+): (.+)", message, re.DOTALL):
             return f"cannot take this as {value[1]}: {value[2]}"
-        return f"cannot read its words ({message})"
+        return f"cannot read its arguments ({message})"
 
 
 def directory(text: str) -> Path:
     """A directory given to a verb. Raises `UserError` for text that cannot name one, and for one that is locked."""
     if not text.strip():
-        raise UserError("'' is no directory: give the output directory of a launch, which its last line names")
+        raise UserError("The directory is empty text: give the output directory that the launch printed last")
     path = Path(text)
     try:
         locked = path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
     except (OSError, ValueError) as error:
-        raise UserError(f"{text} is no directory ({getattr(error, 'strerror', None) or error})") from error
+        raise UserError(f"{text} is not a directory ({getattr(error, 'strerror', None) or error})") from error
     if locked:
         raise UserError(f"{text} cannot be read (Permission denied): check its permissions")
     return path

@@ -1,4 +1,4 @@
-"""`python -m evalkit regrade <output dir> [overrides]`: judge again what is on disk, without a model or a key."""
+"""`python -m evalkit regrade <output dir> [overrides]`: grade recorded rollouts again, without a model or a key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from evalkit.util.files import exists
 from evalkit.util.text import counted, fitted, percent, plain
 
 FREE = ("task", "limits", "band")
-"""Groups whose knobs can be turned on rollouts that exist."""
+"""Groups whose keys can be changed for existing rollouts."""
 FREE_KNOBS = ("runs.count", "runs.batches", "sandbox.level", "sandbox.allow_weak", "sandbox.pool", "verbose")
 
 
@@ -70,12 +70,14 @@ def _regrade_into(target: Path, results: Results, overrides: Sequence[str]) -> l
 def _arguments(argv: Sequence[str]) -> tuple[Path, list[str], Path | None]:
     parser = VerbParser(
         "regrade",
-        "Judge a launch or a sweep again, without a model: other tolerances, smaller limits, a better grader.",
+        "Grade a launch or a sweep again, without a model: other tolerances, smaller limits, a better grader.",
         f"regrade {DIR} task.tolerances.answer=0.1",
         "Exit status: 0 done, 1 the grader failed on a run, 2 bad input, 130 interrupted.",
     )
-    parser.add_argument("words", nargs="+", metavar="DIR [key=value …]", help="output directory, and knobs to turn")
-    parser.add_argument("--out", type=directory, metavar="DIR", help="where to (default: beside it, -regraded)")
+    parser.add_argument(
+        "words", nargs="+", metavar="DIR [key=value …]", help="output directory, and settings to change"
+    )
+    parser.add_argument("--out", type=directory, metavar="DIR", help="new output directory (default: DIR-regraded)")
     options = parser.parse(argv, intermixed=True)
     overrides = [word for word in options.words if "=" in word and not exists(word)]
     folders = [word for word in options.words if word not in overrides]
@@ -121,13 +123,13 @@ def _plan(cell: CellRecord, overrides: Sequence[str]) -> tuple[Config, Task]:
     if not cell.limits.dominates(limits):
         knob = _wider(cell.limits, limits)
         raise UserError(
-            f"{knob}={getattr(limits, knob.removeprefix('limits.'))} is beyond what was sampled "
-            f"({getattr(cell.limits, knob.removeprefix('limits.'))}): launch with it, which samples new rollouts"
+            f"{knob}={getattr(limits, knob.removeprefix('limits.'))} exceeds what was sampled "
+            f"({getattr(cell.limits, knob.removeprefix('limits.'))}): launch again to sample new rollouts"
         )
     if floor_of(config.model.params) > 1 and not cell.limits.same_rollouts(limits):
         raise UserError(
-            "limits cannot be turned on rollouts with a fixed thinking budget, whose requests depend on what is left: "
-            "launch with them, which samples new rollouts"
+            "limits cannot be changed for rollouts with a fixed thinking budget, because each request depends on what "
+            "is left of them: launch again to sample new rollouts"
         )
     if config.runs.count > len(cell.runs) and any(override.startswith("runs.count=") for override in overrides):
         raise UserError(f"runs.count={config.runs.count} needs new rollouts: this launch has {len(cell.runs)}")
@@ -139,9 +141,9 @@ def _plan(cell: CellRecord, overrides: Sequence[str]) -> tuple[Config, Task]:
 def _refuse(knob: str) -> None:
     group, _, rest = knob.partition(".")
     if not rest and group in ("task", "model", "limits", "sandbox"):
-        raise UserError(f"{knob}=… exchanges a whole group: regrade turns single knobs, such as {group}.<name>=…")
+        raise UserError(f"{knob}=… replaces a whole group: regrade changes single keys, such as {group}.<name>=…")
     if group not in FREE and knob not in FREE_KNOBS:
-        raise UserError(f"{knob} cannot be turned on rollouts that exist: launch with it, which samples new ones")
+        raise UserError(f"{knob} cannot be changed for existing rollouts: launch again to sample new ones")
 
 
 def _wider(old: Limits, new: Limits) -> str:
@@ -162,10 +164,11 @@ def _check_questions(cell: CellRecord, config: Config, task: Task, overrides: Se
             if seen:
                 raise UserError(
                     f"{seen[0]} changes what the model is asked or what its tools do: "
-                    "launch with it, which samples new rollouts"
+                    "launch again to sample new rollouts"
                 )
             raise UserError(
-                f"The prompt, tools or files of task {cell.task} are not those of {cell.folder} any more: launch again"
+                f"The prompt, tools or files of task {cell.task} have changed since {cell.folder} was launched: "
+                "launch again"
             )
 
 
@@ -177,7 +180,7 @@ def describe(regraded: Regraded) -> list[str]:
         was = f"{MARKS[old.outcome]} {old.outcome.value}"
         lines.append(f"{was} → {MARKS[new.outcome]} {run_result(new)}")
     if not regraded.changed:
-        lines.append(f"Nothing changed: {counted(len(after), 'run')} judged as before.")
+        lines.append(f"Nothing changed: {counted(len(after), 'run')} got the same grade.")
         return lines
     verdicts = {run.number: run.passed for run in before.runs}
     both = [(verdicts[run.number], run.outcome is Outcome.PASSED) for run in after if run.grade]
@@ -185,8 +188,8 @@ def describe(regraded: Regraded) -> list[str]:
     outcomes = [run.outcome for run in before.runs] + [run.outcome for run in after]
     if unsure := outcomes.count(Outcome.UNKNOWN):
         lines.append(
-            f"{counted(len(regraded.changed), 'run')} changed; {unsure} are unknown under their limits, so nothing is "
-            "tested: a launch with reuse=exact samples at them"
+            f"{counted(len(regraded.changed), 'run')} changed; {unsure} are unknown under their limits, so no "
+            "test was made: launch with reuse=exact to sample under them"
         )
         return lines
     passed = sum(one and other for one, other in pairs), sum(one and not other for one, other in pairs)

@@ -135,7 +135,7 @@ def _figures(cell: CellRecord, run: RunRecord) -> Iterator[str]:
     if cell.simulated:
         yield "simulated model: this measures no LLM"
     if run.leaked:
-        yield "LEAKED: the grader's secrets were found in this conversation, so its grade proves nothing"
+        yield "LEAKED: the grader's secrets were found in this conversation, so its grade is not evidence"
 
 
 def _diagnosis(run: RunRecord) -> Iterator[RenderableType]:
@@ -250,7 +250,7 @@ def _json(value: Any) -> str:
 def _parser() -> VerbParser:
     parser = VerbParser("show", "Show a launch, a sweep or a conversation.", f"show {DIR} 3")
     parser.add_argument("folder", type=directory, metavar="DIR", help="output directory of a launch or a sweep")
-    parser.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run: shows its conversation")
+    parser.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run whose conversation to show")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
-    parser.add_argument("--no-pager", action="store_true", help="write everything at once")
+    parser.add_argument("--no-pager", action="store_true", help="do not use a pager")
     return parser

@@ -1,4 +1,4 @@
-"""Ranges of everything that can be configured: the first value out of its range becomes a sentence with the fix."""
+"""Ranges of all config values. A value out of range is reported in one sentence with the fix."""
 
 from __future__ import annotations
 

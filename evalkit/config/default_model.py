@@ -1,4 +1,4 @@
-"""Which model a launch takes when none is named."""
+"""The default model of a launch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 def default_model(environ: Mapping[str, str]) -> tuple[str, str]:
     """Name of the `conf/model` file, and the sentence that says why."""
     if named := environ.get("EVALKIT_MODEL"):
-        return named, f"Model: {named}, because EVALKIT_MODEL says so."
+        return named, f"Model: {named}, as EVALKIT_MODEL says."
     for key in _KEYS:
         if environ.get(key):
-            return "claude", f"Model: claude, because {key} is set (model=simulated needs no key and costs nothing)."
+            return "claude", f"Model: claude, because {key} is set (model=simulated is free and needs no key)."
     return "simulated", (
-        "Model: simulated, because there is no API key: its agents are scripted and measure no language model "
-        "(set ANTHROPIC_API_KEY, or name one with model=…)."
+        "Model: simulated, because no API key is set: its agents are scripted and measure no language model "
+        "(set ANTHROPIC_API_KEY or choose a model with model=…)."
     )

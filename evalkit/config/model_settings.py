@@ -1,4 +1,4 @@
-"""What must not stand in a model's settings, real or not: they are written to disk, and sent."""
+"""Checks of model settings: no secrets, nothing that evalkit sets itself, only values that a request can carry."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def check_settings(config: ModelConfig) -> None:
             raise _secret(f"model.headers.{name}", value)
         if not _HEADER.fullmatch(name) or not _is_header(value):
             raise UserError(
-                f"model.headers.{name} cannot be sent: names and values of HTTP headers are one line of ASCII"
+                f"model.headers.{name} cannot be sent: write names and values of HTTP headers as one line of ASCII"
             )
     for name in config.params:
         if name in _OURS:
-            raise UserError(f"model.params.{name} is set by evalkit: take it out (limits.* and model.* decide it)")
+            raise UserError(f"model.params.{name} is set by evalkit: remove it and use limits.* or model.* instead")
     for path, value in leaves(config.params, "model.params", items=True):
         if any(names_secret(part) for part in path.split(".")[2:]):
             raise _secret(path, value)
         if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"{path}={value} is no number that a request can carry: write an ordinary one")
+            raise UserError(f"{path}={value} cannot be sent: write a finite number")
     if config.base_url is not None:
         addresses.parse(config.base_url)
     for path, value in leaves(vars(config), "model", items=True):

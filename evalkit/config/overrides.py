@@ -1,4 +1,4 @@
-"""How values are written behind the `=` of a Hydra override, and split from it again. Imports nothing heavy."""
+"""Values of Hydra overrides: how they are written after `=` and split from the key. Imports nothing heavy."""
 
 from __future__ import annotations
 

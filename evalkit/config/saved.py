@@ -1,4 +1,4 @@
-"""Configurations in output directories: read back as they were composed, and written where no Hydra job did it."""
+"""Saved configs: reads those of output directories, and writes them where Hydra did not."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_node(folder: Path) -> DictConfig:
 
 
 def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
-    """The config of an output directory with `key=value` overrides, checked. `UserError` for whatever is wrong."""
+    """The checked config of an output directory with `key=value` overrides. Raises `UserError` for bad ones."""
     from evalkit.config.typed import to_config  # loads Hydra, which most commands do without
 
     node = read_node(folder)
@@ -79,7 +79,7 @@ def _apply(node: DictConfig, override: str) -> None:
 
     key, _, value = override.partition("=")
     if not key or "=" not in override:
-        raise UserError(f"{override} is no override: write key=value, such as task.tolerances.output=0.02")
+        raise UserError(f"{override} is not an override: write key=value, such as task.tolerances.output=0.02")
     if OmegaConf.select(node, key, default=None) is None and not _known(node, key):
         raise UserError(f"Unknown config key {key}: this launch's .hydra/config.yaml lists all keys")
     try:

@@ -72,9 +72,7 @@ def reject_duplicates() -> None:
     for paths in (*task_folders().values(), *_config_files().values()):
         for other in paths[1:]:
             if not _same(paths[0], other):
-                raise UserError(
-                    f"Two different files or folders have the same name, rename yours: {paths[0]} and {other}"
-                )
+                raise UserError(f"{paths[0]} and {other} have the same name but differ: rename yours")
 
 
 def _config_files() -> dict[str, list[Path]]:

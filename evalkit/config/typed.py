@@ -30,7 +30,7 @@ def to_config(node: DictConfig, defaults: Defaults = no_defaults) -> Config:
     assert isinstance(config, Config)
     for name, value in vars(Config()).items():  # an escaped interpolation gets past OmegaConf's check of types
         if is_dataclass(value) and not is_dataclass(given := getattr(config, name)):
-            raise UserError(f"{name}={given} does not fit, because {name} holds knobs: write {name}.<knob>=<value>")
+            raise UserError(f"{name}={given} does not fit: {name} is a group of keys, so write {name}.<key>=<value>")
     return config
 
 

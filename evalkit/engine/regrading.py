@@ -48,7 +48,7 @@ class Regraded:
 
     @property
     def complete(self) -> bool:
-        """Whether every run that is no error of the provider has a grade."""
+        """Whether every run that is not an error of the provider has a grade."""
         return all(run.grade or run.rollout.ending in (Ending.ERROR, Ending.UNKNOWN) for run in self.after)
 
 

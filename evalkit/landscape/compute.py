@@ -45,7 +45,7 @@ class Axis:
 @dataclass(frozen=True)
 class Counts:
     """Per cell, in the order of the axes: how many rollouts passed, and of how many nobody knows whether they did, of
-    how many that are no errors there."""
+    how many that are not errors there."""
 
     axes: tuple[Axis, ...]
     passed: NDArray[np.int32]
@@ -56,7 +56,7 @@ class Counts:
 def count(trials: Sequence[Trial], axes: Sequence[Axis], judge: Judging) -> Counts:
     """Count passes on the whole grid.
 
-    Every limit that is no axis must be one under which the trials were taken. Time: the judging of each trial at a
+    Every limit that is not an axis must be one under which the trials were taken. Time: the judging of each trial at a
     few points per tolerance axis, then O(cells). Memory: three 32-bit numbers a cell.
     """
     shape = tuple(len(axis.values) for axis in axes)

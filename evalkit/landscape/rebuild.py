@@ -25,7 +25,7 @@ def rebuild(folder: Path) -> Landscape:
     """Read the cells of a sweep and write its landscape files, without sampling or measuring anything."""
     results = load(folder)
     if not results.is_sweep or len(results.cells) < 2:
-        raise UserError(f"{folder} is no sweep with finished cells: a landscape needs two or more")
+        raise UserError(f"{folder} is not a sweep with finished cells: a landscape needs two or more")
     landscape = survey([entry(cell, index) for index, cell in enumerate(results.cells)])
     landscape = replace(landscape, confirmation=_confirmed(folder))
     write(folder, landscape)

@@ -106,7 +106,7 @@ def _tail(z: float) -> float:
 
 
 def _counts(member: Entry) -> tuple[int, int, int]:
-    """Runs that passed, that may have passed, and that are no errors."""
+    """Runs that passed, that may have passed, and that are not errors."""
     found = Counter(run.outcome for run in member.runs)
     return found[Outcome.PASSED], found[Outcome.UNKNOWN], found.total() - found[Outcome.ERROR]
 

@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
                 _start()
     except SystemExit as left:
         if left.code:
-            raise UserError(f"{' '.join(flags)} names nothing in the config: `--cfg job` shows all of it") from left
+            raise UserError(f"{' '.join(flags)} is not in the config: `--cfg job` shows the whole config") from left
     finally:
         if _current.prepared:  # refused after all, or run by another launcher
             _current.prepared.close()
@@ -175,7 +175,7 @@ def note(text: str) -> None:
 
 def _named(key: str, folder: str) -> Path:
     if not folder.strip():
-        raise UserError(f"{key} is empty: leave it out, or name a folder, {key}=<folder>")
+        raise UserError(f"{key} is empty: leave it out, or write {key}=<folder>")
     return Path(folder)
 
 

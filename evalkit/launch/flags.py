@@ -74,7 +74,7 @@ def _flag(word: str, rest: list[str]) -> tuple[str, str]:
     if name not in FLAGS:
         from evalkit.util.suggestions import suggestion
 
-        raise UserError(f"There is no flag {name}{suggestion(name, [flag for flag in FLAGS if flag[:2] == '--'])}")
+        raise UserError(f"Unknown flag {name}{suggestion(name, [flag for flag in FLAGS if flag[:2] == '--'])}")
     if not FLAGS[name]:
         if equals:
             raise UserError(f"{name} takes no value: write {name} alone")

@@ -1,4 +1,4 @@
-"""What follows the engine: reports, the landscape of a sweep and its confirmation, the mistakes of failed runs."""
+"""Pipeline after the engine: reports, the landscape of a sweep and its confirmation, the mistakes of failed runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a launch, found before anything is written or bought."""
+"""Preflight checks of a launch, made before anything is written or any model is called."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def _check_price(config: Config, model: Model) -> None:
     limit = config.limits.max_cost_usd
     if limit and not model.simulated and model.cost_usd([{}]) is None:
         raise UserError(
-            f"limits.max_cost_usd={limit:g} cannot hold: the price of {model.id} at {model.where} is unknown. "
-            "Set limits.max_cost_usd=null, and limits.max_tokens or runs.count to bound what is bought"
+            f"limits.max_cost_usd={limit:g} cannot be enforced: the price of {model.id} at {model.where} is unknown. "
+            "Set limits.max_cost_usd=null, and bound the cost with limits.max_tokens or runs.count"
         )

@@ -1,4 +1,4 @@
-"""How far a sweep samples when every cell is a process of its own (Hydra's joblib, submitit, ray … launchers).
+"""Limits shared by the cells of a sweep whose cells are separate processes (Hydra's joblib, submitit, ray … launchers).
 
 On one event loop the engine sees all cells and samples each rollout once, under the largest limits that any of them
 has. A process sees its own cell only, so the sweeper leaves the limits of the others in the sweep's directory.

@@ -108,7 +108,7 @@ def _name(name: Json) -> str:
 
 
 def _input(call: Mapping[str, Json]) -> Json:
-    """The input as an object; anything else in the form that the API's maker recommends for what is no JSON."""
+    """The input as an object; anything else in the form that the API's maker recommends for what is not JSON."""
     value = call.get("input", {})
     if isinstance(value, dict):
         return value

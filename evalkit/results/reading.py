@@ -76,7 +76,7 @@ class RunRecord:
 
     @property
     def passed(self) -> bool | None:
-        """The verdict; None for an error, which is no verdict on the model, and where the outcome is unknown."""
+        """The verdict; None for an error, which is not a verdict on the model, and where the outcome is unknown."""
         return {Outcome.PASSED: True, Outcome.FAILED: False}.get(self.outcome)
 
     @property
@@ -211,15 +211,15 @@ def _one_line(error: Exception) -> str:
 
 def _why_foreign(folder: Path) -> str:
     if not folder.exists():
-        return f"{folder} does not exist: give the output directory of a launch, which its last line names"
+        return f"{folder} does not exist: give the output directory that the launch printed last"
     if not folder.is_dir():
         return f"{folder} is a file: give the output directory of a launch"
     if not any(folder.iterdir()):
-        return f"{folder} is empty: give the output directory of a launch, which its last line names"
+        return f"{folder} is empty: give the output directory that the launch printed last"
     inside = sorted(path.parent.parent for path in folder.glob("*/.hydra/config.yaml"))
     inside = inside or sorted(path.parent for path in folder.glob("*/*/.hydra"))
     if inside:
-        return f"{folder} holds {counted(len(inside), 'launch', 'launches')}: name one of them, such as {inside[-1]}"
+        return f"{folder} contains {counted(len(inside), 'launch', 'launches')}: name one of them, such as {inside[-1]}"
     if (folder / "set.json").exists():
         return f"{folder} is a set of rollouts in the store: give the output directory of a launch"
     return f"{folder} is not an evalkit output directory: it has no manifest.json"
@@ -324,7 +324,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"line {number} is no JSON") from error
+            raise ValueError(f"line {number} is not JSON") from error
         if not isinstance(value, dict):
             raise ValueError(f"line {number} holds no object")
         yield value

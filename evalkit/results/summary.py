@@ -152,7 +152,7 @@ class Summary:
 
     @property
     def coverage(self) -> float | None:
-        """The share of runs that say something about the model: those that are no errors."""
+        """The share of runs that say something about the model: those that are not errors."""
         return self.rate.runs / self.total if self.total else None
 
     def to_dict(self) -> dict[str, Any]:

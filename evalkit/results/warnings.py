@@ -16,7 +16,7 @@ from evalkit.util.text import counted
 DOMINANT, ENOUGH_FAILURES = 0.8, 10
 """Share of one reason among at least so many failed runs that is worth a warning."""
 SOME = 0.1
-"""Share of answers with a tool call as text that is no slip of the model."""
+"""Share of answers with a tool call as text that is not a slip of the model."""
 MANY_CALLS, SEVERAL_RUNS = 5, 2
 """So many calls in so many runs, all answered with an error, are no accident; of fewer runs, in all of them."""
 OWN_PROGRAM = "<program"

@@ -43,7 +43,7 @@ class Limits:
         )
 
     def same_rollouts(self, other: Limits) -> bool:
-        """Whether both give the same rollouts: what a launch may cost is no part of them."""
+        """Whether both give the same rollouts: what a launch may cost is not part of them."""
         return self.dominates(other) and other.dominates(self)
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
 """What is a response of the Messages API, and what is a fault of the server: the one check, made where it enters.
 
 The server answers for the frame: content blocks with their types and texts, a stop reason, counts of tokens. What
-stands inside a tool call is the model's deed, however odd: an input that is no object, a name that no tool has, a call
-without an id. It is kept, answered with an error that the model can read, and counts in the rate.
+stands inside a tool call is the model's doing: an input that is not an object, a name that no tool has, a call without
+an id. It is kept, answered with an error that the model can read, and counts in the rate.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _TEXTS = {"text": "text", "thinking": "thinking", "redacted_thinking": "data"}
 def fault(message: Json) -> str:
     """What is wrong with a response, as the end of a sentence; empty if nothing is."""
     if not isinstance(message, Mapping):
-        return "its body is no Messages API response"
+        return "its body is not a Messages API response"
     if message.get("type") == "error":
         return f"its body reports {_shown(message.get('error'))}"
     content = message.get("content")
     if not isinstance(content, list):
-        return f"its content is no list of blocks but {_shown(content)}"
+        return f"its content is not a list of blocks but {_shown(content)}"
     return next(filter(None, map(_block_fault, content)), "") or _frame_fault(message)
 
 
@@ -33,21 +33,21 @@ def _block_fault(block: Json) -> str:
         return f"a content block is none: {_shown(block)}"
     name = _TEXTS.get(block["type"])
     if name and not isinstance(block.get(name), str):
-        return f"the {name} of a {block['type']} block is no text but {_shown(block.get(name))}"
+        return f"the {name} of a {block['type']} block is not text but {_shown(block.get(name))}"
     return ""
 
 
 def _frame_fault(message: Mapping[str, Json]) -> str:
     for name in ("stop_reason", "model"):
         if not isinstance(message.get(name), str | None):
-            return f"its {name} is no text but {_shown(message[name])}"
+            return f"its {name} is not text but {_shown(message[name])}"
     for name in ("usage", "stop_details"):
         if not isinstance(message.get(name), Mapping | None):
-            return f"its {name} is no object but {_shown(message[name])}"
+            return f"its {name} is not an object but {_shown(message[name])}"
     usage = message.get("usage") or {}
     for name in COUNTS:
         if usage.get(name) is not None and count(usage[name]) is None:
-            return f"its usage.{name} is no whole number but {_shown(usage[name])}"
+            return f"its usage.{name} is not a whole number but {_shown(usage[name])}"
     return ""
 
 

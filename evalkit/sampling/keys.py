@@ -36,7 +36,7 @@ def spec_of(task: Task, config: Config, run: int) -> Spec:
 
 
 def rollout_key(config: Config, task: Task, model: Model) -> Key:
-    """The key of a cell's rollouts. Tolerances, band, counts and clippable limits are no part of it.
+    """The key of a cell's rollouts. Tolerances, band, counts and clippable limits are not part of it.
 
     Prompts, files and the set-up of tools may differ from run to run: the key holds the first run's, and a rollout is
     used only after its own were compared (`question`, `store.same_question`).

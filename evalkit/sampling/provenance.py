@@ -10,7 +10,7 @@ from typing import Any
 
 from evalkit.util.text import counted
 
-NO_REPLICATION = "launches that share rollouts are no replication of each other"
+NO_REPLICATION = "launches that share rollouts are not replications of each other"
 
 
 @dataclass(frozen=True)

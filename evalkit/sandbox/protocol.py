@@ -37,7 +37,7 @@ class Call:
     """What a submitted function returned for one set of arguments."""
 
     kind: Literal["ok", "raised", "timeout", "died", "bad_reply"] = "ok"
-    """`bad_reply`: it returned no tensor(s), or something that is no honest tensor."""
+    """`bad_reply`: it returned no tensor(s), or something that is not an honest tensor."""
     error: str | None = None
     returned: tuple[Tensor, ...] = ()
     arguments: tuple[Tensor, ...] = ()

@@ -82,7 +82,7 @@ def wrong_schema(schema: Any) -> str:
     try:
         text = json.dumps(schema, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
-        return f"is no JSON ({error}): use dict, list, str, int, float, bool and None"
+        return f"is not JSON ({error}): use dict, list, str, int, float, bool and None"
     if schema.get("type") != "object":
         return f'has the type {preview(schema.get("type"))}: use {{"type": "object", "properties": …}}'
     return _schema_fault(text)
@@ -96,7 +96,7 @@ def _schema_fault(text: str) -> str:
         Draft202012Validator.check_schema(json.loads(text))
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path)) or "it"
-        return f"is no JSON Schema ({where}: {error.message[:200]}): see json-schema.org, draft 2020-12"
+        return f"is not JSON Schema ({where}: {error.message[:200]}): see json-schema.org, draft 2020-12"
     return ""
 
 
@@ -125,7 +125,7 @@ def _wrong_path(path: Any) -> str:
     try:
         sizes = [len(part.encode()) for part in parts]
     except UnicodeEncodeError:
-        return f"the file {shown}, whose name is no valid text: use a name that UTF-8 can hold"
+        return f"the file {shown}, whose name is not valid text: use a name that UTF-8 can hold"
     if max(sizes) > NAME_BYTES or len(path.encode()) > MAX_PATH or len(parts) > MAX_DEPTH:
         return (
             f"the file {shown}, whose path is too long: use up to {NAME_BYTES} bytes a name, {MAX_PATH:,} in all, "
@@ -175,7 +175,7 @@ def _wrong_turn(turn: Any) -> str:
     if not isinstance(turn, ScriptedTurn):
         return f"a turn as {type(turn).__name__} where ScriptedTurn is wanted"
     if not isinstance(turn.tokens, Tokens) or not _number(turn.tokens.median) or not _number(turn.tokens.spread):
-        return "a turn whose tokens are no Tokens(median, spread) of numbers"
+        return "a turn whose tokens are not Tokens(median, spread) of numbers"
     if not isinstance(turn.text, str):
         return f"a turn whose text is {type(turn.text).__name__}"
     return next(filter(None, map(_wrong_call, turn.calls)), "")
@@ -187,7 +187,7 @@ def _wrong_call(call: Any) -> str:
     try:
         json.dumps(call["input"])
     except (TypeError, ValueError, RecursionError) as error:
-        return f"a call of {call['name']} whose input is no JSON ({error})"
+        return f"a call of {call['name']} whose input is not JSON ({error})"
     return ""
 
 

@@ -76,7 +76,7 @@ def as_number(answer: Any) -> float | None:
     """The number that `answer` is, in every reasonable form (8769, 8769.0, "8,769", " 8769 "); None if it is none.
 
     Whole numbers stay whole, so that large ones can be compared exactly. Digits may be grouped in threes, all by the
-    same sign; "87,69" is no number. Booleans are none. Integers that no float can hold become infinite.
+    same sign; "87,69" is not a number. Booleans are not numbers. Integers that no float can hold become infinite.
     """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         return None
@@ -101,7 +101,7 @@ def _number_in(text: str) -> float | None:
     text = text.translate(_TYPESET)
     grouped = _GROUPED.fullmatch(text)
     if grouped:
-        if int(text.lstrip("+-")[0]) == 0:  # "0,769" is no 769: where the comma is the point it is less than 1
+        if int(text.lstrip("+-")[0]) == 0:  # "0,769" is not 769: where the comma is the point it is less than 1
             return None
         text = text.replace(grouped[1], "")
     elif "_" in text:

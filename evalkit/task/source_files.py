@@ -16,7 +16,7 @@ from evalkit.config.search_path import NAMESPACE, folders
 from evalkit.util.file_digests import code_file_digest, file_digest, tree
 
 SOLUTIONS = "solutions"
-"""The folder of a task that is no part of its grader: what `audit` plays."""
+"""The folder of a task that is not part of its grader: what `audit` plays."""
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _LIKE_A_PATH = re.compile(r"[^\s<>\"'|?*{}]+[./][^\n<>\"|?*{}]*|\.[^\s<>\"'|?*{}]+")
 

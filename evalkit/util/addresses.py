@@ -86,7 +86,7 @@ def _split(text: str, name: str) -> tuple[SplitResult, int | None]:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UserError(f"{name}{shown} is no address ({error}): write it like http://127.0.0.1:8000") from None
+        raise UserError(f"{name}{shown} is not an address ({error}): write it like http://127.0.0.1:8000") from None
     if not parts.hostname or not _HOST.fullmatch(parts.hostname) or port == 0 or re.search(r"[\s\x00-\x1f]", text):
         raise UserError(f"{name}{shown} names no host: write it like http://127.0.0.1:8000")
     return parts, port

@@ -27,7 +27,7 @@ def loads(text: str | bytes, depth: int = DEPTH, size: float = SIZE) -> Any:
     """`json.loads` within bounds: what any later reader can hold, and `json.dumps(…, allow_nan=False)` can write.
 
     A number that cannot be held (`1e999`, `NaN`, 5,000 digits) becomes its own text, what nests deeper than `depth`
-    becomes `NOTE`. Raises ValueError for what is no JSON or longer than `size`, never RecursionError.
+    becomes `NOTE`. Raises ValueError for what is not JSON or longer than `size`, never RecursionError.
     """
     if len(text) > size:
         raise ValueError(f"it is longer than {size:,} bytes")

@@ -48,10 +48,10 @@ def tree(folder: Path, *, apart_from: str = "") -> Iterator[Path]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes. Never raises: what is no readable file has the reason instead."""
+    """SHA-256 of a file's bytes. Never raises: what is not a readable file has the reason instead."""
     try:
         facts = path.stat()
-    except (OSError, ValueError):  # a text with a null byte is no path
+    except (OSError, ValueError):  # a text with a null byte is not a path
         return "missing"
     if not stat.S_ISREG(facts.st_mode):
         return f"no file ({stat.S_IFMT(facts.st_mode):o})"  # a pipe would wait for ever

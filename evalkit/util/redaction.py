@@ -21,7 +21,7 @@ from typing import Any, TextIO, cast
 from urllib.parse import quote, unquote, urlsplit
 
 SHORTEST = 8
-"""Characters below which a value is no secret: `none`, `EMPTY` and `dummy` are what local servers are given."""
+"""Characters below which a value is not a secret: `none`, `EMPTY` and `dummy` are what local servers are given."""
 
 _ALONE = {"auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "jwt", "passphrase"}
 _ALONE |= {"passwd", "password", "pwd", "secret", "secrets", "apikey", "authkey", "accesskey", "secretkey", "authtoken"}

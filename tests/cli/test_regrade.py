@@ -81,7 +81,7 @@ def test_it_shows_run_by_run_what_changed(launched, tmp_path, capsys):
 
 def test_without_a_change_it_says_so_and_writes_beside_the_launch(launched, capsys):
     assert main([str(launched)]) == 0
-    assert "Nothing changed: 25 runs judged as before." in capsys.readouterr().out
+    assert "Nothing changed: 25 runs got the same grade." in capsys.readouterr().out
     beside = launched.with_name("launch-regraded")
     assert (beside / "runs.jsonl").read_bytes() == (launched / "runs.jsonl").read_bytes()
     shutil.rmtree(beside)
@@ -90,14 +90,14 @@ def test_without_a_change_it_says_so_and_writes_beside_the_launch(launched, caps
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model.id=other"], "model.id cannot be turned on rollouts that exist"),
-        (["runs.seed=1"], "runs.seed cannot be turned on rollouts that exist"),
-        (["agent.nudges=3"], "agent.nudges cannot be turned"),
+        (["model.id=other"], "model.id cannot be changed for existing rollouts"),
+        (["runs.seed=1"], "runs.seed cannot be changed for existing rollouts"),
+        (["agent.nudges=3"], "agent.nudges cannot be changed"),
         (["task.expression=1+1"], "task.expression changes what the model is asked or what its tools do"),
-        (["limits.max_tokens=5000"], "limits.max_tokens=5000 is beyond what was sampled (400)"),
-        (["limits.max_tokens=null"], "limits.max_tokens=None is beyond what was sampled (400)"),
-        (["limits.timeout_s=3"], "limits.timeout_s=3.0 is beyond what was sampled (None)"),
-        (["limits=steps"], "limits=… exchanges a whole group"),
+        (["limits.max_tokens=5000"], "limits.max_tokens=5000 exceeds what was sampled (400)"),
+        (["limits.max_tokens=null"], "limits.max_tokens=None exceeds what was sampled (400)"),
+        (["limits.timeout_s=3"], "limits.timeout_s=3.0 exceeds what was sampled (None)"),
+        (["limits=steps"], "limits=… replaces a whole group"),
         (["runs.count=26"], "runs.count=26 needs new rollouts: this launch has 25"),
         (["task.tolerances.answr=1"], "Unknown config key task.tolerances.answr"),
         (["task.tolerances.answer=much"], "task.tolerances.answer"),
@@ -131,7 +131,7 @@ async def test_under_limits_for_which_the_record_does_not_tell_runs_are_unknown_
     said = capsys.readouterr().out
     assert status == 0  # nothing failed
     assert f"✓ passed → ? Run 1: UNKNOWN - {MORE_FOLLOWS}" in said
-    assert "3 runs changed; 3 are unknown under their limits, so nothing is tested" in said
+    assert "3 runs changed; 3 are unknown under their limits, so no test was made" in said
     (cell,) = load(tmp_path / "cut").cells
     assert (cell.summary.errors, cell.summary.rate.unknown, [run.passed for run in cell.runs]) == (0, 3, [None] * 3)
     assert [run.rollout.ending for run in cell.runs] == [Ending.UNKNOWN] * 3
@@ -149,7 +149,7 @@ def test_limits_are_not_turned_where_requests_depend_on_what_is_left(launched, t
     shutil.copytree(launched, tmp_path / "thinking")
     config = tmp_path / "thinking" / ".hydra" / "config.yaml"
     thinking = "params: {thinking: {type: enabled, budget_tokens: 100}}"
-    config.write_text(config.read_text().replace("params: {}", thinking))
+    config.write_text(config.read_text().replace("params: {}", thinking, 1))
     assert thinking in config.read_text()
     with pytest.raises(UserError, match="fixed thinking budget"):
         main([str(tmp_path / "thinking"), "limits.max_tokens=300"])

@@ -76,7 +76,7 @@ def test_an_interrupted_sweep_gets_its_cells_and_its_landscape(here, capsys):
     ("words", "message"),
     [
         ([], "resume needs DIR"),
-        (["a", "b"], "resume has no use for 'b'"),
+        (["a", "b"], "resume does not take 'b'"),
         (["missing"], "missing is not an evalkit output directory"),
         (["empty"], "empty is not an evalkit output directory"),
         (["damaged"], "damaged/.hydra/config.yaml is damaged"),

@@ -120,7 +120,7 @@ def test_a_plugin_of_a_shipped_name_is_refused(here: Path, capsys: pytest.Captur
     own = here / "tasks" / "arithmetic"
     own.mkdir(parents=True)
     (own / "__init__.py").write_text(PLUGIN)
-    with pytest.raises(UserError, match="same name, rename yours"):
+    with pytest.raises(UserError, match="have the same name but differ: rename yours"):
         search_path.reject_duplicates()
     assert main(["task=arithmetic"]) == 2
     err = capsys.readouterr().err
@@ -164,7 +164,7 @@ FAULTS = [
     (('prompt = "Say 1."', "prompt = property(lambda self: exec('raise SystemExit(0)'))"), ["fails: SystemExit: 0"]),
     (('prompt = "Say 1."', 'prompt = " "'), ["gives an empty prompt"]),
     (("return Spec()", "s = Spec(); s.prompt = str(id(s)); self.s = s; return s"), ["another problem the second time"]),
-    (("return submitting(1)", "return submitting({1})"), ["gives the agent 'oracle'", "no JSON"]),
+    (("return submitting(1)", "return submitting({1})"), ["gives the agent 'oracle'", "not JSON"]),
     (("return [submitting(1)]", "return []"), ['"def agents(self, spec):"', "gives no agents"]),
     # names that mean nothing
     (('    prompt = "', '    hiden = (1.5,)\n    prompt = "'), ['"hiden = (1.5,)"', "did you mean hidden", "_hiden"]),

@@ -45,7 +45,7 @@ def test_a_regraded_sweep_has_the_landscape_of_its_new_verdicts(here):
     ("words", "message"),
     [
         ([], "landscape needs DIR"),
-        (["single"], "single is no sweep"),
+        (["single"], "single is not a sweep"),
         (["gone"], "gone does not exist"),
     ],
 )

@@ -140,12 +140,12 @@ def _remove(name: str) -> Callable[[Path], None]:
         (_remove(".hydra/overrides.yaml"), "overrides.yaml is missing"),
         (_cut_short, r"runs.jsonl is damaged \(it has 5 of 12 runs\)"),
         (_write("runs.jsonl", '{"run": 1}\n{"run'), r"runs.jsonl is damaged \(no 'outcome'\)"),
-        (_write("runs.jsonl", "{"), r"damaged \(line 1 is no JSON\)"),
+        (_write("runs.jsonl", "{"), r"damaged \(line 1 is not JSON\)"),
         (_write("runs.jsonl", "[]\n"), r"damaged \(line 1 holds no object\)"),
         (_write("summary.json", "{}"), r"summary.json is damaged \(no 'stability'\)"),
         (_write("summary.json", "[]"), r"summary.json is damaged \(it holds no object\)"),
         (_write("manifest.json", '{"format": "1.0"}'), r"manifest.json is damaged \(no 'task'\)"),
-        (_write(".hydra/config.yaml", "a: [1"), r"config.yaml is damaged \(it is no YAML\)"),
+        (_write(".hydra/config.yaml", "a: [1"), r"config.yaml is damaged \(it is not YAML\)"),
         (_write("measurements.jsonl", "null\n"), r"measurements.jsonl is damaged"),
         (_write("timing.json", "{"), r"timing.json is damaged"),
     ],
@@ -172,7 +172,7 @@ def test_what_is_no_output_directory_is_called_by_its_name(tmp_path: Path) -> No
         "file": "is a file",
         "foreign": "is not an evalkit output directory",
         "set": "is a set of rollouts in the store",
-        "many": "holds 1 launch: name one of them, such as .*many/one",
+        "many": "contains 1 launch: name one of them, such as .*many/one",
     }.items():
         with pytest.raises(UserError, match=sentence):
             evalkit.load(tmp_path / name)

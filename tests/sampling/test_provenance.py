@@ -21,7 +21,7 @@ from tests.outputs import failed, passed, write_launch
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.count=4")
 SAYS = "were sampled by another launch on 20"
-WHY = "launches that share rollouts are no replication of each other"
+WHY = "launches that share rollouts are not replications of each other"
 
 
 async def launched(folder: Path, store: Path, *more: str, view=None):

@@ -61,7 +61,7 @@ def fingerprint(block: Block) -> str:
 
 
 def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _top(body: Any, model_limit: int) -> None:

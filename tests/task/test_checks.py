@@ -63,14 +63,14 @@ class Shown(Own):
         ((Own(input_schema=None), SUBMIT), "whose input_schema is NoneType"),
         ((Own(input_schema={"type": "string"}), SUBMIT), "whose input_schema has the type 'string'"),
         ((Own(input_schema={}), SUBMIT), "whose input_schema has the type None"),
-        ((Own(input_schema={"type": "object", "properties": {"a": {1}}}), SUBMIT), "is no JSON"),
-        ((Own(input_schema={"type": "object", "properties": {"a": {"type": "strin"}}}), SUBMIT), "is no JSON Schema"),
-        ((Own(input_schema={"type": "object", "required": "a"}), SUBMIT), "is no JSON Schema (required"),
+        ((Own(input_schema={"type": "object", "properties": {"a": {1}}}), SUBMIT), "is not JSON"),
+        ((Own(input_schema={"type": "object", "properties": {"a": {"type": "strin"}}}), SUBMIT), "is not JSON Schema"),
+        ((Own(input_schema={"type": "object", "required": "a"}), SUBMIT), "is not JSON Schema (required"),
         ((Shown(shown_schema={"type": "array"}, preloads=None), SUBMIT), "did you mean preload"),
         ((PythonExpression, SUBMIT), "the class PythonExpression as a tool: give an instance of it"),
         ((3, SUBMIT), "a tool without name, description, input_schema, __call__: int"),
-        ((SubmitAnswer({"type": "nmber"}),), "the tool submit_answer, whose shown_schema is no JSON Schema"),
-        ((SubmitAnswer({"minimum": float("nan")}),), "the tool submit_answer, whose shown_schema is no JSON"),
+        ((SubmitAnswer({"type": "nmber"}),), "the tool submit_answer, whose shown_schema is not JSON Schema"),
+        ((SubmitAnswer({"minimum": float("nan")}),), "the tool submit_answer, whose shown_schema is not JSON"),
     ],
 )
 def test_tools_that_no_model_could_use_are_refused(tools: Any, said: str) -> None:
@@ -104,7 +104,7 @@ def test_tools_that_are_fine_are_let_alone() -> None:
         ({"./a": b""}, "which no file can be called"),
         ({"a/": b""}, "which no file can be called"),
         ({"a\0b": b""}, "which no file can be called"),
-        ({"\ud800": b""}, "whose name is no valid text"),
+        ({"\ud800": b""}, "whose name is not valid text"),
         ({"x" * 256: b""}, "whose path is too long"),
         ({"ä" * 128: b""}, "whose path is too long"),
         ({"/".join("a" * 20): b""}, "whose path is too long"),
@@ -142,11 +142,11 @@ def test_whatever_is_accepted_can_be_written(tmp_path_factory: pytest.TempPathFa
         ([ScriptedAgent("a", (), weight="x")], "with the weight 'x'"),  # type: ignore[arg-type]
         ([ScriptedAgent("a", (), weight=0)], "only agents of weight 0"),
         ([ScriptedAgent("a", (1,))], "a turn as int"),  # type: ignore[arg-type]
-        ([ScriptedAgent("a", (ScriptedTurn(60),))], "a turn whose tokens are no Tokens"),  # type: ignore[arg-type]
-        ([ScriptedAgent("a", (ScriptedTurn(Tokens(float("nan"))),))], "a turn whose tokens are no Tokens"),
+        ([ScriptedAgent("a", (ScriptedTurn(60),))], "a turn whose tokens are not Tokens"),  # type: ignore[arg-type]
+        ([ScriptedAgent("a", (ScriptedTurn(Tokens(float("nan"))),))], "a turn whose tokens are not Tokens"),
         ([ScriptedAgent("a", (ScriptedTurn(Tokens(1), None),))], "a turn whose text is NoneType"),  # type: ignore[arg-type]
         ([ScriptedAgent("a", (ScriptedTurn(Tokens(1), "", ({"name": "x"},)),))], "a call that is no"),
-        ([submitting({1, 2})], "a call of submit_answer whose input is no JSON"),
+        ([submitting({1, 2})], "a call of submit_answer whose input is not JSON"),
     ],
 )
 def test_agents_that_nobody_can_play_are_refused(agents: Any, said: str) -> None:
@@ -156,7 +156,7 @@ def test_agents_that_nobody_can_play_are_refused(agents: Any, said: str) -> None
 def test_a_schema_that_nests_without_end_is_refused() -> None:
     endless: dict[str, Any] = {"type": "object"}
     endless["properties"] = endless
-    assert "is no JSON" in wrong_schema(endless)
+    assert "is not JSON" in wrong_schema(endless)
 
 
 @pytest.mark.parametrize("files", ["'text'", "{'../x': b''}", "{'a': bytes(65 << 20)}", "{'a': 'b'}", "3"])
@@ -178,7 +178,7 @@ def test_a_knob_whose_value_stands_in_python_alone_is_named_with_its_line(
     source.write_text(source.read_text().replace("    size: int\n", "    size: int\n    depth: int = 3\n"))
     assert main([f"task={name}", "task.depth=4", "model=oracle"]) == 2
     said = capsys.readouterr().err
-    assert 'its value stands in "depth: int = 3"' in said and "write +task.depth=4" in said
+    assert 'its value is set in "depth: int = 3"' in said and "write +task.depth=4" in said
     assert main([f"task={name}", "+task.depth=4", "model=oracle", "runs.count=1"]) == 0
     assert main([f"task={name}", "task.dept=4", "model=oracle"]) == 2
     assert "did you mean task.depth=4?" in capsys.readouterr().err

@@ -134,7 +134,7 @@ class OwnTask:
     async def measure(self, answer: Any, spec: OwnSpec, sandbox: Sandbox) -> Measurement:
         number = as_number(answer)
         if number is None:
-            return Measurement(fault=Fault("format", "This is no number"))
+            return Measurement(fault=Fault("format", "This is not a number"))
         async with sandbox.session() as session:
             opened: Session = session
             await opened.run("pass", timeout_s=1)

@@ -114,7 +114,7 @@ def test_every_ending_signal_ends_a_launch_in_order(tmp_path):
         one.send(number)
     for number, one in started.items():
         printed = one.ended(number)
-        assert "the same command goes on where it stopped" in printed
+        assert "the same command continues where it stopped" in printed
         (folder,) = one.folder.glob("outputs/arithmetic/*")
         assert f"resume {folder.relative_to(one.folder)}" in printed
         assert (number.name in printed) == (number != signal.SIGINT)

@@ -100,7 +100,7 @@ class Terminal(io.StringIO):
 
 
 LONG = [
-    "Model: simulated, because there is no API key: its agents are scripted and measure no language model at all.",
+    "Model: simulated, because no API key is set: its agents are scripted and measure no language model at all.",
     "  runs.count=10                how many rollouts, each of which is an independent try, whatever the model does",
     "evalkit: /a/very/long/path/that/nobody/can/break/without/making/it/useless/for/whoever/copies/it/out.html is it",
     "short",

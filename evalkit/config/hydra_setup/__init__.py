@@ -1,4 +1,4 @@
-"""What Hydra must know of evalkit before it composes: schema, default model, resolvers, search path and plugins."""
+"""Hydra setup: schema, default model, resolvers, search path and plugins."""
 
 from __future__ import annotations
 

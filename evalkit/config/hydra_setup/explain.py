@@ -1,4 +1,4 @@
-"""Turns what Hydra and OmegaConf say about a command line into one sentence that contains the fix."""
+"""Config error messages: rewrites those of Hydra and OmegaConf as one sentence with the fix."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def explain(error: Exception, argv: Sequence[str], defaults: Defaults = no_defau
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         group = group.partition("//")[0].rstrip("/")
-        return f"There is no {group} {name!r}{suggestion(name, error.options, group + '={}')}"
+        return f"Unknown {group} {name!r}{suggestion(name, error.options, group + '={}')}"
     if missing := re.match(r"(?:In '.+': )?You must specify '(\w+)'", text):
         typed = [arg.partition("=")[0] for arg in argv if re.match(r"\w+=", arg)]
         if misspelt := next((key for key in typed if key not in Config.__dataclass_fields__ and key != "hydra"), None):
             return _unknown_key(misspelt, argv, defaults)
         group, options = missing[1], re.findall(r"\t([\w-]+)", text)
-        return f"Say which {group}: write {group}=<name>, where <name> is one of {', '.join(options)}"
+        return f"{group} is missing: write {group}=<name> with one of {', '.join(options)}"
     if unknown := re.match(r"Could not override '(.+)'\.", text):
         return _unknown_key(unknown[1], argv, defaults)
     if scoped := re.match(r"In '(\S+)': Could not override '(\w+)@\w+\.\2'", text):
@@ -66,25 +66,25 @@ def explain(error: Exception, argv: Sequence[str], defaults: Defaults = no_defau
     if delete := re.match(r"Could not delete from config\. '(.+)' does not exist", text):
         return _unknown_key(delete[1], argv, defaults)
     if exists := re.match(r"Could not append to config\. An item is already at '(.+)'", text):
-        return f"{exists[1]} exists already, so that it needs no +: write {exists[1]}=<value>"
+        return f"{exists[1]} already exists: write it without +, {exists[1]}=<value>"
     if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?:\n| requires)", text):
         key, _, value = several[1].partition("=")
-        return f"{several[1]} names several values: add -m to sweep over them, or write {key}=[{value}] for a list"
+        return f"{several[1]} has several values: add -m to sweep over them, or write {key}=[{value}] for a list"
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
     if absent := re.search(r"Missing mandatory value: (\S+)", text):
         key = getattr(error, "full_key", None) or absent[1]
-        return f"{key} has no value, which it needs: write {key}=<value>"
+        return f"{key} needs a value: write {key}=<value>"
     if merging := re.match(r"Error merging override (.+)", text, re.DOTALL):
         return _bad_value(merging[1], error.__cause__, argv)
     if text.startswith("Config group override must be a string"):
-        return "task, model, limits and sandbox are chosen by name, such as task=arithmetic, model=simulated"
+        return "task, model, limits and sandbox take a name: write for example task=arithmetic or model=simulated"
     if re.match(r"Key '.+' (not in|is not in struct)", text) and getattr(error, "full_key", None):
         return _unknown_key(str(getattr(error, "full_key", "")), argv, defaults)
     if isinstance(error, InterpolationResolutionError | InterpolationKeyError):
         return f"{error.full_key or 'The config'} cannot be resolved: {_flat(text).rpartition('interpolation: ')[2]}"
     if folder := re.match(r"Additional config directory '(.+)' not found", text):
-        return f"There is no directory {folder[1]}: give --config-dir one that holds task/, model/ or limits/"
+        return f"--config-dir {folder[1]} does not exist: name a directory with task/, model/ or limits/ in it"
     if isinstance(error, OmegaConfBaseException) and error.full_key and str(error.full_key) not in text.split("\n")[0]:
         return f"{error.full_key} does not fit: {_flat(text)}"
     cause = error.__cause__
@@ -96,22 +96,22 @@ def explain(error: Exception, argv: Sequence[str], defaults: Defaults = no_defau
 def _unreadable(override: object) -> str:
     text = str(override)
     if "=" not in text:
-        return f"{text!r} is no override: write key=value, such as runs.count=30"
+        return f"{text!r} is not an override: write key=value, such as runs.count=30"
     return (
-        f"{text!r} cannot be read: put quotes around a value with special characters, once for the shell and once "
-        f"for Hydra, such as 'key=\"a=b, c\"'"
+        f"{text!r} cannot be read: quote values with special characters once for the shell and once for Hydra, "
+        f"such as 'key=\"a=b, c\"'"
     )
 
 
 def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
     value = next((arg.partition("=")[2] for arg in argv if knob(arg) == key), "")
     if merged := next((arg for arg in argv if knob(arg) in OPEN and dotted.within(key, knob(arg))), None):
-        return f"{merged} adds to what is there: write +{merged.lstrip('+')}"
+        return f"{merged} adds a key: write +{merged.lstrip('+')}"
     known = dict(knobs(argv))
     own = _only_in_python(str(known.get("task.name")), defaults)
     if key in own:
         return (
-            f"{key} is no knob yet, for its value stands in {own[key]} alone: add it to the file in conf/task/, "
+            f"{key} is not a config key yet: its value is set in {own[key]}. Add it to the file in conf/task/, "
             f"or write +{key}={value or '<value>'}"
         )
     known |= dict.fromkeys(own)
@@ -123,12 +123,12 @@ def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
         return f"Unknown config key {key}: did you mean {match}={value or '<value>'}?"
     holder = key.rpartition(".")[0]
     if holder in OPEN:
-        return f"{holder} has no {leaf} yet: to add it, write +{key}={value or '<value>'}"
+        return f"{holder} does not contain {leaf}: to add it, write +{key}={value or '<value>'}"
     return f"Unknown config key {key}: `python -m evalkit --cfg job task=<name>` lists all keys"
 
 
 def _only_in_python(name: str, defaults: Defaults) -> dict[str, str]:
-    """Knobs to which the task's `Config` gives a default → the line that does. Whatever the YAML lacks is here."""
+    """Knobs to which the task's `Config` gives a default → the line that does. The YAML need not repeat them."""
     try:
         return {f"task.{knob}": where for knob, where in defaults(name).items()}
     except UserError:  # another sentence will say what is wrong with the plugin
@@ -143,13 +143,13 @@ def _bad_value(override: str, cause: BaseException | None, argv: Sequence[str]) 
         name, example = _KINDS.get(kind[1] or kind[2], (f"of type {kind[1] or kind[2]}", "<value>"))
         return f"{override} is not {name}: write for example {key}={example if now is None else _written(now)}"
     if now is _GROUP_OF_KNOBS and "does not support deletion" not in said:
-        return f"{override} does not fit, because {key} holds knobs of its own: write {key}.<knob>=<value>"
+        return f"{override} does not fit: {key} is a group of keys, so write {key}.<key>=<value>"
     example = "<value>" if now is None or now is _GROUP_OF_KNOBS else _written(now)
     if "is not Optional" in said:
-        return f"{override} leaves {key} without a value, which it needs: write for example {key}={example}"
+        return f"{override} leaves {key} without a value: write for example {key}={example}"
     if "does not support deletion" in said:
         if now is _GROUP_OF_KNOBS:
-            return f"{override} would delete {key}, whose knobs can only be changed: write {key}.<knob>=<value>"
+            return f"{override} would delete {key}, a group of keys that can only be changed: write {key}.<key>=<value>"
         return f"{override} would delete {key}, which can only be changed: write for example {key}={example}"
     return f"{override} does not fit: {_flat(said)}"
 

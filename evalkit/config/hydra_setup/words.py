@@ -1,4 +1,4 @@
-"""The words of a command line before Hydra reads them: refused where it would stumble, text kept as it was typed.
+"""Overrides on the command line, prepared for Hydra: text stays as typed, and what Hydra cannot read is refused.
 
 Hydra reads `1e5`, `007.10` and `true` as numbers and booleans even where a knob is text, and says so only by storing
 another text; here such a value gets the quotes that Hydra wants. Nothing but the command line is looked at.
@@ -51,7 +51,7 @@ def _spelled(word: str, is_text: Callable[[str], bool]) -> str:
     key, equals, value = word.partition("=")
     name = key.lstrip("+~").partition("@")[0]
     if not word.strip() or (not equals and not key.startswith("~")):
-        raise UserError(f"{word!r} is no override: write key=value, such as runs.count=30")
+        raise UserError(f"{word!r} is not an override: write key=value, such as runs.count=30")
     if not equals or not value:
         return word
     whole = _unquoted(value)
@@ -64,7 +64,7 @@ def _spelled(word: str, is_text: Callable[[str], bool]) -> str:
     if read_otherwise and (text := _kind(name)) is not False and (text or is_text(name)):
         return f"{key}={','.join(literal(part) if _changes(part) else part for part in map(str.strip, parts))}"
     if any(len(digits) > MAX_DIGITS for digits in re.findall(r"\d+", value)):
-        raise UserError(f"{key}=… has a number of more than {MAX_DIGITS:,} digits: write a smaller one")
+        raise UserError(f"{key}=… has a number with more than {MAX_DIGITS:,} digits: write a smaller one")
     return word
 
 
@@ -117,13 +117,13 @@ def _parsed(word: str) -> Override:
     except Exception as error:  # antlr and the functions of the grammar raise anything: deep nesting, int('x')
         raise UserError(f"{word!r} cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from error
     if override.key_or_group in ("hydra.callbacks", "hydra.callbacks.preflight"):
-        raise UserError(f"{word} would leave out the check of the input: add callbacks under names of their own")
+        raise UserError(f"{word} would disable the check of the input: add callbacks under other names")
     if override.key_or_group in GROUPS and not override.is_sweep_override():
         value = override.value()
         if not override.is_delete() and not isinstance(value, str) and "." not in override.key_or_group:
             raise UserError(
-                f"{word} does not fit, because {override.key_or_group} is chosen by name: "
-                f"write for example {EXAMPLES[override.key_or_group]}"
+                f"{word} does not fit: {override.key_or_group} takes a name, "
+                f"so write for example {EXAMPLES[override.key_or_group]}"
             )
     return override
 
@@ -138,7 +138,7 @@ def _check_given_once(overrides: Sequence[Override]) -> None:
         name = override.key_or_group if override.package is None else f"{override.key_or_group}@{override.package}"
         before = given.get(name)
         if before and (before.is_sweep_override() or override.is_sweep_override()):
-            raise UserError(f"{name} is given twice: give it once, {override.input_line} or {before.input_line}")
+            raise UserError(f"{name} is given twice: write either {override.input_line} or {before.input_line}")
         given[name] = override
 
 
@@ -148,15 +148,11 @@ def check_cells(overrides: Sequence[Override]) -> None:
     for override in overrides:
         count = _values(override) if override.is_discrete_sweep() else 1
         if count == 0:
-            raise UserError(
-                f"{override.input_line} names no value at all: give at least one, such as {_some(override)}"
-            )
+            raise UserError(f"{override.input_line} has no values: give at least one, such as {_some(override)}")
         cells *= count
     if cells > MAX_CELLS:
         many = f"{cells:,}" if cells < 10**12 else "too many"
-        raise UserError(
-            f"The sweep has {many} cells, more than {MAX_CELLS:,}: name fewer values, or start several sweeps"
-        )
+        raise UserError(f"The sweep has {many} cells, more than {MAX_CELLS:,}: use fewer values or several sweeps")
 
 
 def _some(override: Override) -> str:
@@ -174,6 +170,6 @@ def _values(override: Override) -> int:
 def _steps(override: Override, sweep: RangeSweep) -> int:
     ends = (sweep.start or 0, sweep.stop or 0, sweep.step)
     if not all(math.isfinite(end) for end in ends) or not sweep.step:
-        raise UserError(f"{override.input_line} never ends: a range needs numbers, and a step that is not 0")
+        raise UserError(f"{override.input_line} never ends: use finite numbers and a step other than 0")
     start, stop, step = (Decimal(end) for end in ends)
     return max(0, math.ceil((stop - start) / step))

@@ -21,7 +21,7 @@ MESSAGE = "evalkit.message"
 
 
 class WholeAnswer(anthropic.Middleware):
-    """Reads the answer to its end and has the attempt repeated if it is no whole Messages API response.
+    """Reads the answer to its end and has the attempt repeated if it is not a whole Messages API response.
 
     The record, the report and every later reader rely on this check: whatever passes it, they can hold and show.
     """
@@ -58,7 +58,7 @@ def read_message(body: bytes, content_type: str) -> dict[str, Json]:
         try:
             message = bounded_json.loads(body)
         except ValueError:
-            raise BrokenAnswer("its body is no JSON") from None
+            raise BrokenAnswer("its body is not JSON") from None
     if isinstance(message, dict) and message.get("error") and not message.get("content"):
         raise Reported(message["error"], "its body")
     if why := response_shape.fault(message):

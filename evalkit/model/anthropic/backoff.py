@@ -131,7 +131,7 @@ class Throttle:
     def _is_free(self, error: anthropic.AnthropicError, effort: Effort, seconds: float, lag: float) -> bool:
         """Whether this failure uses up no retry.
 
-        A server that loads its model is no failure for a while. A refusal is none if others were answered since the
+        A server that loads its model is not a failure for a while. A refusal is none if others were answered since the
         last failure: the call had bad luck. So it has with other faults, but only as often as it may fail: they may be
         due to what this call asks. A time-out is none if this process was too busy to read.
         """

@@ -238,7 +238,7 @@ class AnthropicModel:
                 raise faults.translate(error, self._place, first=True) from error
             notes += await self._check_listed(error)
         except ValueError as error:  # the SDK puts no `..` into a path
-            raise UserError(f"model.id={self.id} is no name of a model: {faults.sentence(str(error))}") from error
+            raise UserError(f"model.id={self.id} is not a name of a model: {faults.sentence(str(error))}") from error
         else:
             self._remember([found] if isinstance(found, dict) else [])
         return notes

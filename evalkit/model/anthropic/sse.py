@@ -63,9 +63,9 @@ def _events(text: str) -> Iterator[Mapping[str, Any]]:
         except ValueError:
             if kind == "error":
                 raise Reported(data, "the stream") from None
-            raise BrokenAnswer("the stream holds an event that is no JSON") from None
+            raise BrokenAnswer("the stream holds an event that is not JSON") from None
         if not isinstance(event, dict):
-            raise BrokenAnswer("the stream holds an event that is no object")
+            raise BrokenAnswer("the stream holds an event that is not an object")
         if kind == "error" and "error" not in event:
             raise Reported(event, "the stream")
         yield event if kind is None or "type" in event else {"type": kind, **event}
@@ -89,12 +89,12 @@ def _index(event: Mapping[str, Any]) -> int:
 def _finish(message: dict[str, Json], event: Mapping[str, Any]) -> None:
     """Merge a `message_delta`: its usage counts are cumulative, everything else replaces what was there.
 
-    A count that is null says nothing, and a null in place of a whole part is no part.
+    A count that is null says nothing, and a null in place of a whole part does not count as one.
     """
     delta, now = ({} if event.get(name) is None else _object(event, name) for name in ("delta", "usage"))
     usage = message.get("usage")
     if not isinstance(usage, Mapping | None):
-        raise BrokenAnswer("the stream holds a usage that is no object")
+        raise BrokenAnswer("the stream holds a usage that is not an object")
     rest = {key: value for key, value in event.items() if key not in ("type", "delta", "usage")}
     counted = {key: value for key, value in now.items() if value is not None}
     message.update({**rest, **delta, "usage": {**(usage or {}), **counted}})
@@ -127,7 +127,7 @@ class _Block:
                     self._block[key] = old + value if grows else value
 
     def content(self) -> dict[str, Json]:
-        """The finished block. Input that is no JSON (cut, or malformed by the model) is kept as its maker advises."""
+        """The finished block. Input that is not JSON (cut, or malformed by the model) is kept as its maker advises."""
         if text := "".join(self._pieces):
             try:
                 self._block["input"] = bounded_json.loads(text)

@@ -21,7 +21,7 @@ MAX_FILES = 8192
 MAX_PATH = 3000
 """Bytes; folders that are nested deeper cannot be looked into."""
 THREADS = 16
-"""Times `sandbox.processes`: this is no limit to work with but to survive."""
+"""Times `sandbox.processes`: this is not a limit to work with but to survive."""
 
 
 class Watch:

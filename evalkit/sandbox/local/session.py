@@ -102,7 +102,7 @@ class LocalSession:
                 return _call(answer, len(arguments) if return_arguments else 0)
             except ValueError as error:
                 self._child.kill("it forged an answer")
-                return Call("bad_reply", f"the function's answer is no honest tensor: {error}")
+                return Call("bad_reply", f"the function's answer is not an honest tensor: {error}")
 
     async def read_file(self, path: str, *, max_bytes: int) -> bytes:
         """A regular file of the workspace. See `evalkit.sandbox.protocol.Session`."""
@@ -263,7 +263,7 @@ def tensors_of(specs: list[Any], payload: bytes) -> list[Tensor]:
     tensors, start = [], 0
     for spec in specs:
         if type(spec) is not dict:
-            raise ValueError("a description that is no object")
+            raise ValueError("a description that is not an object")
         dtype, shape = spec.get("dtype"), spec.get("shape")
         if type(dtype) is not str or dtype not in ITEMSIZE:
             raise ValueError("a dtype that may not cross")

@@ -70,12 +70,12 @@ def read(directory: int, path: str, max_bytes: int) -> bytes:
         with _opened(directory, _parts(path)) as descriptor:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                raise ValueError(f"{path} is no regular file")
+                raise ValueError(f"{path} is not a regular file")
             content = b"" if found.st_size > max_bytes else os.pread(descriptor, max_bytes + 1, 0)
     except FileNotFoundError:
         raise FileNotFoundError(f"the workspace holds no file {path}") from None
     except OSError as error:
-        raise ValueError(f"{path} is no readable regular file of the workspace: {error.strerror}") from None
+        raise ValueError(f"{path} is not a readable regular file of the workspace: {error.strerror}") from None
     if max(found.st_size, len(content)) > max_bytes:
         raise ValueError(f"{path} is larger than {max_bytes} bytes")
     return content
@@ -85,7 +85,7 @@ def _parts(path: str) -> list[str]:
     """The components of a relative path that stays inside. Raises ValueError."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
-        raise ValueError(f"{path!r} is no path inside the workspace: use a relative one without ..")
+        raise ValueError(f"{path!r} is not a path inside the workspace: use a relative one without ..")
     return list(pure.parts)
 
 
@@ -183,7 +183,7 @@ def _enter(directory: int, name: str, path: str, found: Survey, room: _Room, dep
 
 
 def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of everything in a file that is no hole."""
+    """(start, end) of everything in a file that is not a hole."""
     end = 0
     while end < size:
         try:

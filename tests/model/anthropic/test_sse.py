@@ -115,11 +115,11 @@ def test_input_that_is_no_json_is_kept_as_it_was() -> None:
         (stream(START, {"type": "message_delta", "delta": 5}, STOP), "message_delta without its delta"),
         (stream(START, {"type": "message_delta", "delta": {}, "usage": [1]}, STOP), "message_delta without its usage"),
         (stream({"type": "message_start", "message": {"usage": 5}}, {"type": "message_delta"}, STOP), "usage that is"),
-        ("data: 5\n\n", "no object"),
+        ("data: 5\n\n", "not an object"),
         (stream(START), "ended before"),
         (stream(START, *block(type="text", text="")), "ended before"),
         (stream(START, {"type": "error", "error": {"type": "overloaded_error"}}), "overloaded_error"),
-        ("data: {half\n\n", "no JSON"),
+        ("data: {half\n\n", "not JSON"),
     ],
 )
 def test_a_broken_stream_is_noticed(text: str, reason: str) -> None:

@@ -134,7 +134,7 @@ def f(x):
     os.write(3, struct.pack(">II", 4 + len(header) + 8, len(header)) + header + bytes(8))
     os._exit(0)
 
-#% forged_shape_types: the same with numbers that are no numbers
+#% forged_shape_types: the same with numbers that are not numbers
 import json, os, struct, sys
 def f(x):
     frame = sys._getframe()

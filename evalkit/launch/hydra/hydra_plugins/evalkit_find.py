@@ -111,7 +111,7 @@ class FindSweeper(CheckedSweeper):
             low, high = float(sweep.start or 0), float(sweep.end or 0)
             if not -math.inf < low < high < math.inf or ("log" in sweep.tags and low <= 0):
                 raise UserError(
-                    f"{key}: an interval needs a start below its end, both finite, and above 0 with tag(log,…)"
+                    f"{key}: an interval needs finite ends, the first below the second, and above 0 with tag(log,…)"
                 )
             share = [n / (self.points - 1) for n in range(self.points)]
             if "log" in sweep.tags:
@@ -125,7 +125,8 @@ class FindSweeper(CheckedSweeper):
             return tuple(float(word) if not _is_whole(word) else int(word) for word in words)
         except ValueError:
             raise UserError(
-                f"{key}: hydra/sweeper=find searches numbers, {EXAMPLE}; start a search for each of {', '.join(words)}"
+                f"{key}: hydra/sweeper=find searches numbers, {EXAMPLE}; start one search for each of "
+                f"{', '.join(words)}"
             ) from None
 
     def _check(self, parsed: list[Override], fixed: list[str], knobs: list[Any]) -> tuple[Config, Path]:
@@ -143,13 +144,11 @@ class FindSweeper(CheckedSweeper):
         config = entry.typed(cells[0])
         if config.model.kind in SCRIPTS:
             raise UserError(
-                f"model={config.model.kind} stands for no language model, so no value could be recommended: search "
-                "with another model (model=simulated costs nothing)"
+                f"model={config.model.kind} is a script, not a language model, so no value could be recommended: "
+                "search with another model (model=simulated is free)"
             )
         if config.reuse == "never":
-            raise UserError(
-                "reuse=never would sample every step of a search afresh: leave it out, or use another store"
-            )
+            raise UserError("reuse=never would sample every step of a search anew: leave it out, or use another store")
         entry.check_sweep(self.config.hydra.sweep.dir, [entry.typed(cell) for cell in cells])
         return config, folder
 
@@ -176,7 +175,7 @@ class _SearchBudget:
     def results(self, folder: Path) -> list[bool | None]:
         """Verdicts of a step's runs in their order; None for an error. Counts what was bought.
 
-        Raises `UserError` where runs are unknown: they are no errors, and nobody knows which way they count.
+        Raises `UserError` where runs are unknown: they are not errors, and nobody knows which way they count.
         """
         import json
 
@@ -192,7 +191,7 @@ class _SearchBudget:
             unknown, reason = counted(cell.summary.rate.unknown, "run"), cell.summary.unknown[0].reason
             raise UserError(
                 f"{unknown} of {folder} are unknown under these limits ({reason}): search with reuse=exact, which "
-                "samples at them"
+                "samples under them"
             )
         return [run.passed for run in sorted(cell.runs, key=lambda run: run.number)]
 
@@ -212,11 +211,11 @@ def _output(job: JobReturn) -> Path:
 
 def _refuse_what_needs_no_search(knobs: Sequence[Any]) -> None:
     if not knobs:
-        raise UserError(f"hydra/sweeper=find needs a knob to search: give it a range, {EXAMPLE}")
+        raise UserError(f"hydra/sweeper=find needs a config key to search: give it a range, {EXAMPLE}")
     for knob in knobs:
         if knob.name.startswith(("limits.", "task.tolerances.")):
             raise UserError(
-                f"{knob.name} needs no search: sweep it without hydra/sweeper=find, one sampling answers for all values"
+                f"{knob.name} needs no search: sweep it without hydra/sweeper=find, since one sample serves all values"
             )
         if len(knob.values) < 2:
             raise UserError(f"{knob.name} has a single value: give it a range, {EXAMPLE}")

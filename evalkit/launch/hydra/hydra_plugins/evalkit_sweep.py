@@ -74,7 +74,7 @@ class CheckedSweeper(BasicSweeper):
             cells[tuple(overrides)] = node
         if len(cells) < len(grid):
             left_out = len(grid) - len(cells)
-            entry.note(f"{counted(left_out, 'cell')} of {len(grid)} left out: the same settings as another cell.")
+            entry.note(f"{counted(left_out, 'cell')} of {len(grid)} skipped: same settings as another cell.")
         if self.max_batch_size is not None and self.max_batch_size < 1:
             raise UserError("hydra.sweeper.max_batch_size must be at least 1, or null for all cells at once")
         _check_folders(list(cells.values()))
@@ -103,8 +103,8 @@ def _check_folders(cells: Sequence[DictConfig]) -> None:
         folder = os.path.normpath(str(config.hydra.sweep.subdir))
         if folder in seen or folder.startswith(("..", "/")) or (folder == "." and len(cells) > 1):
             raise UserError(
-                f"hydra.sweep.subdir={config.hydra.sweep.subdir} gives a cell no folder of its own below the sweep's: "
-                "leave it out, or put ${hydra:job.num} into it"
+                f"hydra.sweep.subdir={config.hydra.sweep.subdir} does not give every cell its own folder below the "
+                "sweep's: leave it out, or put ${hydra:job.num} into it"
             )
         seen.add(folder)
 

@@ -14,7 +14,7 @@ class WorkCounter:
     """Context manager: `python` steps of the program, `tensor` operations below autograd, whether counting was `lost`.
 
     A step is a line of the program, or a call of or by one of its functions: C functions too, and Python functions
-    that C calls on its behalf (`map`). What torch does in Python inside of a call is no step of the program.
+    that C calls on its behalf (`map`). What torch does in Python inside of a call is not a step of the program.
 
     Counting happens beside the code that is counted. It resists every way of writing a loop, but not code that
     tampers with it on purpose. Whoever relies on it forbids imports, frames and tracing first, and keeps the garbage

@@ -14,7 +14,7 @@ MAX_HEADER = 1 << 20
 
 
 class FrameError(Exception):
-    """The bytes are no frame."""
+    """The bytes are not a frame."""
 
 
 def pack(header: dict[str, Any], payload: bytes | bytearray | memoryview = b"") -> bytes:
@@ -33,9 +33,9 @@ def unpack(body: bytes | bytearray | memoryview) -> tuple[dict[str, Any], bytes]
     try:
         header = json.loads(bytes(body[4 : 4 + size]).decode())
     except (ValueError, RecursionError) as error:
-        raise FrameError(f"a header that is no JSON ({type(error).__name__})") from None
+        raise FrameError(f"a header that is not JSON ({type(error).__name__})") from None
     if type(header) is not dict:
-        raise FrameError("a header that is no object")
+        raise FrameError("a header that is not an object")
     return header, bytes(body[4 + size :])
 
 
