@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from evalkit import report
 from evalkit.audit.dictionary import Dictionary, Match
 from evalkit.audit.labelled_solutions import solutions, task_folder
 from evalkit.config.schema import Config
+from evalkit.results.reading import CellRecord, RunRecord, load
 from evalkit.results.runs import Outcome
 from evalkit.results.warnings import DOMINANT, ENOUGH_FAILURES
 from evalkit.sampling.keys import spec_of
@@ -23,9 +24,6 @@ from evalkit.sandbox.protocol import Sandbox
 from evalkit.task.protocol import Task
 from evalkit.util.files import write_atomically
 from evalkit.util.text import counted
-
-if TYPE_CHECKING:
-    from evalkit.results.reading import CellRecord, RunRecord
 
 FILE = "diagnosis.json"
 FEW = 3
@@ -62,9 +60,6 @@ def _wrong_values(run: RunRecord) -> bool:
 
 async def after_launch(folder: Path, config: Config, task: Task, sandbox: Sandbox) -> str:
     """`name_mistakes` for a launch that has just ended, if that is cheap. What there is to say about it, or nothing."""
-    from evalkit import report
-    from evalkit.results.reading import load
-
     (cell,) = load(folder).cells
     wrong = sum(map(_wrong_values, cell.runs))
     if not wrong or not solutions(task_folder(task)):

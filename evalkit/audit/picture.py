@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from evalkit.audit.tolerances import EXACT, Row, ToleranceMap, window_words
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # Matplotlib is loaded where it draws
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -75,6 +76,4 @@ def _draw(axes: Axes, row: Row) -> None:
 
 def hash_of(text: str) -> int:
     """The same in every process, unlike `hash`."""
-    import zlib
-
     return zlib.crc32(text.encode())

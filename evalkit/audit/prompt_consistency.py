@@ -12,6 +12,7 @@ from typing import Any
 
 from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import GraderRuns
+from evalkit.audit.scripted_runs import play
 from evalkit.audit.verdict import Verdict
 from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
@@ -147,8 +148,6 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
 
 
 async def _right_answer(exam: GraderRuns, task: Any, spec: Spec) -> Any:
-    from evalkit.audit.scripted_runs import play
-
     async with exam.sandbox.session(files=files_of(spec)) as session:
         timeout = exam.config.limits.tool_timeout_s
         with blamed("the task's oracle"):

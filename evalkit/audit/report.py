@@ -6,16 +6,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalkit.audit.findings import KINDS, Finding
 from evalkit.audit.grader_runs import FULL
+from evalkit.audit.run import Audit
 from evalkit.audit.tolerances import Row, need, window_words
 from evalkit.audit.verdict import Count, Judged
 from evalkit.util.text import counted, percent, plain
-
-if TYPE_CHECKING:
-    from evalkit.audit.run import Audit
 
 CLEAN, DIRTY = "✓ CLEAN", "✗ NOT CLEAN"
 MOST = 12

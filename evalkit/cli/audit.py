@@ -17,7 +17,7 @@ from evalkit.cli.parser import VerbParser
 from evalkit.util import signals
 from evalkit.util.errors import TaskError, UserError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `audit --help` needs no audits
     from evalkit.audit.run import Audit
     from evalkit.config.schema import Config
 

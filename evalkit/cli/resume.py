@@ -16,7 +16,7 @@ from evalkit.results.reading import OtherFormatError, load
 from evalkit.results.runs import Outcome
 from evalkit.util.errors import UserError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `resume --help` needs no engine
     from evalkit.engine.cells import Cell
 
 

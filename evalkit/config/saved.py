@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from evalkit.util.errors import UserError
 from evalkit.util.files import write_atomically
 from evalkit.util.yaml_files import read_yaml
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # OmegaConf is loaded by what reads a config only
     from omegaconf import DictConfig
 
 
@@ -140,8 +141,6 @@ def write_config(folder: Path, config: Config, overrides: Mapping[str, object]) 
 
 def with_knob(config: Config, knob: str, value: object) -> Config:
     """A copy of the config with one knob, by its full name, set."""
-    import copy
-
     changed = copy.deepcopy(config)
     dotted.put(changed, knob, value)
     return changed

@@ -16,15 +16,15 @@ from evalkit.display.log import listener
 from evalkit.display.progress import Progress
 from evalkit.display.transcript import turn_lines
 from evalkit.display.view import CellInfo
+from evalkit.model.protocol import Wait
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.record import Turn
 from evalkit.util.redaction import redacted
 from evalkit.util.text import counted, duration, fitted, for_encoding, plain
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # Rich is loaded only where it draws
     from evalkit.display.live import LiveDisplay
-    from evalkit.model.protocol import Wait
 
 __all__ = ["ConsoleView", "closing_block", "run_line"]
 
@@ -72,7 +72,7 @@ class ConsoleView:
             for line in header(cells):
                 self._print(line)
         if self._live_wanted:
-            from evalkit.display.live import LiveDisplay  # Rich is loaded only where it draws
+            from evalkit.display.live import LiveDisplay
 
             self._live = LiveDisplay(self._stream, self._progress)
             self._live.start()

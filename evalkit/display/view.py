@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from evalkit.model.protocol import Wait
 from evalkit.results.runs import Run
+from evalkit.results.summary import Summary
 from evalkit.rollout.record import Turn
-
-if TYPE_CHECKING:
-    from evalkit.model.protocol import Wait
-    from evalkit.results.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from evalkit.landscape.thresholds import Box, Reach, Trial, breakpoints, passing_boxes
 from evalkit.task.grade import Grade, Measurement
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
 
 Judging = Callable[[Sequence[float], Measurement], Grade]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalkit.config.saved import with_knob, write_config
 from evalkit.config.schema import Config
 from evalkit.display.formatting import bare_rate, rate_text
+from evalkit.engine.cells import CellResult
+from evalkit.engine.engine import Engine
 from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import json_number
 from evalkit.landscape.landscape import FacetResult, Landscape
@@ -18,10 +20,6 @@ from evalkit.landscape.write import write
 from evalkit.results.summary import Rate
 from evalkit.stats.comparisons import Comparison, compare
 from evalkit.stats.intervals import wilson
-
-if TYPE_CHECKING:
-    from evalkit.engine.cells import CellResult
-    from evalkit.engine.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.landscape import FacetResult
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
 
 MAP_SHARE = 0.1

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalkit.config.schema import Config
+from evalkit.engine.cells import CellResult
 from evalkit.results.runs import Run
+from evalkit.results.summary import Summary
 from evalkit.rollout.limits import Limits
 from evalkit.task.protocol import Task
 from evalkit.util import dotted
-
-if TYPE_CHECKING:
-    from evalkit.engine.cells import CellResult
-    from evalkit.results.summary import Summary
 
 LIMITS = ("limits.max_tokens", "limits.max_steps", "limits.max_tokens_per_turn")
 """Budgets that the model cannot see: smaller ones are clipped out of larger ones."""

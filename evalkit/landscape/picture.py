@@ -15,7 +15,7 @@ from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band
 from evalkit.util.text import short_names
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # Matplotlib is loaded where it draws
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 

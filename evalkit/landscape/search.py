@@ -21,7 +21,7 @@ from evalkit.stats.intervals import Interval
 from evalkit.stats.sequential import ConfidenceSequence
 from evalkit.stats.verdict import Band, Decision
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
 
 Place = tuple[int, ...]

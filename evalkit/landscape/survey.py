@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -100,8 +101,6 @@ def _deviation(members: Sequence[Entry], level: float) -> float:
 
 
 def _tail(z: float) -> float:
-    from statistics import NormalDist
-
     return NormalDist().cdf(-z)
 
 

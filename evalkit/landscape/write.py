@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from evalkit.engine.cells import CellResult
 from evalkit.landscape.files import as_csv, as_json
 from evalkit.landscape.knobs import Entry
 from evalkit.landscape.landscape import Landscape
@@ -13,9 +13,6 @@ from evalkit.landscape.page import as_html
 from evalkit.landscape.picture import as_png
 from evalkit.landscape.survey import survey
 from evalkit.util.files import write_atomically
-
-if TYPE_CHECKING:
-    from evalkit.engine.cells import CellResult
 
 
 def write_landscape(folder: Path, results: Sequence[CellResult]) -> Landscape:

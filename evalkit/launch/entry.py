@@ -44,7 +44,7 @@ from evalkit.util.errors import UserError
 from evalkit.util.redaction import learn_from, printed_safely, redacted, typed_secrets
 from evalkit.util.text import fitted
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what shows a config or refuses bad input needs no engine
     from evalkit.display.view import View
     from evalkit.engine.cells import Cell
     from evalkit.launch.preflight import Prepared

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Sequence
 
 from evalkit import report
+from evalkit.audit.diagnosis import after_launch
 from evalkit.display import log as logs
 from evalkit.display.formatting import sweep_advice
 from evalkit.display.view import View
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.engine import Engine
+from evalkit.landscape import confirm, write_landscape
 from evalkit.launch.preflight import Prepared
 from evalkit.sampling.resources import Resources
 from evalkit.util import signals
@@ -57,8 +59,6 @@ async def execute(cells: Sequence[Cell], view: View, resources: Resources | None
 
 async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult]:
     """Write the landscape of a sweep, and sample its recommended cell afresh where that was asked for."""
-    from evalkit.landscape import confirm, write_landscape
-
     confirming: list[CellResult] = []
     folder = results[0].cell.folder.parent
     try:
@@ -82,8 +82,6 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult
 
 async def _name_mistakes(engine: Engine, result: CellResult) -> None:
     """Say in the report of a launch which known mistakes were made, if that is cheap."""
-    from evalkit.audit.diagnosis import after_launch
-
     try:
         said = await after_launch(result.cell.folder, result.cell.config, result.task, result.source.sandbox)
     except Exception as error:  # the author's evidence must not fail a launch whose results are on disk

@@ -28,7 +28,7 @@ from evalkit.util.errors import UserError
 from evalkit.util.text import counted
 from evalkit.util.yaml_files import read_yaml
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas is optional, and slow to load
     import pandas as pd
 
 _AGAIN = "run the launch again, its rollouts are kept in the store and cost nothing"

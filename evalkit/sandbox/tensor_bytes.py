@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is loaded where it calculates
     import numpy as np
 
 ITEMSIZE = {

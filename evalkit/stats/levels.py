@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.stats.evidence import log_evidence_above
 from evalkit.stats.verdict import Band
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is loaded where it calculates
     import numpy
 
     Array = numpy.ndarray[Any, Any]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.stats.intervals import Interval, normal_quantile
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # NumPy is loaded where it calculates
     import numpy
 
     Array = numpy.ndarray[Any, Any]

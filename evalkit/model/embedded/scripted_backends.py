@@ -15,6 +15,7 @@ from typing import Any
 
 from evalkit.model.embedded import rng
 from evalkit.model.protocol import Body, Message
+from evalkit.rollout.journal import read_rollout
 from evalkit.rollout.record import Json, Rollout
 from evalkit.task import author_code
 from evalkit.task.protocol import Spec, Task
@@ -183,8 +184,6 @@ class Replay:
 
     def __init__(self, folder: Path) -> None:
         """Reads every rollout under `folder`. Raises `UserError` if there is none."""
-        from evalkit.rollout.journal import read_rollout
-
         paths = sorted((folder / "rollouts").glob("*.jsonl"))
         if not paths:
             raise UserError(

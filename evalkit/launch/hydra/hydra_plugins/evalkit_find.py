@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
@@ -177,8 +178,6 @@ class _SearchBudget:
 
         Raises `UserError` where runs are unknown: they are not errors, and nobody knows which way they count.
         """
-        import json
-
         from evalkit.results.reading import load
 
         cell = load(folder).cells[0]
