@@ -180,6 +180,7 @@ class Claim:
         with suppress(OSError):  # what cannot be deleted, others take over
             if self.held():
                 self.path.unlink()
+                self._heir(self.path, Reading(self._mark, 0)).unlink(missing_ok=True)  # of a taker that stands still
 
     async def _renew(self) -> None:
         while True:
