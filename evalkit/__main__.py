@@ -155,7 +155,7 @@ def _refuse_what_is_no_text(argv: Sequence[str]) -> None:
 
 
 def _verb(name: str, words: list[str]) -> int:
-    from evalkit.cli.parser import HelpShown
+    from evalkit.cli.parser import HelpShown  # signals are handled before anything else is loaded
 
     module, _, function = VERBS[name].target.partition(":")
     command: Callable[[list[str]], int] = getattr(import_module(module), function)

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.cli.parser import VerbParser
+from evalkit.config.schema import Config
 from evalkit.util import signals
 from evalkit.util.errors import TaskError, UserError
+from evalkit.util.files import write_atomically
+from evalkit.util.text import duration, fitted, for_encoding
 
 if TYPE_CHECKING:  # `audit --help` needs no audits
     from evalkit.audit.run import Audit
-    from evalkit.config.schema import Config
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
 
 async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:
     """One after the other, in as few sandboxes as they need."""
-    from evalkit.audit.run import audit
+    from evalkit.audit.run import audit  # as above
     from evalkit.sampling.resources import Resources
 
     status, resources = 0, Resources()
@@ -91,7 +93,6 @@ def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
 def _write(audit: Audit, folder: Path) -> Path:
     from evalkit.audit import report
     from evalkit.audit.picture import as_png
-    from evalkit.util.files import write_atomically
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,6 @@ def _write(audit: Audit, folder: Path) -> Path:
 
 def _say(audit: Audit, folder: Path, seconds: float) -> None:
     from evalkit.audit.report import text
-    from evalkit.util.text import duration, fitted, for_encoding
 
     said = f"{text(audit)}{folder / 'audit.md'}, tolerances.png, audit.json; took {duration(seconds)}\n\n"
     sys.stdout.write(for_encoding(fitted(said, sys.stdout), sys.stdout.encoding))

@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _write(diffs: Sequence[LaunchDiff | SweepDiff], form: str, *, pager: bool) -> None:
-    from evalkit.diff import formats
+    from evalkit.diff import formats  # what is printed is loaded once there is something to print
     from evalkit.diff.document import tell
     from evalkit.display.pager import present
 

@@ -97,7 +97,7 @@ def _free_name(folder: Path) -> Path:
 
 async def _regrade_all(pairs: Iterable[tuple[CellRecord, Path, Sequence[str]]]) -> list[Regraded]:
     """All launches with one sandbox. Everything is checked before anything is written."""
-    from evalkit.sampling.resources import Resources
+    from evalkit.sampling.resources import Resources  # what is refused needs no sandbox
 
     plans = [(cell, folder, _plan(cell, overrides), overrides) for cell, folder, overrides in pairs]
     resources, done = Resources(), []

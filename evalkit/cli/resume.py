@@ -44,7 +44,7 @@ def _resume(given: Path, folder: Path) -> int:
     if all(_complete(cell.folder) for cell in cells) and _mapped(folder, len(cells)):
         sys.stdout.write(f"{given} is complete: nothing to resume.\n")
         return 0
-    from evalkit.launch.entry import run_cells
+    from evalkit.launch.entry import run_cells  # loads Hydra: a directory that is complete needs none
     from evalkit.launch.preflight import preflight
 
     preflight([cell.config for cell in cells]).close()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.request import proxy_bypass
 
 import anthropic
 import httpx2
@@ -119,8 +120,6 @@ def _proxy(where: addresses.Address) -> str:
     """The environment variable that names the proxy before an address, if one does."""
     if where.on_this_machine:
         return ""
-    from urllib.request import proxy_bypass
-
     if proxy_bypass(where.host):
         return ""
     names = [name for kind in (where.scheme, "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]

@@ -22,7 +22,7 @@ from evalkit.config.schema import Config
 from evalkit.launch import entry
 from evalkit.rollout.limits import cost_limit_reached
 from evalkit.util.errors import UserError
-from evalkit.util.text import counted
+from evalkit.util.text import counted, fitted, for_encoding, plain
 
 if TYPE_CHECKING:
     from evalkit.launch.hydra.hydra_plugins.evalkit_sweep import CheckedSweeper
@@ -62,6 +62,7 @@ class FindSweeper(CheckedSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Search, say the path, and end with a recommendation. Returns the jobs of every step."""
+        # Hydra loads this module in every launch, and few search.
         from evalkit.landscape.finding import Knob, StepView, conclusion, step_line, write_finding
         from evalkit.landscape.search import Search
         from evalkit.stats.verdict import Band
@@ -178,7 +179,7 @@ class _SearchBudget:
 
         Raises `UserError` where runs are unknown: they are not errors, and nobody knows which way they count.
         """
-        from evalkit.results.reading import load
+        from evalkit.results.reading import load  # as above
 
         cell = load(folder).cells[0]
         timing = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
@@ -225,7 +226,5 @@ def _is_whole(word: str) -> bool:
 
 
 def _say(text: str) -> None:
-    from evalkit.util.text import fitted, for_encoding, plain
-
     sys.stdout.write(for_encoding(fitted(plain(text), sys.stdout), sys.stdout.encoding) + "\n")
     sys.stdout.flush()
