@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.landscape.finding import Knob, conclusion, facts
+from evalkit.landscape.finding import SearchedKnob, conclusion, facts
 from evalkit.landscape.search import Search
 from evalkit.stats.verdict import Band, Decision
 
@@ -58,11 +58,11 @@ def test_where_no_value_is_in_the_band_it_says_so_and_spends_less_than_it_may(le
         visit.decision(BAND) in (Decision.TOO_EASY, Decision.TOO_HARD, Decision.UNDECIDED)
         for visit in search.visits.values()
     )
-    words = conclusion(search, [Knob("task.x", tuple(range(10)))])
+    words = conclusion(search, [SearchedKnob("task.x", tuple(range(10)))])
     assert words.startswith("No value is known to be in the band (10-40%) at 95% after ")
 
 
-SAMPLE = [Knob("task.x", tuple(range(10)))]
+SAMPLE = [SearchedKnob("task.x", tuple(range(10)))]
 ADVERSARIES = {
     "flat just above the band": (lambda place: 0.41, BAND, 400),
     "flat just below it": (lambda place: 0.095, BAND, 400),

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalkit.audit.grader_runs import EQUAL, Attempt, Result
+from evalkit.audit.grader_runs import EQUAL, GradedAttempt, Result
 
 RELATIVE = 1e-6
 """Values closer than this are equal: more than the rounding of float32, less than any mistake."""
@@ -38,7 +38,7 @@ def _repeats(result: Result, earlier: Result) -> bool:
     return all(map(agree, result.attempts, earlier.attempts))
 
 
-def _same_answer(one: Attempt, other: Attempt) -> bool:
+def _same_answer(one: GradedAttempt, other: GradedAttempt) -> bool:
     return _json(one.answer) == _json(other.answer) and one.error == other.error
 
 
@@ -46,7 +46,7 @@ def _json(answer: Any) -> str:
     return json.dumps(answer, sort_keys=True)
 
 
-def _same_values(one: Attempt, other: Attempt) -> bool:
+def _same_values(one: GradedAttempt, other: GradedAttempt) -> bool:
     if one.error or other.error:
         return one.error == other.error
     if one.measurement is None or other.measurement is None:  # nothing was submitted

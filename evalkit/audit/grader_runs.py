@@ -54,7 +54,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class GradedAttempt:
     """One solution on one problem."""
 
     run: int
@@ -87,7 +87,7 @@ class Result:
     """One solution on all problems."""
 
     solution: Solution
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[GradedAttempt, ...]
     replies: tuple[str, ...] = ()
     """What tools answered on the first problem."""
     seconds: float = 0.0
@@ -132,7 +132,7 @@ class GraderRuns:
         """One solution on all problems."""
         began = time.monotonic()
         full = FULL if solution.kind in KINDS else 1
-        attempts: list[Attempt] = []
+        attempts: list[GradedAttempt] = []
         waiting: list[tuple[Problem, ScriptedRun]] = []
         replies: list[str] = []
         seconds = 0.0
@@ -141,7 +141,7 @@ class GraderRuns:
                 try:
                     played = await self._play(solution, problem, session)
                 except TaskError as error:
-                    attempts.append(Attempt(problem.run, error=str(error)))
+                    attempts.append(GradedAttempt(problem.run, error=str(error)))
                     continue
                 replies = replies or played.replies
                 if len(attempts) < full or not self._many:
@@ -176,11 +176,11 @@ class GraderRuns:
             raise TaskError(detail, traceback) if traceback else SandboxError(detail)
         return played
 
-    async def _grade(self, problem: Problem, played: ScriptedRun) -> Attempt:
+    async def _grade(self, problem: Problem, played: ScriptedRun) -> GradedAttempt:
         found = await measured(played.rollout, self._measuring(problem), Limits())
         return await self._judge(problem, played.answer, found)
 
-    async def grade(self, problem: Problem, answer: Any) -> Attempt:
+    async def grade(self, problem: Problem, answer: Any) -> GradedAttempt:
         """Measure and judge an answer as a run's is."""
         return await self._judge(problem, answer, await measured_answer(answer, self._measuring(problem)))
 
@@ -188,37 +188,39 @@ class GraderRuns:
         limit_s = author_code.limit_of(self.config)
         return lambda answer: author_code.measure(self.task, answer, problem.spec, self.sandbox, limit_s=limit_s)
 
-    async def _judge(self, problem: Problem, answer: Any, found: Graded) -> Attempt:
+    async def _judge(self, problem: Problem, answer: Any, found: Graded) -> GradedAttempt:
         return (await self._judge_all([problem], answer, [found]))[0]
 
-    async def _judge_all(self, problems: Sequence[Problem], answer: Any, found: Sequence[Graded]) -> list[Attempt]:
+    async def _judge_all(
+        self, problems: Sequence[Problem], answer: Any, found: Sequence[Graded]
+    ) -> list[GradedAttempt]:
         """The verdicts; a category that the task does not list is a finding of its own, and so is a grader's fault."""
         pairs = [(self.task, one) for one in found]
         graded = await judged(pairs, listed=False, limit_s=author_code.limit_of(self.config))
         if failed := next((one.fault for one in graded if isinstance(one.fault, SandboxError)), None):
             raise failed
         return [
-            Attempt(problem.run, answer, one.measurement, one.grade, one.error)
+            GradedAttempt(problem.run, answer, one.measurement, one.grade, one.error)
             for problem, one in zip(problems, graded, strict=True)
         ]
 
-    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, ScriptedRun]]) -> list[Attempt]:
+    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, ScriptedRun]]) -> list[GradedAttempt]:
         """One source on many problems, measured together if the task knows how."""
         answers = [played.answer for _, played in waiting]
         if not waiting or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):
             return [await self._grade(problem, played) for problem, played in waiting]
         return await self._grade_together([problem for problem, _ in waiting], answers[0])
 
-    async def _grade_together(self, problems: Sequence[Problem], answer: Any) -> list[Attempt]:
+    async def _grade_together(self, problems: Sequence[Problem], answer: Any) -> list[GradedAttempt]:
         limit_s = author_code.limit_of(self.config)
         specs = [problem.spec for problem in problems]
         try:
             many = await author_code.measure_many(self.task, answer, specs, self.sandbox, limit_s=limit_s)
         except TaskError as error:
-            return [Attempt(problems[0].run, answer, error=str(error))]
+            return [GradedAttempt(problems[0].run, answer, error=str(error))]
         attempts = await self._judge_all(problems, answer, [Graded(measurement=one) for one in many])
         failed = next((attempt.error for attempt in attempts if attempt.error), "")
-        return [Attempt(problems[0].run, answer, error=failed)] if failed else attempts
+        return [GradedAttempt(problems[0].run, answer, error=failed)] if failed else attempts
 
     async def sit_all(self, solutions: Sequence[Solution]) -> list[Result]:
         """All solutions, several at a time; results in their order."""

@@ -117,7 +117,7 @@ SIMPLE = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Name, ast.Constant, ast.cmpo
 """Nodes of a test that is evaluated while mutating: nothing that calls, indexes or calculates."""
 
 
-class Place(NamedTuple):
+class MutationSite(NamedTuple):
     """Where a node hangs in its tree."""
 
     node: ast.AST
@@ -134,21 +134,23 @@ class Place(NamedTuple):
             getattr(self.parent, self.field)[self.position] = node
 
 
-def _places(tree: ast.Module) -> list[Place]:
+def _places(tree: ast.Module) -> list[MutationSite]:
     """Every node but the module, outer ones first."""
     places = []
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
             if isinstance(value, ast.AST):
-                places.append(Place(value, parent, name, None))
+                places.append(MutationSite(value, parent, name, None))
             elif isinstance(value, list):
                 places += [
-                    Place(item, parent, name, index) for index, item in enumerate(value) if isinstance(item, ast.AST)
+                    MutationSite(item, parent, name, index)
+                    for index, item in enumerate(value)
+                    if isinstance(item, ast.AST)
                 ]
     return places
 
 
-def _rewritten(tree: ast.Module, place: Place, replacement: ast.AST | None) -> str:
+def _rewritten(tree: ast.Module, place: MutationSite, replacement: ast.AST | None) -> str:
     """The source with one node replaced."""
     place.put(replacement or ast.Pass())
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import GraderRuns
 from evalkit.audit.scripted_runs import play
-from evalkit.audit.verdict import Verdict
+from evalkit.audit.verdict import GraderVerdict
 from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
 from evalkit.sampling.seeds import run_seed
@@ -39,7 +39,7 @@ class Promises:
     findings: tuple[Finding, ...]
 
 
-async def check(exam: GraderRuns, verdict: Verdict) -> Promises:
+async def check(exam: GraderRuns, verdict: GraderVerdict) -> Promises:
     """Compare prompt, spec and evidence."""
     spec = exam.problems[0].spec
     rules = rules_of(spec)
@@ -94,7 +94,7 @@ def _spaced(text: str) -> str:
     return " ".join(text.split())
 
 
-def _broken(rules: Mapping[str, str], verdict: Verdict) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]]]:
+def _broken(rules: Mapping[str, str], verdict: GraderVerdict) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]]]:
     """Rule → rejected breakers; rule → accepted breakers."""
     rejected: dict[str, list[str]] = {name: [] for name in rules}
     accepted: dict[str, list[str]] = {name: [] for name in rules}
@@ -106,7 +106,7 @@ def _broken(rules: Mapping[str, str], verdict: Verdict) -> tuple[dict[str, tuple
 
 
 def _unexercised(
-    broken: tuple[Mapping[str, tuple[str, ...]], Mapping[str, Sequence[str]]], verdict: Verdict
+    broken: tuple[Mapping[str, tuple[str, ...]], Mapping[str, Sequence[str]]], verdict: GraderVerdict
 ) -> Iterator[Finding]:
     rejected, accepted = broken
     everything = {judged.solution.id: judged.solution for judged in (*verdict.wrong, *verdict.equivalent)}

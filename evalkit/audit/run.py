@@ -35,9 +35,9 @@ class Audit:
     problems: int
     """Different ones among the seeds'."""
     isolation: str
-    verdict: verdict.Verdict
+    verdict: verdict.GraderVerdict
     tried: Tried
-    stability: stability.Stability | None = None
+    stability: stability.GradeStability | None = None
     tolerances: tolerances.ToleranceMap | None = None
     promises: prompt_consistency.Promises | None = None
     leaks: leaks.Leaks | None = None

@@ -9,7 +9,7 @@ from evalkit.audit.grader_runs import GraderRuns, Problem
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
 from evalkit.audit.values import flat_weights
-from evalkit.audit.verdict import Judged, Verdict, decide
+from evalkit.audit.verdict import GraderVerdict, Judged, decide
 from evalkit.task.optional_parts import scaled_of
 from evalkit.util.text import counted
 
@@ -18,12 +18,12 @@ PROBLEMS = 5
 """That scaled inputs are tried on."""
 
 
-async def advice(exam: GraderRuns, map_: ToleranceMap, verdict: Verdict) -> tuple[str, ...]:
+async def advice(exam: GraderRuns, map_: ToleranceMap, verdict: GraderVerdict) -> tuple[str, ...]:
     """A sentence for every tolerance without a window: the reason, and the input scale that helps."""
     return tuple([await _explain(exam, row, verdict) for row in map_.rows if row.window is None])
 
 
-async def _explain(exam: GraderRuns, row: Row, verdict: Verdict) -> str:
+async def _explain(exam: GraderRuns, row: Row, verdict: GraderVerdict) -> str:
     floor, ceiling = row.floor, row.ceiling
     assert floor is not None and ceiling is not None  # else there would be a window
     others = [mark.critical for mark in row.marks if mark.right and mark.id != floor.id]
@@ -36,11 +36,11 @@ async def _explain(exam: GraderRuns, row: Row, verdict: Verdict) -> str:
     return f"{row.knob}: {reason}; {await _recommended(exam, row, verdict)}"
 
 
-def _right_answer(verdict: Verdict) -> Any:
+def _right_answer(verdict: GraderVerdict) -> Any:
     return next((one.result.attempts[0].answer for one in verdict.right if one.solution.name == "oracle"), None)
 
 
-async def _recommended(exam: GraderRuns, row: Row, verdict: Verdict) -> str:
+async def _recommended(exam: GraderRuns, row: Row, verdict: GraderVerdict) -> str:
     """The smallest tried scale with a window; in proportion where the task cannot scale its inputs."""
     floor, ceiling = row.floor, row.ceiling
     assert floor is not None and ceiling is not None
@@ -55,7 +55,7 @@ async def _recommended(exam: GraderRuns, row: Row, verdict: Verdict) -> str:
     return f"inputs up to {FACTORS[-1]} times as large do not help ({tried})"
 
 
-async def _scaled(exam: GraderRuns, row: Row, verdict: Verdict, factor: float) -> Row:
+async def _scaled(exam: GraderRuns, row: Row, verdict: GraderVerdict, factor: float) -> Row:
     """The row again, for the solutions on it, with larger inputs."""
     asked = [_larger(problem, factor) for problem in exam.problems[:PROBLEMS]]
     small = GraderRuns(exam.task, exam.config, exam.sandbox, asked)
@@ -78,6 +78,6 @@ def _plays(judged: Judged) -> bool:
     return judged.solution.build is None and judged.solution.name != "oracle"
 
 
-def _oracle(verdict: Verdict) -> Solution:
+def _oracle(verdict: GraderVerdict) -> Solution:
     found: Sequence[Solution] = [one.solution for one in verdict.right if one.solution.name == "oracle"]
     return found[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import SLOW_S, Attempt, GraderRuns, Result, in_parallel
+from evalkit.audit.grader_runs import SLOW_S, GradedAttempt, GraderRuns, Result, in_parallel
 from evalkit.audit.tolerances import ToleranceMap
 
 GRADINGS = 20
@@ -18,7 +18,7 @@ REORDERED = ("correct", "wrong", "cheats")
 
 
 @dataclass(frozen=True)
-class Stability:
+class GradeStability:
     """What was graded again, and what came of it."""
 
     repeated: tuple[str, ...]
@@ -28,7 +28,9 @@ class Stability:
     findings: tuple[Finding, ...]
 
 
-async def check(exam: GraderRuns, results: Sequence[Result], map_: ToleranceMap, *, quick: bool = False) -> Stability:
+async def check(
+    exam: GraderRuns, results: Sequence[Result], map_: ToleranceMap, *, quick: bool = False
+) -> GradeStability:
     """Grade the solutions nearest to the other verdict `GRADINGS` times, and all once more in reverse order.
 
     `quick`: only the reference so often.
@@ -44,7 +46,7 @@ async def check(exam: GraderRuns, results: Sequence[Result], map_: ToleranceMap,
         if _verdict(attempt) != _verdict(result.attempts[0]) and result.solution.id not in changing:
             said = f"{_verdict(result.attempts[0])} at first, {_verdict(attempt)} after others had been graded"
             found.append(Finding("order-dependent", result.solution.id, said))
-    return Stability(_ids(chosen), _ids(again), tuple(found))
+    return GradeStability(_ids(chosen), _ids(again), tuple(found))
 
 
 def _ids(results: Sequence[Result]) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ def _submitted(result: Result) -> bool:
     return first.measurement is not None or bool(first.error)
 
 
-def _verdict(attempt: Attempt) -> str:
+def _verdict(attempt: GradedAttempt) -> str:
     if attempt.passed:
         return "passed"
     return f"failed ({attempt.grade.category if attempt.grade else attempt.error})"

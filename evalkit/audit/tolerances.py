@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import Attempt, Problem
-from evalkit.audit.verdict import Judged, Verdict
+from evalkit.audit.grader_runs import GradedAttempt, Problem
+from evalkit.audit.verdict import GraderVerdict, Judged
 from evalkit.landscape.thresholds import Judge, breakpoints, critical
 from evalkit.task.optional_parts import accuracy_of
 from evalkit.task.protocol import Task
@@ -92,7 +92,7 @@ def knobs(task: Task, node: Mapping[str, Any]) -> list[str]:
     return [name for knob in task.judged_by if knob in node for name, _ in numbers(node[knob], f"task.{knob}")]
 
 
-def survey(task: Task, node: Mapping[str, Any], verdict: Verdict, problems: Sequence[Problem]) -> ToleranceMap:
+def survey(task: Task, node: Mapping[str, Any], verdict: GraderVerdict, problems: Sequence[Problem]) -> ToleranceMap:
     """Map every tolerance."""
     names = knobs(task, node)
     rows: list[Row] = []
@@ -122,7 +122,7 @@ class _Axis:
         self._low, self._high = self._judge.domain(0)
         self.findings: list[Finding] = []
 
-    def row(self, name: str, verdict: Verdict, problem: Problem) -> Row:
+    def row(self, name: str, verdict: GraderVerdict, problem: Problem) -> Row:
         """All solutions along this axis."""
         marks, always, never = [], [], 0
         for judged in (*verdict.right, *verdict.wrong):
@@ -153,27 +153,27 @@ class _Axis:
                 extreme, run = value, attempt.run
         return Mark(judged.solution.id, right, extreme, run) if telling else None
 
-    def _settled(self, right: bool, extreme: float, attempt: Attempt) -> bool:
+    def _settled(self, right: bool, extreme: float, attempt: GradedAttempt) -> bool:
         """Whether an attempt cannot move the extreme, as far as one call of `judge` tells."""
         if right:
             return extreme == math.inf or self._passes(extreme, attempt)
         return not self._passes(self._high if extreme == math.inf else math.nextafter(extreme, 0.0), attempt)
 
-    def _passes(self, value: float, attempt: Attempt) -> bool:
+    def _passes(self, value: float, attempt: GradedAttempt) -> bool:
         assert attempt.measurement is not None
         return self._judge((max(value, self._low),), attempt.measurement).passed
 
-    def _critical(self, attempt: Attempt) -> float:
+    def _critical(self, attempt: GradedAttempt) -> float:
         """Exact, by bisection over `judge`."""
         return critical(lambda value: self._passes(value, attempt), self._hints(attempt), self._low, self._high)
 
-    def _hints(self, attempt: Attempt) -> list[float]:
+    def _hints(self, attempt: GradedAttempt) -> list[float]:
         """Values at which the verdict may change."""
         assert attempt.measurement is not None
         found = breakpoints([self._judge((float(self.configured),), attempt.measurement)])
         return [value for value in found if self._low <= value <= self._high]
 
-    def _check_monotone(self, attempt: Attempt, solution: str) -> None:
+    def _check_monotone(self, attempt: GradedAttempt, solution: str) -> None:
         """A pass must stay one at every looser value; a verdict that does not is a finding."""
         line = [self._low, *self._hints(attempt), float(self.configured), self._high]
         verdicts = [self._passes(value, attempt) for value in sorted(line)]

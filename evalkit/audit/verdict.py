@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import Attempt, Problem, Result
+from evalkit.audit.grader_runs import GradedAttempt, Problem, Result
 from evalkit.audit.labelled_solutions import KINDS, Solution
 from evalkit.audit.values import distance
 from evalkit.task.protocol import Task
@@ -22,11 +22,11 @@ class Judged:
     """A solution's result, without the problems on which a wrong solution happens to be right."""
 
     result: Result
-    counted: tuple[Attempt, ...]
+    counted: tuple[GradedAttempt, ...]
     """The attempts that say something about the grader."""
     accepted: int
     """How many of these passed."""
-    telling: tuple[Attempt, ...]
+    telling: tuple[GradedAttempt, ...]
     """The attempts that say something about a tolerance: of a wrong solution, those with wrong values."""
 
     @property
@@ -73,7 +73,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GraderVerdict:
     """What the exam says about the grader."""
 
     right: tuple[Judged, ...]
@@ -93,7 +93,9 @@ class Verdict:
         return Count.over(self.right)
 
 
-def decide(results: Sequence[Result], oracle: Result, problems: Sequence[Problem], same: frozenset[str]) -> Verdict:
+def decide(
+    results: Sequence[Result], oracle: Result, problems: Sequence[Problem], same: frozenset[str]
+) -> GraderVerdict:
     """Sort the results. `same`: ids of sources that compute what the reference computes."""
     right_numbers = {attempt.run: attempt.numbers for attempt in oracle.attempts}
     accuracy = {problem.run: problem.accuracy for problem in problems}
@@ -111,10 +113,10 @@ def decide(results: Sequence[Result], oracle: Result, problems: Sequence[Problem
         equivalent = excusable and (not far or result.solution.id in same)
         judged = Judged(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_), far)
         sorted_["right" if right else "equivalent" if equivalent else "wrong"].append(judged)
-    return Verdict(**{name: tuple(found) for name, found in sorted_.items()})
+    return GraderVerdict(**{name: tuple(found) for name, found in sorted_.items()})
 
 
-def findings(verdict: Verdict, task: Task) -> Iterator[Finding]:
+def findings(verdict: GraderVerdict, task: Task) -> Iterator[Finding]:
     """Everything that is wrong with the verdicts."""
     yield from _missing(verdict)
     for judged in (*verdict.right, *verdict.wrong):
@@ -126,7 +128,7 @@ def findings(verdict: Verdict, task: Task) -> Iterator[Finding]:
         yield from _exceptions(judged)
 
 
-def _missing(verdict: Verdict) -> Iterator[Finding]:
+def _missing(verdict: GraderVerdict) -> Iterator[Finding]:
     there = Counter(judged.solution.kind for judged in (*verdict.right, *verdict.wrong, *verdict.equivalent))
     for kind in KINDS:
         if not there[kind]:

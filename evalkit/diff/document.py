@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evalkit.diff.compare import CellDiff, GraderEffect, LaunchDiff, SweepDiff
 from evalkit.diff.knobs import Change
 from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
-from evalkit.diff.settings import Piece, Settings
+from evalkit.diff.settings import Settings, TextSpan
 from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, level, rate_words
 from evalkit.results.runs import Outcome
 from evalkit.util.text import counted, dollars, duration, percent, plain, short_names
@@ -37,7 +37,7 @@ class Overrides:
     rows: tuple[tuple[str, str], ...]
 
 
-Part = str | Table | Overrides | tuple[Piece, ...]
+Part = str | Table | Overrides | tuple[TextSpan, ...]
 """A sentence, a table, overrides to paste, or the changed words of a text."""
 
 

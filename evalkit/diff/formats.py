@@ -15,7 +15,7 @@ from rich.text import Text
 from evalkit.diff.compare import LaunchDiff, SweepDiff
 from evalkit.diff.document import Overrides, Part, Section, Table
 from evalkit.diff.outcomes import Outcomes
-from evalkit.diff.settings import Piece
+from evalkit.diff.settings import TextSpan
 from evalkit.report import markdown as md
 from evalkit.report.facts import finite
 from evalkit.report.page import document, escaped, html_table
@@ -80,7 +80,7 @@ def _fenced(lines: Sequence[str]) -> list[str]:
     return [f"{fence}sh", text, fence]
 
 
-def _marked(piece: Piece) -> str:
+def _marked(piece: TextSpan) -> str:
     words = "\n".join(md.escaped(line) for line in plain(piece.text).split("\n"))
     lead, trail = piece.text[:1].isspace(), piece.text[-1:].isspace()
     if piece.kind in _TAGS and words.strip():
@@ -110,7 +110,7 @@ def _html(section: Section, *, first: bool) -> str:
     return f"<section>{''.join(parts)}</section>\n"
 
 
-def _tagged(piece: Piece) -> str:
+def _tagged(piece: TextSpan) -> str:
     tag = _TAGS.get(piece.kind)
     return f"<{tag}>{escaped(piece.text)}</{tag}>" if tag else escaped(piece.text)
 

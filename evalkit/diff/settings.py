@@ -24,7 +24,7 @@ _CONTEXT = 12
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextSpan:
     """A stretch of a text: in both (`=`), in the old only (`-`), in the new only (`+`), or left out (`…`)."""
 
     kind: str
@@ -39,8 +39,8 @@ class Settings:
     """Names and values in Hydra's override notation; `name` is what to put before the `=`."""
     unwritable: tuple[Change, ...] = ()
     """Knobs that differ, too, and that no override can write: names with odd letters, knobs of another version."""
-    prompt: tuple[Piece, ...] = ()
-    system: tuple[Piece, ...] = ()
+    prompt: tuple[TextSpan, ...] = ()
+    system: tuple[TextSpan, ...] = ()
     tools: tuple[Change, ...] = ()
     grader: tuple[Change, ...] = ()
     model: tuple[Change, ...] = ()
@@ -133,7 +133,7 @@ def _choices(folder: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in choices.items() if value and name[:6] != "hydra/"}
 
 
-def _seen(old: CellRecord, new: CellRecord) -> tuple[tuple[Piece, ...], tuple[Piece, ...], tuple[Change, ...]]:
+def _seen(old: CellRecord, new: CellRecord) -> tuple[tuple[TextSpan, ...], tuple[TextSpan, ...], tuple[Change, ...]]:
     """What the models were shown, taken from the first run that both have: prompts, system prompts, tools."""
     theirs = {run.number: run for run in new.runs}
     pair = next(((run, theirs[run.number]) for run in old.runs if run.number in theirs), None)
@@ -155,33 +155,33 @@ def _tools(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -
                 yield Change(f"{name} {part}", _text(one.get(part)), _text(other.get(part)))
 
 
-def words(old: str, new: str) -> tuple[Piece, ...]:
+def words(old: str, new: str) -> tuple[TextSpan, ...]:
     """The words that changed between two texts, with some context; empty if the texts are equal."""
     if old == new:
         return ()
     before, after = _WORD.findall(old), _WORD.findall(new)
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > 5000)
-    pieces: list[Piece] = []
+    pieces: list[TextSpan] = []
     blocks = matcher.get_opcodes()
     for place, (kind, start, end, first, last) in enumerate(blocks):
         if kind == "equal":
             pieces += _context(before[start:end], at_start=place == 0, at_end=place == len(blocks) - 1)
             continue
         if start < end:
-            pieces.append(Piece("-", "".join(before[start:end])))
+            pieces.append(TextSpan("-", "".join(before[start:end])))
         if first < last:
-            pieces.append(Piece("+", "".join(after[first:last])))
+            pieces.append(TextSpan("+", "".join(after[first:last])))
     return tuple(pieces)
 
 
-def _context(tokens: Sequence[str], *, at_start: bool, at_end: bool) -> Iterator[Piece]:
+def _context(tokens: Sequence[str], *, at_start: bool, at_end: bool) -> Iterator[TextSpan]:
     left = 0 if at_start else _CONTEXT
     right = 0 if at_end else _CONTEXT
     if len(tokens) <= left + right + 2:
-        yield Piece("=", "".join(tokens))
+        yield TextSpan("=", "".join(tokens))
         return
     if left:
-        yield Piece("=", "".join(tokens[:left]))
-    yield Piece("…", "…")
+        yield TextSpan("=", "".join(tokens[:left]))
+    yield TextSpan("…", "…")
     if right:
-        yield Piece("=", "".join(tokens[-right:]))
+        yield TextSpan("=", "".join(tokens[-right:]))

@@ -12,7 +12,7 @@ from typing import Any
 from evalkit.display.formatting import level, range_text, rate_text
 from evalkit.display.view import CellInfo
 from evalkit.landscape.recommend import number
-from evalkit.landscape.search import Place, Search
+from evalkit.landscape.search import GridPoint, Search
 from evalkit.model.protocol import Wait
 from evalkit.stats.inband import Plan, runs_to_be_sure
 from evalkit.stats.intervals import wilson
@@ -26,14 +26,14 @@ MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
-class Knob:
+class SearchedKnob:
     """A searched knob and its candidates, in their order."""
 
     name: str
     values: tuple[float, ...]
 
 
-def setting(knobs: Sequence[Knob], place: Place) -> dict[str, float]:
+def setting(knobs: Sequence[SearchedKnob], place: GridPoint) -> dict[str, float]:
     """The values of a candidate."""
     return {knob.name: knob.values[index] for knob, index in zip(knobs, place, strict=True)}
 
@@ -43,7 +43,7 @@ def in_words(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name}={number(value)}" for name, value in values.items())
 
 
-def step_line(search: Search, knobs: Sequence[Knob], place: Place, step: int) -> str:
+def step_line(search: Search, knobs: Sequence[SearchedKnob], place: GridPoint, step: int) -> str:
     """One step of the path. The guess is what the search goes by, and nothing that anybody should rely on."""
     visit = search.visits[place]
     decision = visit.decision(search.band)
@@ -57,7 +57,7 @@ def step_line(search: Search, knobs: Sequence[Knob], place: Place, step: int) ->
     return f"[{step}] {in_words(setting(knobs, place))}: {visit.passed} of {visit.runs} pass, {rate}; {verdict}"
 
 
-def conclusion(search: Search, knobs: Sequence[Knob], *, simulated: bool = False) -> str:
+def conclusion(search: Search, knobs: Sequence[SearchedKnob], *, simulated: bool = False) -> str:
     """What to set, if the runs of one value decide that; else what is known, and what would settle it."""
     spent = f"{counted(search.spent, 'run')} at {counted(len(search.visits), 'value')}"
     if search.found is not None:
@@ -77,7 +77,7 @@ def conclusion(search: Search, knobs: Sequence[Knob], *, simulated: bool = False
     return ". ".join(part[0].upper() + part[1:] for part in [*parts, *_open(search, knobs, unseen)]) + "."
 
 
-def _open(search: Search, knobs: Sequence[Knob], unseen: int) -> Iterator[str]:
+def _open(search: Search, knobs: Sequence[SearchedKnob], unseen: int) -> Iterator[str]:
     """What is not known, and what would settle it."""
     place = search.nearest()
     words = in_words(setting(knobs, place))
@@ -98,7 +98,7 @@ def _open(search: Search, knobs: Sequence[Knob], unseen: int) -> Iterator[str]:
         yield "all values are decided: give others, between two that are too easy and too hard if there are any"
 
 
-def _rate(search: Search, place: Place) -> str:
+def _rate(search: Search, place: GridPoint) -> str:
     visit = search.visits[place]
     return f"{visit.passed} of {visit.runs} pass ({range_text(search.interval(place))}, holds at every look)"
 
@@ -107,7 +107,9 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:MOST_NAMED]) + (f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else "")
 
 
-def facts(search: Search, knobs: Sequence[Knob], path: Sequence[str], *, simulated: bool = False) -> dict[str, Any]:
+def facts(
+    search: Search, knobs: Sequence[SearchedKnob], path: Sequence[str], *, simulated: bool = False
+) -> dict[str, Any]:
     """As `find.json` has it."""
     return {
         "version": VERSION,
@@ -139,7 +141,7 @@ def facts(search: Search, knobs: Sequence[Knob], path: Sequence[str], *, simulat
 
 
 def write_finding(
-    folder: Path, search: Search, knobs: Sequence[Knob], path: Sequence[str], *, simulated: bool = False
+    folder: Path, search: Search, knobs: Sequence[SearchedKnob], path: Sequence[str], *, simulated: bool = False
 ) -> None:
     """Write `find.json` into the search's directory."""
     text = json.dumps(facts(search, knobs, path, simulated=simulated), indent=1, ensure_ascii=False) + "\n"

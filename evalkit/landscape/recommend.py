@@ -28,7 +28,7 @@ from evalkit.stats.verdict import Band
 from evalkit.util.text import counted, percent
 
 
-class Finding(StrEnum):
+class Outlook(StrEnum):
     """What a knob can do about the pass rate."""
 
     RANGE = "range"  # there is a range of values with a rate in the band
@@ -47,7 +47,7 @@ class Recommendation:
     knob: str
     at: Mapping[str, float]
     """The other nested knobs."""
-    finding: Finding
+    finding: Outlook
     low: float | None = None
     """The smallest value whose observed rate is in the band."""
     high: float | None = None
@@ -123,7 +123,7 @@ def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> R
     found = Recommendation(
         knob=curve.knob,
         at=curve.at,
-        finding=Finding.OPEN if open_end else Finding.RANGE,
+        finding=Outlook.OPEN if open_end else Outlook.RANGE,
         low=curve.steps[inside[0]].value,
         high=None if open_end else _before(curve.steps[inside[-1] + 1].value, curve.whole),
         enters=enters,
@@ -204,15 +204,15 @@ def _nothing(curve: Curve, grounds: Grounds) -> Recommendation:
     graded = [step for step in curve.steps if step.graded]
     step = graded[-1] if graded else Step(curve.end, 0, 0)
     if graded and len(curve.steps) == 1 and step.within(band):
-        finding = Finding.FLAT
+        finding = Outlook.FLAT
     elif perhaps := [one for one in graded if one.unknown and one.highest >= band.low and one.rate <= band.high]:
-        finding, step = Finding.UNKNOWN, perhaps[-1]
+        finding, step = Outlook.UNKNOWN, perhaps[-1]
     elif not graded or step.rate < band.low:
-        finding = Finding.TOO_HARD
+        finding = Outlook.TOO_HARD
     elif graded[0].rate > band.high:
-        finding, step = Finding.TOO_EASY, graded[0]
+        finding, step = Outlook.TOO_EASY, graded[0]
     else:
-        finding = Finding.JUMP
+        finding = Outlook.JUMP
         step = next(step for step in graded if step.rate > band.high)
     found = Recommendation(
         curve.knob,
@@ -352,21 +352,21 @@ def _words_for_none(found: Recommendation, curve: Curve, grounds: Grounds, neare
     knob, band = f"`{curve.knob}`", grounds.band
     if found.runs == 0:
         return f"nothing can be said about {knob}: no run was graded"
-    if found.finding is Finding.UNKNOWN:
+    if found.finding is Outlook.UNKNOWN:
         return (
             f"no value of {knob} is known to give a rate in the band ({band}): at {number(nearest.value)} it is "
             f"{_rate(found)}, because {nearest.unknown} of {counted(nearest.graded, 'run')} are unknown"
         )
     rate = f"{_rate(found)} in {counted(found.runs, 'run')}"
-    if found.finding is Finding.FLAT:
+    if found.finding is Outlook.FLAT:
         return f"{knob} made no difference: the rate is {rate} whatever it is"
     # A jump is wrong if either of its ends is, so each may be so half as often.
-    confidence = (1 + grounds.confidence) / 2 if found.finding is Finding.JUMP else grounds.confidence
+    confidence = (1 + grounds.confidence) / 2 if found.finding is Outlook.JUMP else grounds.confidence
     before = curve.steps[max(curve.place(nearest.value) - 1, 0)]
     easy = is_above(nearest.passed, nearest.graded, band.high, confidence, grounds.plan)
-    if found.finding is Finding.TOO_EASY:
+    if found.finding is Outlook.TOO_EASY:
         known, said = easy, f"even the smallest {knob} is too easy for the band ({band}): the rate there is {rate}"
-    elif found.finding is Finding.TOO_HARD:
+    elif found.finding is Outlook.TOO_HARD:
         known = is_below(nearest.passed, nearest.graded, band.low, confidence, grounds.plan)
         which = f"up to {number(curve.end)}, the largest sampled," if curve.is_limit else "however loose"
         said = f"no {knob} {which} reaches the band ({band}): the rate there is {rate}"

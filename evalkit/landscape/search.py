@@ -24,7 +24,7 @@ from evalkit.stats.verdict import Band, Decision
 if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
 
-Place = tuple[int, ...]
+GridPoint = tuple[int, ...]
 """Index of a candidate value, for every searched knob."""
 
 LEVEL, SLOPE, WIGGLE, REACH = 2.0, 6.0, 1.2, 0.25
@@ -68,7 +68,7 @@ class Search:
     batch: int = 8
     """Runs between two decisions where to sample."""
     max_runs: int = 400
-    visits: dict[Place, Visit] = field(default_factory=dict)
+    visits: dict[GridPoint, Visit] = field(default_factory=dict)
 
     @property
     def spent(self) -> int:
@@ -76,12 +76,12 @@ class Search:
         return sum(visit.seen for visit in self.visits.values())
 
     @property
-    def found(self) -> Place | None:
+    def found(self) -> GridPoint | None:
         """The candidate whose own runs say that it is in the band."""
         decided = (place for place, visit in self.visits.items() if visit.decision(self.band) is Decision.IN_BAND)
         return next(decided, None)
 
-    def tell(self, place: Place, results: Sequence[bool | None]) -> None:
+    def tell(self, place: GridPoint, results: Sequence[bool | None]) -> None:
         """All runs of a candidate so far, in their order; None is an error. Those that are known are skipped."""
         if place not in self.visits:
             order = len(self.visits) + 1
@@ -93,7 +93,7 @@ class Search:
                 visit.sequence.observe(passed)
         visit.seen = max(visit.seen, len(results))
 
-    def next(self) -> tuple[Place, int] | None:
+    def next(self) -> tuple[GridPoint, int] | None:
         """The candidate to sample and how many runs it should have then; None if there is nothing left to do."""
         if self.found is not None or self.spent >= self.max_runs:
             return None
@@ -113,18 +113,18 @@ class Search:
         seen = self.visits[place].seen if place in self.visits else 0
         return place, seen + min(self.batch, self.max_runs - self.spent)
 
-    def nearest(self) -> Place:
+    def nearest(self) -> GridPoint:
         """The candidate that was found, or else the likeliest of those that are undecided, or else of all visited."""
         if self.found is not None:
             return self.found
         guesses, _ = self.beliefs()
 
-        def likely(place: Place) -> tuple[bool, float]:
+        def likely(place: GridPoint) -> tuple[bool, float]:
             return self.visits[place].decision(self.band) is Decision.UNDECIDED, float(guesses[place])
 
         return max(self.visits, key=likely)
 
-    def guess(self, place: Place) -> float:
+    def guess(self, place: GridPoint) -> float:
         """How likely a candidate is in the band if the rate is as smooth along the knobs as the prior has it.
 
         It holds on average over such tasks, not for each: good enough to choose where to look, and no more.
@@ -144,7 +144,7 @@ class Search:
         rates = 1 / (1 + np.exp(-mean))
         return chances.reshape(self.sizes), rates.reshape(self.sizes)
 
-    def interval(self, place: Place) -> Interval:
+    def interval(self, place: GridPoint) -> Interval:
         """Of a visited candidate's rate: holds at its share of the confidence, whenever one looks."""
         return self.visits[place].sequence.interval
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.audit.behaviour import distinct
-from evalkit.audit.grader_runs import Attempt, Result
+from evalkit.audit.grader_runs import GradedAttempt, Result
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.task.grade import Fault, Measurement
 
 
 def result(name, *answers, kind="mutants", values=None, fault=None):
-    attempts = [Attempt(run, answer, Measurement(values or {}, fault)) for run, answer in enumerate(answers, 1)]
+    attempts = [GradedAttempt(run, answer, Measurement(values or {}, fault)) for run, answer in enumerate(answers, 1)]
     return Result(Solution(kind, name), tuple(attempts))
 
 
@@ -51,12 +51,12 @@ def test_what_gives_the_same_counts_once(one, other, same):
 
 
 def test_not_having_submitted_is_one_behaviour_and_another_than_zero():
-    silent = [Result(Solution("mutants", name), (Attempt(1),)) for name in "ab"]
+    silent = [Result(Solution("mutants", name), (GradedAttempt(1),)) for name in "ab"]
     assert left_out(*silent, result("c", 0.0)) == {"mutants/a": ("mutants/b",)}
 
 
 def test_what_the_grader_raised_is_part_of_it():
-    raised = [Result(Solution("mutants", name), (Attempt(1, error=name[0]),)) for name in ("a1", "a2", "b")]
+    raised = [Result(Solution("mutants", name), (GradedAttempt(1, error=name[0]),)) for name in ("a1", "a2", "b")]
     assert left_out(*raised) == {"mutants/a1": ("mutants/a2",)}
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 from evalkit_tasks.arithmetic import Spec
 
-from evalkit.audit.grader_runs import Attempt, Problem, Result
+from evalkit.audit.grader_runs import GradedAttempt, Problem, Result
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import knobs, survey, window_words
 from evalkit.audit.verdict import decide
@@ -23,7 +23,7 @@ def surveyed(right, wrong, node=NODE):
 
     def result(kind, error):
         measurement = Measurement({"got": 100 + error, "expected": 100, "error": error})
-        attempt = Attempt(1, 100 + error, measurement, task.judge(measurement))
+        attempt = GradedAttempt(1, 100 + error, measurement, task.judge(measurement))
         return Result(Solution(kind, f"off_by_{error}"), (attempt,))
 
     oracle = result("correct", 0.0)

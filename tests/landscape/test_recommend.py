@@ -7,7 +7,7 @@ import re
 import pytest
 
 from evalkit.landscape.curves import Curve, Step
-from evalkit.landscape.recommend import Finding, Grounds, inward, number, recommend, roundest
+from evalkit.landscape.recommend import Grounds, Outlook, inward, number, recommend, roundest
 from evalkit.stats.inband import Plan, chance_in_band
 from evalkit.stats.verdict import Band
 
@@ -26,9 +26,9 @@ def curve(needed, *, knob="limits.max_tokens", end=4000.0, whole=True) -> Curve:
 
 def test_the_range_is_where_the_observed_rate_is_in_the_band():
     found = recommend(curve(range(100, 10_100, 100)), GROUNDS)  # the n-th percent passes from 100·n tokens on
-    assert (found.finding, found.low, found.high) == (Finding.OPEN, 1000, None)
+    assert (found.finding, found.low, found.high) == (Outlook.OPEN, 1000, None)
     found = recommend(curve(range(50, 5_050, 50)), GROUNDS)
-    assert (found.finding, found.low, found.high) == (Finding.RANGE, 500, 2049)
+    assert (found.finding, found.low, found.high) == (Outlook.RANGE, 500, 2049)
     assert found.enters.low < 500 < found.enters.high < found.certain.high
     assert found.leaves.low < 2000 < found.leaves.high
     assert 500 < found.certain.low < found.certain.high < 2000
@@ -99,15 +99,15 @@ def test_every_value_that_is_called_certain_passes_the_test_and_the_recommended_
 @pytest.mark.parametrize(
     ("needed", "knob", "finding", "words"),
     [
-        ([9000] * 30, "limits.max_tokens", Finding.TOO_HARD, r"no `.*` up to 4,000, the largest sampled, reaches"),
+        ([9000] * 30, "limits.max_tokens", Outlook.TOO_HARD, r"no `.*` up to 4,000, the largest sampled, reaches"),
         (
             [math.inf] * 30,
             "task.tolerances.x",
-            Finding.TOO_HARD,
+            Outlook.TOO_HARD,
             r"however loose reaches.*there is 0.0% \(0.0-11.4%\) in 30 runs$",
         ),
-        ([5e-324] * 20, "task.tolerances.x", Finding.TOO_EASY, r"smallest .* too easy .* 100.0% \(83.9-100.0%\)"),
-        ([3] * 36, "limits.max_steps", Finding.JUMP, r"jumps from 0.0% to 100.0% .* at 3$"),
+        ([5e-324] * 20, "task.tolerances.x", Outlook.TOO_EASY, r"smallest .* too easy .* 100.0% \(83.9-100.0%\)"),
+        ([3] * 36, "limits.max_steps", Outlook.JUMP, r"jumps from 0.0% to 100.0% .* at 3$"),
     ],
 )
 @pytest.mark.parametrize("few", [False, True])
@@ -125,7 +125,7 @@ def test_where_no_value_leads_into_the_band_the_sentence_says_why_and_whether_th
 
 def test_a_knob_that_changes_nothing_is_said_to_change_nothing():
     found = recommend(curve([5e-324] * 5 + [math.inf] * 15, knob="task.tolerances.x", end=1e308, whole=False), GROUNDS)
-    assert found.finding is Finding.FLAT
+    assert found.finding is Outlook.FLAT
     assert found.sentence == (
         "`task.tolerances.x` made no difference: the rate is 25.0% (11.2-46.9%) in 20 runs whatever it is"
     )
@@ -140,7 +140,7 @@ def test_a_value_that_is_as_good_as_any_stays():
 
 def test_beyond_what_was_sampled_nothing_is_claimed():
     found = recommend(curve([*range(1000, 4000, 100), *[9000] * 70]), GROUNDS)
-    assert found.finding is Finding.OPEN
+    assert found.finding is Outlook.OPEN
     assert found.high is None
     assert found.certain.high == 4000
     assert "so is every value from 2,600 up to 4,000, the largest that was sampled, with a chance" in found.sentence

@@ -371,10 +371,10 @@ class AnthropicModel:
         await self._client.close()
 
     @property
-    def _place(self) -> faults.Place:
+    def _place(self) -> faults.FaultSource:
         where = self._endpoint.address
         keyless = bool(self._config.base_url) and not where.encrypted
-        return faults.Place(str(where), self._endpoint.answered, _proxy(where), keyless)
+        return faults.FaultSource(str(where), self._endpoint.answered, _proxy(where), keyless)
 
 
 _MARK = {"cache_control": {"type": "ephemeral"}}

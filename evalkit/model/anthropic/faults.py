@@ -19,7 +19,7 @@ from evalkit.util.redaction import redacted
 
 
 @dataclass(frozen=True)
-class Place:
+class FaultSource:
     """What a sentence about an endpoint has to know of it."""
 
     address: str
@@ -36,7 +36,7 @@ class Place:
         return "; what was answered is kept, and the same command goes on from there" if self.answered else ""
 
 
-def translate(error: Exception, place: Place, *, first: bool, asked: int = 0) -> Exception:
+def translate(error: Exception, place: FaultSource, *, first: bool, asked: int = 0) -> Exception:
     """What evalkit raises for an exception of the SDK.
 
     `first`: the conversation has no answer yet. Then a refused request is a wrong setting, later it is a fault.
@@ -60,7 +60,7 @@ def translate(error: Exception, place: Place, *, first: bool, asked: int = 0) ->
     return ProviderError(f"{where} failed and kept failing: {what}")
 
 
-def _key_advice(place: Place) -> str:
+def _key_advice(place: FaultSource) -> str:
     if place.keyless:
         return (
             "no key is sent without encryption to what model.base_url names, so set "
@@ -69,7 +69,7 @@ def _key_advice(place: Place) -> str:
     return "check ANTHROPIC_API_KEY in the environment"
 
 
-def _lost(error: Exception, place: Place, what: str) -> Exception:
+def _lost(error: Exception, place: FaultSource, what: str) -> Exception:
     """No HTTP response at all."""
     if isinstance(error, anthropic.CredentialsError):
         return UserError(f"{place.address} needs a key ({what}): set ANTHROPIC_API_KEY")
@@ -98,7 +98,7 @@ def is_refused(error: Exception) -> bool:
     return (status == 500 or reported(error) is not None) and refusals.too_long(told(error))
 
 
-def _refused(error: Exception, place: Place, *, first: bool, asked: int) -> Exception:
+def _refused(error: Exception, place: FaultSource, *, first: bool, asked: int) -> Exception:
     """The request itself: too long, or with something in it that the endpoint does not take."""
     what, where, text = said(error), place.address, told(error)
     knob = f"model.max_output_tokens (now {asked:,})" if asked else "model.max_output_tokens"
@@ -115,7 +115,7 @@ def _refused(error: Exception, place: Place, *, first: bool, asked: int) -> Exce
     return ProviderError(f"{where} failed and kept failing: {what}")
 
 
-def _too_long(error: Exception, place: Place, knob: str, *, first: bool) -> Exception:
+def _too_long(error: Exception, place: FaultSource, knob: str, *, first: bool) -> Exception:
     """Later, the end of a conversation; before the first answer, a setting."""
     what, where = said(error), place.address
     prompt, context = refusals.sizes(told(error))
@@ -134,7 +134,7 @@ def _too_long(error: Exception, place: Place, knob: str, *, first: bool) -> Exce
     )
 
 
-def unknown_model(model: str, place: Place, listed: Sequence[str]) -> UserError:
+def unknown_model(model: str, place: FaultSource, listed: Sequence[str]) -> UserError:
     """The error for an id that the endpoint does not know, with the names that it does."""
     where = place.address
     if model in listed and place.answered:

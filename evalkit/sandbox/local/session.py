@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from evalkit.sandbox.local import workspace
 from evalkit.sandbox.local.child import Answer, Child
 from evalkit.sandbox.local.slots import SharedSlot
-from evalkit.sandbox.local.workspace import Piece, Survey
+from evalkit.sandbox.local.workspace import FilePart, Survey
 from evalkit.sandbox.protocol import Call, Output
 from evalkit.sandbox.tensor_bytes import ITEMSIZE, Tensor
 from evalkit.util.errors import SandboxError
@@ -150,7 +150,7 @@ class LocalSession:
         self._children.discard(old)
         return self._child
 
-    async def _fresh_child(self, pieces: Callable[[], Iterator[Piece]], *, whole: bool) -> Child:
+    async def _fresh_child(self, pieces: Callable[[], Iterator[FilePart]], *, whole: bool) -> Child:
         """A child with files in its workspace. The zygote and its pool may have died a moment ago, unnoticed yet.
 
         `whole`: every file has to fit. Otherwise the model will be told what did not.
@@ -178,7 +178,7 @@ class LocalSession:
                 raise SandboxError(f"a workspace could not be filled: {answer.error}")
         raise AssertionError("every attempt returns or raises")
 
-    async def _fill(self, child: Child, pieces: Iterator[Piece]) -> tuple[Answer, list[tuple[str, str]]]:
+    async def _fill(self, child: Child, pieces: Iterator[FilePart]) -> tuple[Answer, list[tuple[str, str]]]:
         """Seed a child and hand it the files, read in a thread; what became of it, and the files that did not fit."""
         failed: list[tuple[str, str]] = []
         answer = await child.request({"op": "begin", "seed": self._seed}, timeout_s=FILL_S)

@@ -28,7 +28,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not blocki
 
 
 @dataclass(frozen=True)
-class Entry:
+class FileEntry:
     """A folder, or a regular file with the places at which it has content; the rest of it is holes."""
 
     path: str
@@ -41,13 +41,13 @@ class Entry:
 class Survey:
     """What of a workspace can be carried over, and what cannot."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[FileEntry] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     """Path and reason of what stays behind."""
 
 
 @dataclass
-class Piece:
+class FilePart:
     """Part of a workspace on its way: (path, size, start of these bytes, their number), and the bytes."""
 
     parts: list[tuple[str, int, int, int]] = field(default_factory=list)
@@ -163,7 +163,7 @@ def _weigh(directory: int, name: str, prefix: str, found: Survey, room: _Room, d
         extents = tuple(islice(_extents(descriptor, size), room.left // _PAGE + 1))
     if not room.holds(extents):
         return f"more than {room.total >> 20} MiB in all"
-    found.entries.append(Entry(path, size, extents))
+    found.entries.append(FileEntry(path, size, extents))
     return ""
 
 
@@ -175,7 +175,7 @@ def _enter(directory: int, name: str, path: str, found: Survey, room: _Room, dep
         return f"more than {MAX_DEPTH} folders deep"
     inner = os.open(name, _FOLDER, dir_fd=directory)
     try:
-        found.entries.append(Entry(path))
+        found.entries.append(FileEntry(path))
         _look(inner, f"{path}/", found, room, depth - 1)
     finally:
         os.close(inner)
@@ -196,15 +196,15 @@ def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def pieces(directory: int, entries: list[Entry]) -> Iterator[Piece]:
+def pieces(directory: int, entries: list[FileEntry]) -> Iterator[FilePart]:
     """The content of what was surveyed, bit by bit. A file that has changed since comes as far as it is still there."""
-    piece = Piece()
+    piece = FilePart()
     for entry in entries:
         for start, data in _content(directory, entry):
             piece.add(_as_inside(entry.path), entry.size, start, data)
             if piece.full:
                 yield piece
-                piece = Piece()
+                piece = FilePart()
     if piece.parts:
         yield piece
 
@@ -214,7 +214,7 @@ def _as_inside(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
-def _content(directory: int, entry: Entry) -> Iterator[tuple[int, bytes]]:
+def _content(directory: int, entry: FileEntry) -> Iterator[tuple[int, bytes]]:
     if not entry.extents:
         yield 0, b""  # makes the file or the folder
         return
@@ -225,15 +225,15 @@ def _content(directory: int, entry: Entry) -> Iterator[tuple[int, bytes]]:
                 start += len(data)
 
 
-def pieces_of(files: Mapping[str, bytes]) -> Iterator[Piece]:
+def pieces_of(files: Mapping[str, bytes]) -> Iterator[FilePart]:
     """The same for files in memory."""
-    piece = Piece()
+    piece = FilePart()
     for path, content in files.items():
         for start in range(0, max(1, len(content)), PIECE_BYTES):
             piece.add(path, len(content), start, content[start : start + PIECE_BYTES])
             if piece.full:
                 yield piece
-                piece = Piece()
+                piece = FilePart()
     if piece.parts:
         yield piece
 

@@ -63,7 +63,7 @@ BUSY = (
     "Rate limit reached on tokens per min (TPM). Visit https://example.com/account/billing to add a payment method",
     "Number of request tokens has exceeded your per-minute rate limit; reduce the prompt length or the maximum tokens",
 )
-PLACE = faults.Place("http://127.0.0.1:1", answered=True)
+PLACE = faults.FaultSource("http://127.0.0.1:1", answered=True)
 
 
 def answered(status: int, body: Any) -> anthropic.APIStatusError:

@@ -63,7 +63,7 @@ class FindSweeper(CheckedSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Search, say the path, and end with a recommendation. Returns the jobs of every step."""
         # Hydra loads this module in every launch, and few search.
-        from evalkit.landscape.finding import Knob, StepView, conclusion, step_line, write_finding
+        from evalkit.landscape.finding import SearchedKnob, StepView, conclusion, step_line, write_finding
         from evalkit.landscape.search import Search
         from evalkit.stats.verdict import Band
 
@@ -72,7 +72,7 @@ class FindSweeper(CheckedSweeper):
         parsed = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
         check_cells(parsed)
         searched = [override for override in parsed if override.is_sweep_override()]
-        knobs = [Knob(override.get_key_element(), self._candidates(override)) for override in searched]
+        knobs = [SearchedKnob(override.get_key_element(), self._candidates(override)) for override in searched]
         _refuse_what_needs_no_search(knobs)
         fixed = [f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed if not o.is_sweep_override()]
         config, folder = self._check(parsed, fixed, knobs)
