@@ -88,7 +88,7 @@ def test_a_task_that_was_moved_is_found_where_one_is_or_missed_by_name(
     shutil.move(project / "tasks", moved / "tasks")
     assert main(["regrade", "../project/out"]) == 2
     err = capsys.readouterr().err
-    assert f"no task plugin '{NAME}'" in err and "EVALKIT_PATH" in err
+    assert f"Unknown task '{NAME}'" in err and "EVALKIT_PATH" in err
     monkeypatch.chdir(moved)
     forget()
     assert main(["regrade", "../project/out"]) == 0

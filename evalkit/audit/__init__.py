@@ -1,1 +1,1 @@
-"""Whether a task's grader is right: every known solution and mutant is played, graded and compared."""
+"""Audits of a task's grader: every known solution and mutant is run, graded and compared with its label."""

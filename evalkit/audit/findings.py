@@ -1,4 +1,4 @@
-"""What is wrong with a task: findings by name, and the list of those that its author knows of."""
+"""Findings of an audit by name, and the list of those that the task's author knows of."""
 
 from __future__ import annotations
 

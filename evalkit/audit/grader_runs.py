@@ -1,4 +1,4 @@
-"""Every solution plays every problem, and is graded as a run would be; nothing is graded twice."""
+"""Grader runs: every solution is run on every problem and graded as in a launch, once."""
 
 from __future__ import annotations
 

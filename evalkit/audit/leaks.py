@@ -1,4 +1,4 @@
-"""Whether hidden values can be seen: in the prompt, in the tools' definitions and replies, or in the workspace."""
+"""Leak checks: whether hidden values show in the prompt, in tool definitions and replies, or in the workspace."""
 
 from __future__ import annotations
 

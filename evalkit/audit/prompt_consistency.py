@@ -46,9 +46,7 @@ async def check(exam: GraderRuns, verdict: GraderVerdict) -> Promises:
     wanted = list(_wanted(spec, rules))
     found = [Finding("unstated", name, said) for name, fine, said in wanted if not fine]
     if not rules:
-        found.append(
-            Finding("nothing-to-check", "rules", "the spec has no `rules`: nobody knows what its prompt demands")
-        )
+        found.append(Finding("nothing-to-check", "rules", "the spec has no `rules`, so its prompt cannot be checked"))
     broken = _broken(rules, verdict)
     found += _unexercised(broken, verdict)
     turned, silent = await _silent_knobs(exam)
@@ -94,7 +92,9 @@ def _spaced(text: str) -> str:
     return " ".join(text.split())
 
 
-def _broken(rules: Mapping[str, str], verdict: GraderVerdict) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]]]:
+def _broken(
+    rules: Mapping[str, str], verdict: GraderVerdict
+) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]]]:
     """Rule → rejected breakers; rule → accepted breakers."""
     rejected: dict[str, list[str]] = {name: [] for name in rules}
     accepted: dict[str, list[str]] = {name: [] for name in rules}

@@ -1,4 +1,4 @@
-"""One audit from beginning to end: play everything, then look at what came of it from every side."""
+"""One audit from start to end: run everything, then collect the findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a tolerance has no safe value, and what would give it one: tried out where the task can scale its inputs."""
+"""Advice for tolerances without a safe value: tries larger inputs where the task can scale them."""
 
 from __future__ import annotations
 

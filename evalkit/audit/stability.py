@@ -1,4 +1,4 @@
-"""Whether a verdict depends on anything but the submission: on the hour, or on what was graded before."""
+"""Stability checks: whether a grade depends on anything but the submission, such as the time or earlier gradings."""
 
 from __future__ import annotations
 

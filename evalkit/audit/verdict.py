@@ -1,4 +1,4 @@
-"""Who passed and who should have: which solutions count as wrong here, how many got the wrong verdict, and why."""
+"""The audit's verdict on a grader: which solutions are wrong, how many got the wrong grade, and why."""
 
 from __future__ import annotations
 

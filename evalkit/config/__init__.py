@@ -1,1 +1,1 @@
-"""What can be configured: the schema, where conf/ is found, and configs read back from output directories."""
+"""Configuration: the schema, the search path for conf/, and configs read back from output directories."""

@@ -1,4 +1,4 @@
-"""Where conf/ and tasks/ are: bundled with the package, in the current directory, and in $EVALKIT_PATH."""
+"""Search path for conf/ and tasks/: bundled with the package, in the current directory, and in $EVALKIT_PATH."""
 
 from __future__ import annotations
 

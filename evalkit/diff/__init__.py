@@ -1,4 +1,4 @@
-"""What two launches or sweeps have set differently, what came of it, and whether chance explains it."""
+"""Comparison of launches or sweeps: settings, results, and a test of the difference."""
 
 from evalkit.diff.compare import LaunchDiff, SweepDiff, compare
 

@@ -136,7 +136,7 @@ def _paired(pairing: Pairing, old: CellRecord, new: CellRecord) -> Iterator[str]
         yield _shared(pairing.shared, min(len(old.runs), len(new.runs)))
     elif pairing.by == "problem":
         alone = len(old.runs) + len(new.runs) - 2 * len(pairing.numbers)
-        rest = f"; {counted(alone, 'run')} without a partner that was graded is not part of it" if alone else ""
+        rest = f"; {counted(alone, 'run')} without a partner that was graded is left out" if alone else ""
         yield (
             f"Run by run both sides have the same problem ({pairing.problems} different ones): the test compares them "
             f"in pairs{rest}."

@@ -1,4 +1,4 @@
-"""A comparison put into words and tables, the same for the terminal, for markdown and for a page."""
+"""Comparisons as sentences and tables, the same for the terminal, for markdown and for a page."""
 
 from __future__ import annotations
 

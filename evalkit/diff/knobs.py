@@ -1,4 +1,4 @@
-"""How one config becomes another: overrides that compose behind the first launch's command, and what none can write."""
+"""Overrides that turn one config into another, and differences that no override can express."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of two launches: rates with interval and exact test, tokens, cost, endings, categories, flipped runs."""
+"""Results of two launches: rates with interval and exact test, tokens, cost, endings, categories, flipped runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was set differently in two launches: config, prompt, tools, grader, versions. Nothing about what came of it."""
+"""Settings that differ between two launches: config, prompt, tools, grader, versions. Says nothing about results."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a person sees while a launch runs: console, live display, progress and log."""
+"""Display of a running launch: console, live display, progress and log."""

@@ -1,4 +1,4 @@
-"""What a person sees of a launch: plain lines anywhere, a live display on a terminal, and the closing block."""
+"""Console view of a launch: plain lines anywhere, a live display on a terminal, and the closing block."""
 
 from __future__ import annotations
 

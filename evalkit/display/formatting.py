@@ -1,4 +1,4 @@
-"""How runs and analyses are put into words: the run line, the closing block, one line for a cell of a sweep."""
+"""Text of runs and analyses: the run line, the closing block, one line for a cell of a sweep."""
 
 from __future__ import annotations
 

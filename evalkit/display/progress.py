@@ -1,4 +1,4 @@
-"""What a watcher may know about a launch under way: counts, tokens, cost and time left of every cell. No output."""
+"""Progress of a running launch: counts, tokens, cost and time left of every cell. Prints nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a launch tells the person who watches it: a small protocol, so that the engine never prints."""
+"""View protocol: what a launch tells its display, so that the engine never prints."""
 
 from __future__ import annotations
 

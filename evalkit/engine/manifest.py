@@ -1,4 +1,4 @@
-"""What the numbers of a cell rest on: its manifest, and what a view is told of it before it starts."""
+"""Manifest of a cell, and the cell's description for a view."""
 
 from __future__ import annotations
 

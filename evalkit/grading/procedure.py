@@ -1,4 +1,4 @@
-"""How a rollout is graded: measure → judge → errors. Launches, regrading, audits and diffs all grade by this."""
+"""Grading procedure of a rollout: measure → judge → errors. Launches, regrading, audits and diffs use it."""
 
 from __future__ import annotations
 

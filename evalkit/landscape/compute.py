@@ -1,4 +1,4 @@
-"""How many rollouts pass in every cell of a grid of limits and tolerances, without clipping or judging cell by cell.
+"""Pass counts for every cell of a grid of limits and tolerances, without clipping or judging cell by cell.
 
 A rollout passes where the limits reach its submission and the tolerances allow it. Both are thresholds: per rollout
 one point on the axes of limits, and a few boxes on the axes of tolerances. A grid of any size then costs one addition

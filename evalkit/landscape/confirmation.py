@@ -140,8 +140,8 @@ def _why_not(landscape: Landscape) -> str:
     if all(result.panel.top is None for result in landscape.panels):
         return "every cell was sampled at its own limits already"
     if all(result.script for result in landscape.panels):
-        return "the model is a script and stands for no language model"
-    return "no value of a knob is sure to lead into the band"
+        return "the model is a script, not a language model"
+    return "no value of a knob reliably leads into the band"
 
 
 def _keep(folder: Path, landscape: Landscape, facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a search says while it goes on and in the end: its path, its recommendation, and `find.json`."""
+"""Output of a search: its path, its recommendation, and `find.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a landscape holds: its cells, the facets that they form, curves and recommendations."""
+"""Landscape types: cells, the facets that they form, curves and recommendations."""
 
 from __future__ import annotations
 

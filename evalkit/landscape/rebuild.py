@@ -1,4 +1,4 @@
-"""The landscape of a sweep from its cells' directories, whoever ran them."""
+"""Rebuilds the landscape of a sweep from its cells' directories."""
 
 from __future__ import annotations
 

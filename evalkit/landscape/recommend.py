@@ -1,4 +1,4 @@
-"""Where to set a knob so that the pass rate lies in the band, how sure that is, and the sentence that says so."""
+"""Recommendations: the value of a knob whose pass rate lies in the band, how sure that is, and the sentence for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the finished cells of a sweep to its landscape: rates with both kinds of interval, curves, recommendations."""
+"""Survey of a finished sweep: rates with both kinds of interval, curves, recommendations."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def sentences(view: FacetResult) -> list[str]:
     if view.script:
         return [
             *view.unknown,
-            f"Nothing is recommended for model {view.script}: it is a script and stands for no language model.",
+            f"Nothing is recommended for model {view.script}: it is a script, not a language model.",
         ]
     names = [axis.knob for axis in view.panel.axes]
     about = [found for found in view.recommendations if found.knob in names]

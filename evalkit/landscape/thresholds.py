@@ -1,4 +1,4 @@
-"""What each rollout needs to pass: the smallest limits it fits into, and the smallest tolerances it satisfies. Pure."""
+"""Thresholds of each rollout: the smallest limits and tolerances under which it passes. Pure."""
 
 from __future__ import annotations
 

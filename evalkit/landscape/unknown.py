@@ -1,4 +1,4 @@
-"""Where nobody knows how runs of a sweep would have ended, in sentences: at which values, how many, and why."""
+"""Sentences on unknown runs of a sweep: at which values, how many, and why."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a command line to finished cells, through Hydra."""
+"""Launches through Hydra, from a command line to finished cells."""

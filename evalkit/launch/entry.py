@@ -1,4 +1,4 @@
-"""From a command line to checked cells: composes with Hydra, refuses bad input, hands the rest to the engine.
+"""Entry point of a launch: composes with Hydra, refuses bad input, hands checked cells to the engine.
 
     argv ─→ Hydra composes ─→ check (nothing written yet) ─→ Hydra makes directories ─→ cells ─→ engine
 

@@ -1,4 +1,4 @@
-"""What the agent loop knows of a model: one request, one response, whatever stands behind it."""
+"""Model protocol of the agent loop: one request, one response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of a launch shows, as JSON: figures, the failure table, runs and settings; conversations apart."""
+"""Data of a launch's page as JSON: figures, the failure table, runs and settings; conversations apart."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a cell comes to: runs, their summary, and the files of an output directory."""
+"""Results of a cell: runs, their summary, and the files of an output directory."""

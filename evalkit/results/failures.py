@@ -1,4 +1,4 @@
-"""One reason why runs failed, as the failure table lists it."""
+"""A row of the failure table: one reason why runs failed."""
 
 from __future__ import annotations
 

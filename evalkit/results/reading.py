@@ -1,4 +1,4 @@
-"""What launches left on disk, as plain typed objects: `evalkit.load(folder)` for notebooks, reports and comparisons."""
+"""Reads output directories as typed objects: `evalkit.load(folder)` for notebooks, reports and comparisons."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def _overrides(folder: Path) -> tuple[str, ...]:
 def _json(path: Path) -> Any:
     value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     if not isinstance(value, dict):
-        raise ValueError("it holds no object")
+        raise ValueError("it is not an object")
     return value
 
 
@@ -326,7 +326,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"line {number} is not JSON") from error
         if not isinstance(value, dict):
-            raise ValueError(f"line {number} holds no object")
+            raise ValueError(f"line {number} is not an object")
         yield value
 
 

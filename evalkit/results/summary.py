@@ -1,4 +1,4 @@
-"""From graded runs to what is worth saying about them: `summarize` and the `Summary` it makes. Pure."""
+"""Summary of graded runs: `summarize` and the `Summary` it makes. Pure."""
 
 from __future__ import annotations
 

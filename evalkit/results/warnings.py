@@ -1,4 +1,4 @@
-"""What to look at before a rate is believed: tools that never work, one reason for all failures, servers, leaks."""
+"""Warnings about a rate: tools that never work, one reason for all failures, servers, leaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rollout as a file: one JSON line for the header, each response, each reply and the end, chained by digests.
+"""Rollout file: one JSON line for the header, each response, each reply and the end, chained by digests.
 
 Lines are appended and flushed as things happen, a response before anything is done with it, so that whatever
 dies, at most the response in flight is lost. Every line carries a digest of itself and of the line before it:

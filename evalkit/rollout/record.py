@@ -1,4 +1,4 @@
-"""What happened in one agent try, and the exhaustive list of how it can end. Knows nothing of grading."""
+"""Rollout record: what happened in one agent try, and the complete list of how it can end. Knows nothing of grading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is a response of the Messages API, and what is a fault of the server: the one check, made where it enters.
+"""Shape check of Messages API responses: separates faults of the server from faults of the model.
 
 The server answers for the frame: content blocks with their types and texts, a stop reason, counts of tokens. What
 stands inside a tool call is the model's doing: an input that is not an object, a name that no tool has, a call without

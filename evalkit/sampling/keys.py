@@ -1,4 +1,4 @@
-"""What a conversation, and what a measurement, can depend on: the parts of their keys."""
+"""Keys of rollouts and measurements: digests of everything that they can depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a launch sampled for itself: how many of its rollouts were other launches' before, and when those did."""
+"""Provenance of a launch's rollouts: how many earlier launches had sampled, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a launch keeps open from its first check to its last run: model clients and sandboxes."""
+"""Resources of a launch, open from its first check to its last run: model clients and sandboxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rollout set in use: takes from it what is there, samples what is missing, and never buys a run twice."""
+"""Rollout sampler: takes stored rollouts of a set, samples missing ones, and never buys a run twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where model-written code runs: `open_sandbox` looks up `sandbox.provider`; the protocols say what a sandbox is."""
+"""Sandboxes for model-written code: `open_sandbox` looks up `sandbox.provider`; the protocols define a sandbox."""
 
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox.canary import canary

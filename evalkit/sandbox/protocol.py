@@ -1,4 +1,4 @@
-"""What the rest of evalkit knows of a sandbox: sessions in which model-written code runs, and what comes back.
+"""Sandbox protocol: sessions in which model-written code runs, and what comes back.
 
 Every byte that comes back was written by untrusted code: text is cut and decoded leniently, arrays are
 checked bytes with an allowed dtype and a shape, and nothing is ever unpickled.

@@ -1,4 +1,4 @@
-"""What may be said about pass rates, and how sure of it one is. Pure functions of counts; no I/O.
+"""Statistics of pass rates. Pure functions of counts; no I/O.
 
 SciPy does the arithmetic it has and is imported where it is first needed: loading it costs half a second of CPU.
 """

@@ -1,4 +1,4 @@
-"""Whether batches of runs have one pass rate: a permutation test, exact for batches of any size."""
+"""Permutation test of whether batches of runs have one pass rate, exact for batches of any size."""
 
 from __future__ import annotations
 

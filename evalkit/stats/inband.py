@@ -1,4 +1,4 @@
-"""How sure it is that the true rate at a chosen value of a knob lies in the band, and how many runs that takes.
+"""Chance that the true rate at a chosen value of a knob lies in the band, and how many runs it takes to know.
 
 At a value v of a nested knob K(v) of n runs pass, a binomial count with the true rate F(v). Let p be the chance of so
 many passes or more if the rate were the band's lower end, and q the chance of so few or fewer at its upper end (exact

@@ -1,4 +1,4 @@
-"""Whether `TOO EASY` and `TOO HARD` may each use the whole error that is allowed: computed for the band at hand.
+"""Error levels of `TOO EASY` and `TOO HARD`: whether each may use the whole error, computed for the band at hand.
 
 Either decision alone is wrong with a chance of α at most (Ville). Together they could reach 2α, but only for rates
 inside the band, and only if the band is so narrow that one rate can be taken for too high and for too low. A rate

@@ -1,4 +1,4 @@
-"""A pass rate that is looked at after every run: confidence sequences, and stopping as soon as the band is decided.
+"""Sequential analysis of a pass rate: confidence sequences, and stopping as soon as the band is decided.
 
 The evidence behind them is that of `evidence`, so the bounds hold at all looks at once. RolloutSampler: Howard, Ramdas,
 McAuliffe & Sekhon (2021), "Time-uniform, nonparametric, nonasymptotic confidence sequences", Ann. Stat. 49.

@@ -1,4 +1,4 @@
-"""A pass rate against the target band: in it, above it, below it, or not known yet."""
+"""Verdict on a pass rate against the target band: in it, above it, below it, or not known yet."""
 
 from __future__ import annotations
 

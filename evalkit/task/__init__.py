@@ -1,1 +1,1 @@
-"""What a task author implements, and how evalkit calls it."""
+"""Tasks: what an author implements, and how evalkit calls it."""

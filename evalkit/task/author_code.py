@@ -1,4 +1,4 @@
-"""A task's parts as everybody here calls them: what they give is checked, what they raise is the task's fault.
+"""Calls of a task's own code: results are checked, and exceptions become errors of the task.
 
 Every function raises `TaskError` for whatever the task's code does wrong, and `SandboxError` where a sandbox failed.
 The asynchronous ones run it on its own thread (`evalkit.task.author_thread`) and within a limit, the others at once,

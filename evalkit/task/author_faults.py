@@ -1,4 +1,4 @@
-"""What a task's own code raises, as `TaskError`: one sentence, and the traceback without evalkit's own frames."""
+"""Errors of a task's own code as `TaskError`: one sentence, and the traceback without evalkit's own frames."""
 
 from __future__ import annotations
 

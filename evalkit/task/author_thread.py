@@ -1,4 +1,4 @@
-"""Where a task's own code runs: one thread beside the launch's event loop, with a loop of its own.
+"""Thread of a task's own code, beside the launch's event loop, with a loop of its own.
 
 One thread for all of it: no two stretches of it between two `await` overlap (a global random generator stays as it was
 seeded), and what its calls share (an `asyncio.Lock`) knows one loop. However long it computes, sleeps or hangs, the

@@ -1,4 +1,4 @@
-"""What tools, files and scripted agents of a task must be like. Each function says what is wrong, or nothing."""
+"""Checks of tools, files and scripted agents of a task. Each returns what is wrong, or None."""
 
 from __future__ import annotations
 

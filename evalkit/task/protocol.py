@@ -1,4 +1,4 @@
-"""What a task author implements, and the check that a plugin really does.
+"""Task protocol: what an author implements, and the check of a plugin.
 
 A task lives in `tasks/<name>/`: a package whose `Task` takes the `task` node of the config. Plain objects
 satisfy the protocols; nothing has to be inherited.

@@ -81,8 +81,8 @@ def load_plugin(name: str) -> type[Task]:
     found = task_folders().get(name, [])
     if not found:
         raise UserError(
-            f"There is no task plugin {name!r}{suggestion(name, task_folders())} "
-            "(tasks/ is looked for in the current directory, in EVALKIT_PATH and where the launch was started)"
+            f"Unknown task {name!r}{suggestion(name, task_folders())} "
+            "(evalkit looks for tasks/ in the current directory, in EVALKIT_PATH and where the launch was started)"
         )
     if len(found) > 1:
         places = " and ".join(str(path) for path in found)

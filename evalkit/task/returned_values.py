@@ -1,4 +1,4 @@
-"""What `measure`, `judge` and the tools of a task gave, checked and in plain JSON: what all after them count on."""
+"""Checks of what `measure`, `judge` and the tools of a task return, converted to plain JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call of a task's own code, and what the launch's loop does for it meanwhile: everything in the sandbox."""
+"""Calls of a task's own code from its thread into the launch's loop, which runs the sandbox."""
 
 from __future__ import annotations
 

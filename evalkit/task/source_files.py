@@ -1,4 +1,4 @@
-"""What a task's grader consists of: the files of its folder, and the code and data that it takes from elsewhere."""
+"""Source files of a task's grader: those of its folder, and the code and data that it uses from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model's server is: its address taken apart once, and whether a key may travel there."""
+"""Address of a model's server, parsed once, and whether a key may be sent there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One bound on the JSON that models and servers write: depth, numbers and size, so that every later reader is safe.
+"""Bounded JSON: limits on depth, numbers and size of what models and servers write.
 
 What writes, shows or walks JSON recurses, JSON has no infinity, and Python writes no integer of more than 4,300 digits.
 """

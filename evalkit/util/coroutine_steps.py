@@ -1,4 +1,4 @@
-"""A coroutine that says when it runs: between two `await`."""
+"""Coroutine wrapper that reports when it runs between two `await`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose fault it is: the exceptions that evalkit tells apart, and nothing else."""
+"""Exceptions of evalkit, by whose fault they are."""
 
 
 class UserError(Exception):

@@ -1,4 +1,4 @@
-"""What somebody probably meant who typed a name that does not exist."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 

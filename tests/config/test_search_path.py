@@ -110,7 +110,7 @@ def test_plugins_are_found_through_the_environment(
 ) -> None:
     name = write()
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    with pytest.raises(UserError, match="no task plugin"):
+    with pytest.raises(UserError, match="Unknown task"):
         load_plugin(name)
     monkeypatch.setenv("EVALKIT_PATH", str(here))
     assert load_plugin(name).title == "One"
@@ -208,7 +208,7 @@ def test_a_faulty_plugin_is_answered_with_its_authors_own_line(
         ({**NODE, "tolerances": {"error": "x"}}, ["task.tolerances.error does not fit", '"error: float"']),
         ({**NODE, "tolerances": {"error": 0}}, ["task.tolerances.error=0", "above 0"]),
         ({**NODE, "tolerances": {"error": float("nan")}}, ["task.tolerances.error=nan"]),
-        ({**NODE, "name": "prob"}, ["no task plugin 'prob'"]),
+        ({**NODE, "name": "prob"}, ["Unknown task 'prob'"]),
         ({**NODE, "name": None}, ["task.name is missing"]),
     ],
 )

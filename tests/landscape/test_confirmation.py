@@ -40,12 +40,12 @@ async def test_without_a_setting_in_the_band_there_is_nothing_to_confirm(sweep, 
     facts = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
     assert facts["confirmation"] == {
         "done": False,
-        "reason": "no setting to confirm: no value of a knob is sure to lead into the band",
+        "reason": "no setting to confirm: no value of a knob reliably leads into the band",
     }
     assert not (tmp_path / "sweep-confirmation").exists()
     assert (
         "result",
-        "confirm=true: no setting to confirm: no value of a knob is sure to lead into the band.",
+        "confirm=true: no setting to confirm: no value of a knob reliably leads into the band.",
     ) in view.events
 
 

@@ -182,7 +182,7 @@ async def test_nothing_is_recommended_for_a_model_that_is_a_script_nor_where_it_
     for name, swept in ((model, results), (f"replay of {model}", await sweep([*played, *BAND], knobs, name="replay"))):
         landscape = surveyed(swept)
         (panel,) = landscape.panels
-        said = f"Nothing is recommended for model {name}: it is a script and stands for no language model."
+        said = f"Nothing is recommended for model {name}: it is a script, not a language model."
         assert said in landscape.lines
         assert (panel.recommendations, panel.best) == ((), None)
         assert panel.curves  # what the script needs stays in the picture

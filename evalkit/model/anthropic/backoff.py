@@ -1,4 +1,4 @@
-"""Patience: what an endpoint waits for, one gate for all its calls, and which failed attempts are repeated.
+"""Backoff: how long an endpoint waits, one gate for all its calls, and which failed attempts are repeated.
 
 The SDK could repeat attempts by itself, but each call alone and in silence: all concurrent calls would learn of the
 same rate limit one by one, each at the price of a retry, and nobody would know that they wait. Here a refusal closes

@@ -1,4 +1,4 @@
-"""One endpoint as all clients of a launch share it: where it is, what it says it serves, and its gate."""
+"""Endpoint shared by all clients of a launch: its address, what it serves, and its gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose fault a failed call is: from the SDK's exceptions to UserError, ProviderError and ContextLimitError."""
+"""Error mapping: from the SDK's exceptions to UserError, ProviderError and ContextLimitError."""
 
 from __future__ import annotations
 

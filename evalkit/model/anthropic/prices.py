@@ -1,4 +1,4 @@
-"""What calls cost, from the maintained price list of genai-prices. Unknown price: None, never a guess."""
+"""Prices of calls, from the maintained price list of genai-prices. Unknown price: None, never a guess."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class Replay:
         paths = sorted((folder / "rollouts").glob("*.jsonl"))
         if not paths:
             raise UserError(
-                f"model.replay_from={folder} holds no rollouts: give the output directory of an earlier launch, "
+                f"model.replay_from={folder} contains no rollouts: give the output directory of an earlier launch, "
                 "the one with summary.json in it"
             )
         self._folder = folder

@@ -1,4 +1,4 @@
-"""One confined process as the host sees it: requests, deadlines, and how it came to its end."""
+"""A confined process as the host sees it: requests, deadlines, and the reason why it ended."""
 
 from __future__ import annotations
 

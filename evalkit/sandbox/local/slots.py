@@ -1,4 +1,4 @@
-"""Who shares a slot when the number of live children is bounded."""
+"""Slots shared by nested sessions, which bound the number of live children."""
 
 from __future__ import annotations
 

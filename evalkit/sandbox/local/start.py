@@ -1,4 +1,4 @@
-"""How a zygote is started: the interpreter, its environment and what it may see, for each level of isolation."""
+"""Start of a zygote: the interpreter, its environment and what it may see, for each level of isolation."""
 
 from __future__ import annotations
 

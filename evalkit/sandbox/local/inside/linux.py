@@ -1,4 +1,4 @@
-"""The few Linux calls that Python 3.11 has no function for, by ctypes."""
+"""Linux calls that Python 3.11 has no function for, by ctypes."""
 
 from __future__ import annotations
 
