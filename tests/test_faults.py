@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
     [
         "kills --kills 4 --runs 12 --seed 3",
         "errors --runs 24 --workers 10",
-        "stopped --seconds 4 --lease 1.5 --runs 30",
+        "stopped --seconds 9 --lease 4 --runs 30",
         "clocks --runs 12 --lease 3",
         "claims --claims 100",
     ],

@@ -110,8 +110,8 @@ def test_exit_statuses_serve_scripts(launches: dict[str, Path], tmp_path: Path) 
     assert evalkit(tmp_path, "diff", first, again, loose).returncode == 1
     trouble = evalkit(tmp_path, "diff", first, "nowhere")
     assert (trouble.returncode, trouble.stdout) == (2, "")
-    assert trouble.stderr == "evalkit: nowhere does not exist: give the output directory of a launch, " + (
-        "which its last line names\n"
+    assert trouble.stderr == "evalkit: nowhere does not exist: give the output directory " + (
+        "that the launch printed last\n"
     )
     assert evalkit(tmp_path, "diff", first).returncode == 2
     assert evalkit(tmp_path, "diff", first, again, "--format", "pdf").returncode == 2
