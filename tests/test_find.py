@@ -271,7 +271,7 @@ def test_another_search_goes_on_with_what_was_sampled(counting, capsys):
         (["task.flavour=plain,sweet"], "task.flavour: hydra/sweeper=find searches numbers"),
         (["task.length=range(3,4)"], "task.length has a single value"),
         (["task.length=range(1,5)", "reuse=never"], "reuse=never would sample every step"),
-        (["task.length=interval(5,2)"], "task.length: an interval needs a start below its end"),
+        (["task.length=interval(5,2)"], "task.length: an interval needs finite ends, the first below the second"),
         (["task.length=range(1,5)", "model=oracle"], "model=oracle is a script, not a language model"),
         (["task.length=range(1,5)", "model=noop"], "model=noop is a script, not a language model"),
         (["task.length=range(1,5)", "hydra.sweeper.batch=0"], "hydra.sweeper.max_runs and batch must be at least 1"),

@@ -42,7 +42,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ({"id": ""}, "model.id is empty"),
         ({"headers": {"X-Api-Key": "sk-secret"}}, "set ANTHROPIC_API_KEY"),
         ({"headers": {"authorization": "Bearer sk-secret"}}, "in the environment instead"),
-        ({"params": {"max_tokens": 5}}, r"take it out \(limits"),
+        ({"params": {"max_tokens": 5}}, r"remove it and use limits"),
         ({"kind": "bedrock"}, "region"),
         ({"kind": "replay"}, "model.replay_from=<output directory"),
     ],

@@ -162,7 +162,7 @@ def test_verbs_and_searches_end_in_the_same_way(tmp_path):
     find.send(signal.SIGHUP)
     assert "audit" in audit.ended(signal.SIGTERM)
     printed = find.ended(signal.SIGHUP)
-    assert "the same command goes on" in printed and "resume" not in printed
+    assert "the same command continues" in printed and "resume" not in printed
 
 
 def test_what_the_parent_wants_ignored_stays_ignored(tmp_path):

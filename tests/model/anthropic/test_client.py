@@ -449,5 +449,5 @@ async def test_a_retiring_model_is_announced_once_and_warns_no_more(
 
 
 async def test_an_id_that_no_path_can_hold_is_one_sentence(opened: Opener, messages_api: MessagesServer) -> None:
-    with pytest.raises(UserError, match=r"model\.id=\.\. is no name of a model"):
+    with pytest.raises(UserError, match=r"model\.id=\.\. is not a name of a model"):
         await opened(base_url=messages_api.url, id="..").check()

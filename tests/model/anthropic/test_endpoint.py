@@ -270,7 +270,7 @@ async def test_a_key_that_an_endpoint_repeats_is_written_nowhere(
 
 def test_a_cost_limit_without_a_price_is_refused(messages_api: MessagesServer) -> None:
     config = config_for(*local(messages_api, "limits.max_cost_usd=0.01"))
-    with pytest.raises(UserError, match=r"limits\.max_cost_usd=0\.01 cannot hold.*max_cost_usd=null"):
+    with pytest.raises(UserError, match=r"limits\.max_cost_usd=0\.01 cannot be enforced.*max_cost_usd=null"):
         preflight([config])
     preflight([config_for("task=arithmetic", "model=simulated", "limits.max_cost_usd=0.01")]).close()
 
