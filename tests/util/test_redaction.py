@@ -184,7 +184,7 @@ def test_other_knobs_may_be_called_anything(typed: str) -> None:
         ({"headers": {"x-note": SECRET}}, "would write a secret"),
         ({"params": {"extra": [{"password": "x"}]}}, "would write a secret"),
         ({"params": {"note": f"the key is {SECRET}"}}, "would write a secret"),
-        ({"params": {"temperature": float("inf")}}, "no number that a request can carry"),
+        ({"params": {"temperature": float("inf")}}, "write a finite number"),
         ({"params": {"tools": []}}, "is set by evalkit"),
         ({"base_url": f"http://127.0.0.1/{SECRET}"}, "would write a secret"),
         ({"base_url": "http://u:p@h"}, "user name or a password"),

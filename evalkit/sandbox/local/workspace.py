@@ -157,7 +157,7 @@ def _weigh(directory: int, name: str, prefix: str, found: Survey, room: _Room, d
     if stat.S_ISDIR(mode):
         return _enter(directory, name, path, found, room, depth)
     if not stat.S_ISREG(mode):
-        return _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        return _KINDS.get(stat.S_IFMT(mode), "not a regular file")
     with _opened(directory, [name]) as descriptor:
         size = os.fstat(descriptor).st_size
         extents = tuple(islice(_extents(descriptor, size), room.left // _PAGE + 1))
