@@ -37,7 +37,7 @@ async def test_the_strict_task_is_clean(resources, tmp_path):
     found = await audit(config_for(f"task={name}", store=tmp_path), name, resources, seeds=3)
     assert found.findings == ()
     assert all(row.safe for row in found.tolerances.rows)
-    assert len([one for one in found.verdict.wrong if one.solution.kind == "mutants"]) > 40
+    assert len([one for one in found.verdict.wrong if one.solution.kind == "mutants"]) > 30  # each behaves differently
     assert all(found.promises.rules.values())
 
 
