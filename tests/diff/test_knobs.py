@@ -96,6 +96,7 @@ def possible(words: list[str]) -> list[str]:
 @example(["task=arithmetic", "++model.params.t={a:1}"], ["task=arithmetic", "++model.params.t=3"])
 @example(["task=arithmetic", "++model.params.t=[{a:1}]"], ["task=arithmetic", "++model.params.t={a:nan}"])
 @example(["task=arithmetic", "++model.params.t=nan"], ["task=arithmetic", "++model.params.t=nan"])
+@example(["task=arithmetic", "++model.params.t=null"], ["task=arithmetic"])
 @example(["task=arithmetic", "model=claude_opus"], ["task=arithmetic", "model=simulated", "++model.params.t=1"])
 @example(
     ["task=positional_attention", "limits.max_tokens=17"], ["task=arithmetic", "limits.max_tokens=17", "limits=steps"]

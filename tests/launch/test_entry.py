@@ -77,6 +77,14 @@ def test_a_sweep_of_one_cell_is_one_cell(here: Path) -> None:
     assert names(launched(here, "-m")) == ["000"]
 
 
+def test_a_sweep_says_how_to_go_on_where_cells_are_undecided(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    launched(here, "-m", "limits.max_tokens=100,2900")
+    assert (
+        "\nUNDECIDED: 2 of 2 cells; the same command with runs.until=decided keeps these 2 runs"
+        in capsys.readouterr().out
+    )
+
+
 def test_a_sweep_over_tasks_has_one_directory(here: Path) -> None:
     assert main(["-m", "task=arithmetic,positional_attention", "runs.count=1", "runs.batches=1"]) == 0
     (sweep,) = (here / "outputs").glob("*/sweep-*")
