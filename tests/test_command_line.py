@@ -58,6 +58,8 @@ BAD_INPUT = [
     (["task=arithmetic", "~model.params"], "would delete model.params"),
     (["task=arithmetic", "model.params={a:1}"], "write +model.params={a:1}"),
     (["task=arithmetic", "model.params.temperature=1"], "write +model.params.temperature=1"),
+    (["task=arithmetic", "sandbox.options={a:1}"], "write +sandbox.options={a:1}"),
+    (["task=arithmetic", "sandbox.options.a=1"], "write +sandbox.options.a=1"),
     (["task=arithmetic", "model.params=${runs.count}"], "model.params"),
     (["task=arithmetic", "verbose=${oc.env:HOME}"], "verbose does not fit"),
     (["task=arithmetic", "task.expression=???"], "expression needs a value"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,12 @@ class Reused:
         """For people: `3 of 5 were sampled by another launch on 2026-11-23: …`; empty if there are none."""
         if not self.runs:
             return ""
-        share = f"all {total}" if len(self.runs) == total else f"{len(self.runs)} of {total}"
-        return f"{share} were sampled by another launch{days([self])}: {NO_REPLICATION}"
+        share = f"all {total}" if len(self.runs) == total > 1 else f"{len(self.runs)} of {total}"
+        return f"{share} {_was(self.runs)} sampled by another launch{days([self])}: {NO_REPLICATION}"
+
+
+def _was(found: Sized) -> str:
+    return "was" if len(found) == 1 else "were"
 
 
 def days(several: Sequence[Reused]) -> str:
@@ -66,9 +70,11 @@ def sweep_sentence(cells: Sequence[tuple[str, int, Reused]]) -> str:
     reused = {(name, run) for name, _, found in cells for run in found.runs}
     if not reused:
         return ""
-    share = "All" if len(reused) >= len(needed) else f"{len(reused)} of"
+    share = "All" if len(reused) >= len(needed) > 1 else f"{len(reused)} of"
     when = days([found for _, _, found in cells if found.runs])
-    return f"{share} {counted(len(needed), 'rollout')} were sampled by other launches{when}: {NO_REPLICATION}."
+    return (
+        f"{share} {counted(len(needed), 'rollout')} {_was(reused)} sampled by other launches{when}: {NO_REPLICATION}."
+    )
 
 
 def mark_of(folder: Path, otherwise: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,7 @@ async def test_a_sweep_and_its_landscape_say_so_and_its_own_cells_do_not_count(t
 def test_sentences_count_what_cells_share_once():
     reused = Reused.of({1: 86400.0 * 20000, 3: 86400.0 * 20001})
     assert reused.sentence(5) == f"2 of 5 were sampled by another launch from 2024-10-04 to 2024-10-05: {WHY}"
+    assert replace(reused, runs=(1,)).sentence(1).startswith("1 of 1 was sampled by another launch")
     assert Reused().sentence(5) == ""
     cells = [("s", 5, reused), ("s", 5, reused), ("t", 5, Reused())]
     assert sweep_sentence(cells).startswith("2 of 10 rollouts were sampled by other launches from 2024-10-04 to")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import is_dataclass
 from textwrap import shorten
 from typing import Any
 
@@ -33,7 +34,13 @@ _GROUP = re.compile(r"^(task|model|limits|sandbox)=[\w-]+$")
 
 
 _GROUP_OF_KNOBS = object()
-OPEN = ("model.params", "model.headers")
+OPEN = tuple(
+    f"{group}.{name}"
+    for group, node in vars(Config()).items()
+    if is_dataclass(node)
+    for name, value in vars(node).items()
+    if isinstance(value, dict)
+)
 """Holders of knobs that no schema names."""
 
 
@@ -118,12 +125,12 @@ def _unknown_key(key: str, argv: Sequence[str], defaults: Defaults) -> str:
     leaf = dotted.last(key)
     same_leaf = [name for name in known if dotted.last(name) == leaf]
     alike = [name for name, value in known.items() if value is not _GROUP_OF_KNOBS or "." not in key]
+    holder = key.rpartition(".")[0]
+    if holder in OPEN and not same_leaf:  # any name may be meant there
+        return f"{holder} does not contain {leaf}: to add it, write +{key}={value or '<value>'}"
     match = same_leaf[0] if same_leaf else nearest(key, alike)
     if match:
         return f"Unknown config key {key}: did you mean {match}={value or '<value>'}?"
-    holder = key.rpartition(".")[0]
-    if holder in OPEN:
-        return f"{holder} does not contain {leaf}: to add it, write +{key}={value or '<value>'}"
     return f"Unknown config key {key}: `python -m evalkit --cfg job task=<name>` lists all keys"
 
 
