@@ -9,6 +9,7 @@ from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.facets import Facet
 from evalkit.landscape.knobs import Knob
 from evalkit.landscape.recommend import Recommendation
+from evalkit.results.summary import Rate
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band
 
@@ -44,14 +45,18 @@ class Spot:
     cost_usd: float | None
 
     @property
+    def _counted(self) -> Rate:
+        return Rate(self.passed, self.runs, self.pointwise, self.unknown)
+
+    @property
     def rate(self) -> float | None:
         """Passed of all without errors; None where some of them are unknown."""
-        return self.passed / self.runs if self.runs and not self.unknown else None
+        return self._counted.value
 
     @property
     def range(self) -> Interval | None:
         """The rate with all unknown runs failed, and with all of them passed."""
-        return Interval(self.passed / self.runs, (self.passed + self.unknown) / self.runs) if self.runs else None
+        return self._counted.range
 
 
 @dataclass(frozen=True)
