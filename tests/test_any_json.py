@@ -446,5 +446,7 @@ def test_records_of_older_versions_are_read_within_the_bounds(tmp_path: Path) ->
 def test_a_record_that_holds_no_response_is_damaged_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "0001.jsonl"
     journal.write_rollout(path, rollout(Turn(100, {**SUBMIT, "content": ["text"]})))
-    with pytest.raises(UserError, match="holds no response of a model: a content block is none: 'text'"):
+    with pytest.raises(
+        UserError, match="holds no response of a model: an entry of its content is not a content block: 'text'"
+    ):
         journal.read_rollout(path)

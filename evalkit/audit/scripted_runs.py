@@ -76,7 +76,7 @@ class ScriptedRun:
 
 async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeout_s: float = 30.0) -> ScriptedRun:
     """Every turn of `agent`, without any limit but the tools' own. Raises SandboxError if the sandbox fails."""
-    backend = Agent(
+    agent_loop = Agent(
         start=begin(1, spec),
         tools=spec.tools,
         model=_Script(agent),
@@ -84,4 +84,4 @@ async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeo
         session=session,
         recorder=_Nobody(),
     )
-    return ScriptedRun(await backend.roll_out())
+    return ScriptedRun(await agent_loop.roll_out())

@@ -27,7 +27,7 @@ from evalkit.results.summary import summarize
 from evalkit.results.writing import write_cell
 from evalkit.rollout import limits as budgets
 from evalkit.rollout.limits import clip, cost_limit_reached
-from evalkit.rollout.record import Attempt, Ending, Rollout, Timing, Turn
+from evalkit.rollout.record import Ending, Rollout, Timing, Turn
 from evalkit.sampling.keys import TaskFiles, grader_digest, measurement_key, rollout_key, spec_of
 from evalkit.sampling.provenance import Reused, mark_of
 from evalkit.sampling.resources import Resources
@@ -220,7 +220,7 @@ class Engine:
         ]
         opened = _Group(source, members)
         source.on_turn = partial(self._turn_done, opened)
-        source.on_failed = partial(self._attempt_failed, opened)
+        source.on_failed = logs.attempt_failed
         source.answered = known.answered(count)
         model.watch(partial(self._waiting, opened))
         return opened
@@ -253,9 +253,6 @@ class Engine:
             )
         for member in group.members:
             self.view.turn_done(member.cell.index, run, turn)
-
-    def _attempt_failed(self, group: _Group, run: int, attempt: Attempt) -> None:
-        logs.attempt_failed(run, attempt)
 
     def _waiting(self, group: _Group, wait: Wait) -> None:
         waiting = [member.cell.folder for member in group.members if member.open_runs]

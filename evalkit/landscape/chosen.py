@@ -21,10 +21,10 @@ def nearest_to_band(spots: Sequence[Spot], band: Band) -> Spot:
     return min(spots, key=distance)
 
 
-def proposal(panel_results: Sequence[FacetResult]) -> list[str]:
+def proposal(facet_results: Sequence[FacetResult]) -> list[str]:
     """After the first sweep of a real model: what its clipped cells assume, and how to test that."""
-    for view in panel_results:
-        top, members = view.panel.top, view.panel.members
+    for view in facet_results:
+        top, members = view.facet.top, view.facet.members
         new = any(len(member.summary.reused.runs) < member.summary.total for member in members)
         asked = view.simulated or members[0].config.confirm or view.unknown  # which says it already
         clipped = top is not None and any(not one.limits.same_rollouts(top.limits) for one in members)
@@ -37,14 +37,14 @@ def proposal(panel_results: Sequence[FacetResult]) -> list[str]:
 
 
 def to_confirm(view: FacetResult) -> Mapping[str, float] | None:
-    """The setting of a panel that is worth sampling afresh, of every swept nested knob and the recommended one.
+    """The setting of a facet that is worth sampling afresh, of every swept nested knob and the recommended one.
 
     The recommended one; else of the cells with unknown runs the one that may be nearest to the middle of the band.
     """
-    if view.panel.top is None or view.script:
+    if view.facet.top is None or view.script:
         return None
     if view.best is not None and view.best.value is not None:
         return {**view.anchor.at, view.best.knob: view.best.value}
-    config = view.panel.members[0].config
+    config = view.facet.members[0].config
     unsure = [spot for spot in view.spots if spot.unknown]
     return nearest_to_band(unsure, Band(config.band.low, config.band.high)).at if unsure else None

@@ -49,8 +49,8 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
 
     Returns that launch, or nothing if there is no setting to confirm.
     """
-    chosen = next((view for view in landscape.panels if view.best and view.panel.top), None)
-    chosen = chosen or next((view for view in landscape.panels if to_confirm(view) is not None), None)
+    chosen = next((view for view in landscape.facets if view.best and view.facet.top), None)
+    chosen = chosen or next((view for view in landscape.facets if to_confirm(view) is not None), None)
     if chosen is None:
         reason = "no setting to confirm: " + _why_not(landscape)
         engine.view.result(f"confirm=true: {reason}.")
@@ -90,7 +90,7 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
 
 
 def predict(chosen: FacetResult) -> Prediction:
-    """The setting of a panel that is worth confirming, and the rate that the landscape has there."""
+    """The setting of a facet that is worth confirming, and the rate that the landscape has there."""
     setting, best = to_confirm(chosen), chosen.best
     assert setting is not None
     if best is not None:
@@ -101,7 +101,7 @@ def predict(chosen: FacetResult) -> Prediction:
 
 def fresh_config(chosen: FacetResult, predicted: Prediction) -> Config:
     """The setting as a config of its own: its own limits, no rollout reused, and a seed that draws afresh."""
-    top = chosen.panel.top
+    top = chosen.facet.top
     assert top is not None
     config = top.config
     for name, value in predicted.knobs.items():
@@ -137,9 +137,9 @@ def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparis
 
 
 def _why_not(landscape: Landscape) -> str:
-    if all(result.panel.top is None for result in landscape.panels):
+    if all(result.facet.top is None for result in landscape.facets):
         return "every cell was sampled at its own limits already"
-    if all(result.script for result in landscape.panels):
+    if all(result.script for result in landscape.facets):
         return "the model is a script, not a language model"
     return "no value of a knob reliably leads into the band"
 

@@ -115,10 +115,6 @@ class Nest:
         perhaps = [max(start, value) if value <= end else math.inf for value in perhaps]
         return Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps) if any(unknown) else ())
 
-    def trials_within(self, at: Mapping[str, float]) -> list[Trial]:
-        """The trials whose end lies within these limits."""
-        return [trial for trial in self.trials if self._within(trial, at)]
-
     def _within(self, trial: Trial, at: Mapping[str, float]) -> bool:
         return all(trial.reach.of(name) <= value for name, value in at.items() if name in LIMITS)
 

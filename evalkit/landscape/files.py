@@ -25,7 +25,7 @@ VERSION = "1.0"
 def as_csv(landscape: Landscape) -> str:
     """A line a cell, in the order of the sweep; a column a swept knob and a failure category."""
     knobs = [knob.name for knob in landscape.knobs]
-    spots = sorted((spot for result in landscape.panels for spot in result.spots), key=lambda spot: spot.index)
+    spots = sorted((spot for result in landscape.facets for spot in result.spots), key=lambda spot: spot.index)
     failures = sorted({label for spot in spots for label in spot.failures})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -84,7 +84,7 @@ def facts(landscape: Landscape) -> dict[str, Any]:
         "output_tokens": {"sampled": landscape.tokens_sampled, "cell_by_cell": landscape.tokens_afresh},
         "notes": list(landscape.notes),
         "summary": list(landscape.lines),
-        "panels": [_panel(result) for result in landscape.panels],
+        "panels": [_panel(result) for result in landscape.facets],
         "confirmation": landscape.confirmation,
     }
 
@@ -103,14 +103,14 @@ def schema() -> dict[str, Any]:
 
 
 def _panel(result: FacetResult) -> dict[str, Any]:
-    panel = result.panel
+    facet = result.facet
     return {
-        "fixed": dict(panel.fixed),
+        "fixed": dict(facet.fixed),
         "model": result.model,
         "simulated": result.simulated,
-        "rollouts": sorted({member.rollouts for member in panel.members}),
-        "clipped": panel.top is not None,
-        "axes": [{"knob": axis.knob, "values": [json_number(value) for value in axis.values]} for axis in panel.axes],
+        "rollouts": sorted({member.rollouts for member in facet.members}),
+        "clipped": facet.top is not None,
+        "axes": [{"knob": axis.knob, "values": [json_number(value) for value in axis.values]} for axis in facet.axes],
         "cells": [_spot(spot) for spot in result.spots],
         "nearest_to_band": result.anchor.index,
         "curves": [_curve(curve) for curve in result.curves],

@@ -52,7 +52,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Slice:
-    """One heat map of a panel: two knobs vary, the other nested ones are fixed."""
+    """One heat map of a facet: two knobs vary, the other nested ones are fixed."""
 
     at: Mapping[str, float]
     counts: Counts
@@ -130,8 +130,8 @@ def slices(result: FacetResult, across: str, up: str, size: tuple[int, int]) -> 
     """Heat maps of `across` × `up`, one for every combination of the other swept knobs."""
     nest = result.nest
     assert nest is not None
-    by_name = {axis.knob: axis for axis in result.panel.axes}
-    others = [axis for axis in result.panel.axes if axis.knob not in (across, up)]
+    by_name = {axis.knob: axis for axis in result.facet.axes}
+    others = [axis for axis in result.facet.axes if axis.knob not in (across, up)]
     found = []
     for combination in product(*(axis.values for axis in others)):
         at = dict(zip((axis.knob for axis in others), combination, strict=True))

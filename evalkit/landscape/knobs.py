@@ -1,4 +1,4 @@
-"""Swept knobs: which need rollouts of their own, which only clip or judge them, and the panels that follow."""
+"""Swept knobs: which need rollouts of their own, which only clip or judge them, and the facets that follow."""
 
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ class Spot:
 
 @dataclass(frozen=True)
 class FacetResult:
-    """One panel: cells that share all but nested knobs, and what follows from their rollouts."""
+    """One facet: cells that share all but nested knobs, and what follows from their rollouts."""
 
-    panel: Facet
+    facet: Facet
     model: str
     simulated: bool
     spots: tuple[Spot, ...]
@@ -94,7 +94,7 @@ class Landscape:
     band: Band
     confidence: float
     knobs: tuple[Knob, ...]
-    panels: tuple[FacetResult, ...]
+    facets: tuple[FacetResult, ...]
     tokens_sampled: int
     """Output tokens of the rollouts that all cells rest on."""
     tokens_afresh: int

@@ -23,11 +23,11 @@ def as_html(landscape: Landscape) -> str:
     data = {
         **facts(landscape),
         "z": normal_quantile(landscape.confidence),
-        "maps": [_maps(result) for result in landscape.panels],
-        "scales": [_scales(result) for result in landscape.panels],
+        "maps": [_maps(result) for result in landscape.facets],
+        "scales": [_scales(result) for result in landscape.facets],
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    cells = sum(len(result.spots) for result in landscape.panels)
+    cells = sum(len(result.spots) for result in landscape.facets)
     title = f"{landscape.title}: landscape"
     saved = (
         f"{counted(cells, 'cell')} from {landscape.tokens_sampled:,} output tokens; sampled separately they would "
@@ -46,9 +46,9 @@ def as_html(landscape: Landscape) -> str:
 
 def _maps(result: FacetResult) -> list[dict[str, Any]]:
     """Heat maps of the first two nested knobs; none where fewer were swept."""
-    if len(result.panel.axes) < 2 or result.nest is None:
+    if len(result.facet.axes) < 2 or result.nest is None:
         return []
-    across, up = (axis.knob for axis in result.panel.axes[:2])
+    across, up = (axis.knob for axis in result.facet.axes[:2])
     return [_map(result, part) for part in slices(result, across, up, MAP_SIZE)[:MOST_MAPS]]
 
 
@@ -76,7 +76,7 @@ def round_off(value: float) -> float:
 def _scales(result: FacetResult, follow: float = SMALLEST_SHARE) -> dict[str, Any]:
     if result.nest is None:
         return {}
-    return {axis.knob: _scale(scale(axis, result, follow)) for axis in result.panel.axes}
+    return {axis.knob: _scale(scale(axis, result, follow)) for axis in result.facet.axes}
 
 
 def _scale(shown: Scale) -> dict[str, Any]:

@@ -35,7 +35,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 Plot = tuple[str, FacetResult, Slice | None]
-"""Title, panel, and for a heat map which slice of it."""
+"""Title, facet, and for a heat map which slice of it."""
 
 
 def as_png(landscape: Landscape) -> bytes:
@@ -66,29 +66,29 @@ def as_figure(landscape: Landscape) -> Figure:
     for axes, (title, result, part) in zip(flat, plots, strict=False):
         _draw(figure, axes, landscape, result, part)
         axes.set_title(title, pad=14)  # the topmost cells stand out of their map
-    if any(len(result.panel.axes) < 2 or result.nest is None for _, result, _ in plots):
+    if any(len(result.facet.axes) < 2 or result.nest is None for _, result, _ in plots):
         figure.supxlabel(KEY, fontsize=7, color=GREY)
-    figure.suptitle(_title(landscape, len(plots)), fontsize=11)
+    figure.suptitle(_title(landscape), fontsize=11)
     return figure
 
 
-def _title(landscape: Landscape, drawn: int) -> str:
-    simulated = any(result.simulated for result in landscape.panels)
+def _title(landscape: Landscape) -> str:
+    simulated = any(result.simulated for result in landscape.facets)
     return (
         f"{landscape.title}{' (simulated: measures no LLM)' if simulated else ''}\npass rate, target {landscape.band}"
     )
 
 
 def _plots(landscape: Landscape) -> list[Plot]:
-    if all(not result.panel.axes for result in landscape.panels):
-        return [("", landscape.panels[0], None)]
+    if all(not result.facet.axes for result in landscape.facets):
+        return [("", landscape.facets[0], None)]
     plots: list[Plot] = []
-    for result in landscape.panels:
-        name = ", ".join(f"{knob}={value}" for knob, value in result.panel.fixed.items())
-        if len(result.panel.axes) < 2 or result.nest is None:
+    for result in landscape.facets:
+        name = ", ".join(f"{knob}={value}" for knob, value in result.facet.fixed.items())
+        if len(result.facet.axes) < 2 or result.nest is None:
             plots.append((name, result, None))
             continue
-        across, up = (axis.knob for axis in result.panel.axes[:2])
+        across, up = (axis.knob for axis in result.facet.axes[:2])
         for part in slices(result, across, up, (160, 120)):
             names = short_names(list(part.at))
             fixed = ", ".join(f"{name}={number(value)}" for name, value in zip(names, part.at.values(), strict=True))
@@ -99,16 +99,16 @@ def _plots(landscape: Landscape) -> list[Plot]:
 def _draw(figure: Figure, axes: Axes, landscape: Landscape, result: FacetResult, part: Slice | None) -> None:
     if part is not None:
         _heat_map(figure, axes, result, part, landscape.band)
-    elif len(result.panel.axes) == 1:
+    elif len(result.facet.axes) == 1:
         _curve(axes, result, landscape.band, landscape.confidence)
     else:
-        spots = [spot for each in landscape.panels for spot in each.spots] if not result.panel.axes else result.spots
+        spots = [spot for each in landscape.facets for spot in each.spots] if not result.facet.axes else result.spots
         _dots(axes, spots, landscape.band)
 
 
 def _curve(axes: Axes, result: FacetResult, band: Band, confidence: float) -> None:
     """The whole step function with its pointwise interval, and the swept cells with both kinds."""
-    axis = result.panel.axes[0]
+    axis = result.facet.axes[0]
     _target(axes, band, horizontal=True)
     places = {spot.index: spot.at[axis.knob] for spot in result.spots}
     if result.nest is not None and result.curves:
@@ -191,7 +191,7 @@ def _heat_map(figure: Figure, axes: Axes, result: FacetResult, part: Slice, band
     nest = result.nest
     assert nest is not None
     across, up = part.counts.axes
-    by_name = {axis.knob: axis for axis in result.panel.axes}
+    by_name = {axis.knob: axis for axis in result.facet.axes}
     shown = [scale(by_name[axis.knob], result, MAP_SHARE) for axis in (across, up)]
     rates = part.rates.T
     borders = [edges(axis.values, one.logarithmic) for axis, one in zip((across, up), shown, strict=True)]

@@ -45,10 +45,10 @@ def survey(results: Sequence[Entry]) -> Landscape:
     knobs = swept(results)
     intervals = _simultaneous(results, confidence)
     notes = _notes(results, knobs)
-    panel_results = []
-    for panel in facets(results, knobs):
-        view, note = _view(panel, [_spot(panel, member, intervals) for member in panel.members])
-        panel_results.append(view)
+    facet_results = []
+    for facet in facets(results, knobs):
+        view, note = _view(facet, [_spot(facet, member, intervals) for member in facet.members])
+        facet_results.append(view)
         notes += [note] if note else []
     sampled, afresh = _tokens(results)
     return Landscape(
@@ -57,11 +57,11 @@ def survey(results: Sequence[Entry]) -> Landscape:
         band=band,
         confidence=confidence,
         knobs=tuple(knobs),
-        panels=tuple(panel_results),
+        facets=tuple(facet_results),
         tokens_sampled=sampled,
         tokens_afresh=afresh,
         notes=tuple(notes),
-        lines=tuple(_lines(panel_results, sampled, afresh, len(results), notes)),
+        lines=tuple(_lines(facet_results, sampled, afresh, len(results), notes)),
     )
 
 
@@ -110,13 +110,13 @@ def _counts(member: Entry) -> tuple[int, int, int]:
     return found[Outcome.PASSED], found[Outcome.UNKNOWN], found.total() - found[Outcome.ERROR]
 
 
-def _spot(panel: Facet, member: Entry, intervals: Mapping[int, Interval]) -> Spot:
+def _spot(facet: Facet, member: Entry, intervals: Mapping[int, Interval]) -> Spot:
     summary = member.summary
     return Spot(
         index=member.index,
         folder=member.folder.name,
         overrides=dict(member.overrides),
-        at=panel.at(member),
+        at=facet.at(member),
         passed=summary.passed,
         runs=summary.rate.runs,
         errors=summary.errors,
@@ -133,24 +133,24 @@ def _spot(panel: Facet, member: Entry, intervals: Mapping[int, Interval]) -> Spo
     )
 
 
-def _view(panel: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
-    """The panel with its curves and recommendations, and a sentence if there can be none."""
-    member = panel.members[0]
+def _view(facet: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
+    """The facet with its curves and recommendations, and a sentence if there can be none."""
+    member = facet.members[0]
     config = member.config
     band, confidence = Band(config.band.low, config.band.high), config.band.confidence
     anchor = nearest_to_band(spots, band)
     nest, curves, found, note = None, [], [], ""
-    script = next(filter(None, map(_script, panel.members)), "")
-    if panel.top is not None and panel.top.runs:
+    script = next(filter(None, map(_script, facet.members)), "")
+    if facet.top is not None and facet.top.runs:
         try:
-            nest = Nest(panel.top)
-            names = [axis.knob for axis in panel.axes]
+            nest = Nest(facet.top)
+            names = [axis.knob for axis in facet.axes]
             at = dict(anchor.at)
             through = {knob: nest.curve(knob, at) for knob in [*names, *(k for k in nest.knobs if k not in names)]}
-            curves = _curves(panel, nest, [through[name] for name in names])
+            curves = _curves(facet, nest, [through[name] for name in names])
             current = {**nest.base, **at}
             for knob, curve in through.items():
-                grounds = Grounds(band, confidence, _plan(panel, spots, knob), member.simulated)
+                grounds = Grounds(band, confidence, _plan(facet, spots, knob), member.simulated)
                 if curve.needed and not script:
                     found.append(recommend(curve, grounds, current[knob]))
         except NotMonotoneError:
@@ -161,9 +161,9 @@ def _view(panel: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
             )
         except UserError as error:
             log.warning("the landscape shows the swept values only: %s", error)
-    unknown = unknown_sentences(panel.members, panel.top, curves[: len(panel.axes)])
+    unknown = unknown_sentences(facet.members, facet.top, curves[: len(facet.axes)])
     view = FacetResult(
-        panel=panel,
+        facet=facet,
         model=member.model,
         simulated=member.simulated,
         spots=tuple(spots),
@@ -177,10 +177,10 @@ def _view(panel: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
     return view, note
 
 
-def _plan(panel: Facet, spots: Sequence[Spot], knob: str) -> Plan:
+def _plan(facet: Facet, spots: Sequence[Spot], knob: str) -> Plan:
     """The curve along `knob` goes through the anchor, which the runs themselves chose among the swept settings."""
     others = {tuple(value for name, value in spot.at.items() if name != knob) for spot in spots}
-    ended = any(member.summary.stopping or member.summary.total < member.asked for member in panel.members)
+    ended = any(member.summary.stopping or member.summary.total < member.asked for member in facet.members)
     return Plan(len(others), ended)
 
 
@@ -194,12 +194,12 @@ def _script(member: Entry) -> str:
     return ""
 
 
-def _curves(panel: Facet, nest: Nest, through: list[Curve]) -> list[Curve]:
+def _curves(facet: Facet, nest: Nest, through: list[Curve]) -> list[Curve]:
     """A curve along each swept knob for every combination of the others, as far as their points are not too many."""
     found = list(through)
     points = sum(len(curve.steps) for curve in found)
-    for axis in panel.axes:
-        others = list({tuple((k, v) for k, v in panel.at(m).items() if k != axis.knob): None for m in panel.members})
+    for axis in facet.axes:
+        others = list({tuple((k, v) for k, v in facet.at(m).items() if k != axis.knob): None for m in facet.members})
         for combination in others:
             if any(c.knob == axis.knob and all(c.at[k] == v for k, v in combination) for c in found):
                 continue
@@ -226,7 +226,7 @@ def _tokens(results: Sequence[Entry]) -> tuple[int, int]:
 def _notes(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[str]:
     notes = []
     if len({(r.config.band.low, r.config.band.high) for r in results}) > 1:
-        notes.append("The cells have different bands: each panel is judged by its own.")
+        notes.append("The cells have different bands: each facet is judged by its own.")
     apart = [knob.name for knob in knobs if knob.name.startswith("limits.") and not knob.nested]
     if apart:
         names = " and ".join(apart)
@@ -239,9 +239,9 @@ def _notes(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[str]:
 
 
 def _lines(
-    panel_results: Sequence[FacetResult], sampled: int, afresh: int, cells: int, notes: Sequence[str]
+    facet_results: Sequence[FacetResult], sampled: int, afresh: int, cells: int, notes: Sequence[str]
 ) -> list[str]:
-    """For the console: what it took, then one recommendation a panel and swept knob."""
+    """For the console: what it took, then one recommendation a facet and swept knob."""
     lines = []
     if afresh > sampled > 0:
         lines.append(
@@ -249,10 +249,10 @@ def _lines(
             f"({afresh / sampled:.1f} times as many)."
         )
     lines += notes
-    for view in panel_results:
-        name = ", ".join(f"{knob}={value}" for knob, value in view.panel.fixed.items())
+    for view in facet_results:
+        name = ", ".join(f"{knob}={value}" for knob, value in view.facet.fixed.items())
         lines += [f"{name}: {text}" if name else text for text in sentences(view)]
-    lines += proposal(panel_results)
+    lines += proposal(facet_results)
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"… and {len(lines) - MOST_LINES} more, all in landscape.json."]
     return lines
@@ -265,7 +265,7 @@ def sentences(view: FacetResult) -> list[str]:
             *view.unknown,
             f"Nothing is recommended for model {view.script}: it is a script, not a language model.",
         ]
-    names = [axis.knob for axis in view.panel.axes]
+    names = [axis.knob for axis in view.facet.axes]
     about = [found for found in view.recommendations if found.knob in names]
     if not any(found.possible for found in about):
         about += [found for found in view.recommendations if found.knob not in names and found.possible]

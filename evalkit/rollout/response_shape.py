@@ -30,7 +30,7 @@ def fault(message: Json) -> str:
 
 def _block_fault(block: Json) -> str:
     if not isinstance(block, Mapping) or not isinstance(block.get("type"), str):
-        return f"a content block is none: {_shown(block)}"
+        return f"an entry of its content is not a content block: {_shown(block)}"
     name = _TEXTS.get(block["type"])
     if name and not isinstance(block.get(name), str):
         return f"the {name} of a {block['type']} block is not text but {_shown(block.get(name))}"

@@ -193,7 +193,7 @@ class Claim:
 def read(path: Path) -> Reading | None:
     """A claim as it is now; None if there is none. Opens it, which makes a network file system look afresh.
 
-    OSError for what is no file, and where the disk refuses.
+    OSError for what is not a file, and where the disk refuses.
     """
 
     def look() -> Reading:

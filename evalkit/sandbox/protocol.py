@@ -104,8 +104,7 @@ class Sandbox(Protocol):
         """A fresh child that nothing has touched; killed as a tree on exit.
 
         `seed` seeds the child's random generators, by a hash that does not give it away, so that a rollout can be
-        repeated. `files` (relative path →
-        content) are put into its working directory first.
+        repeated. `files` (relative path → content) are put into its working directory first.
         """
         ...
 

@@ -23,7 +23,7 @@ def pass_at_k(passed: int, runs: int, k: int) -> float:
 def pass_hat_k(passed: int, runs: int, k: int) -> float:
     """The chance that all of `k` runs pass: C(passed, k) / C(runs, k).
 
-    Yao et al. (2024), "τ-resources: a benchmark for tool-agent-user interaction in real-world domains",
+    Yao et al. (2024), "τ-bench: a benchmark for tool-agent-user interaction in real-world domains",
     arXiv:2406.12045, section 4.
     """
     _check(passed, runs, k)

@@ -46,7 +46,7 @@ def lower_bound(passed: int, runs: int, error: float) -> float:
 class ConfidenceSequence:
     """Intervals for a pass rate, all of which hold the true rate with `confidence`, however often one looks.
 
-    Feed it the runs in an order that their results cannot influence: by run number (`InOrder`), never as they
+    Feed it the runs in an order that their results cannot influence: by run number, never as they
     complete, for runs that fail at a limit take longer than runs that pass.
     """
 

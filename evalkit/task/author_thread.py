@@ -64,7 +64,7 @@ async def run(work: Callable[[Call], Any], *, limit_s: float, again: bool = Fals
         call = Call(work, limit_s)
         call.context.run(_CALL.set, call)
         try:
-            return await Room.now().perform(call)
+            return await AuthorThread.now().perform(call)
         except MovedError:
             if call.began is not None and not again:
                 raise
@@ -72,10 +72,10 @@ async def run(work: Callable[[Call], Any], *, limit_s: float, again: bool = Fals
             await call.close()
 
 
-class Room:
+class AuthorThread:
     """One thread, its loop, and the calls that are in it."""
 
-    _now: Room | None = None
+    _now: AuthorThread | None = None
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -90,19 +90,19 @@ class Room:
         self._thread.start()
 
     @classmethod
-    def now(cls) -> Room:
-        """The room of this process, a fresh one if that hangs in what nobody waits for."""
-        room = cls._now
-        if room is not None:
-            room.look()
-        if room is None or room.left or room._process != os.getpid() or not room._thread.is_alive():
-            cls._now = room = Room()
-        return room
+    def now(cls) -> AuthorThread:
+        """The thread of this process; a fresh one if the old one hangs in code that nobody waits for."""
+        author = cls._now
+        if author is not None:
+            author.look()
+        if author is None or author.left or author._process != os.getpid() or not author._thread.is_alive():
+            cls._now = author = AuthorThread()
+        return author
 
     # on the launch's loop
 
     async def perform(self, call: Call) -> Outcome:
-        """Have a call done here. Raises `OvertimeError`, and `MovedError` where the room is left before it is done."""
+        """Have a call done here. Raises `OvertimeError`, and `MovedError` when the thread is left first."""
         settled: asyncio.Future[Outcome] = call.loop.create_future()
         self._calls[call] = settled
         self.loop.call_soon_threadsafe(self._begin, call, settled)
@@ -251,5 +251,5 @@ def _move(settled: asyncio.Future[Outcome]) -> None:
 
 @atexit.register
 def _close() -> None:
-    if Room._now is not None and Room._now._process == os.getpid():
-        Room._now.close()
+    if AuthorThread._now is not None and AuthorThread._now._process == os.getpid():
+        AuthorThread._now.close()

@@ -1,4 +1,4 @@
-"""One workbench for all audits of a module: starting a sandbox costs a second or two."""
+"""One set of resources for all audits of a module: starting a sandbox costs a second or two."""
 
 from __future__ import annotations
 

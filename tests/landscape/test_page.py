@@ -25,17 +25,17 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page") / "sweep"
     knobs = {"limits.max_tokens": ("120", "150", "170", "400"), "task.tolerances.answer": ("0.1", "10000")}
     landscape = surveyed(asyncio.run(run_sweep(folder, FIXED, knobs)))
-    (result,) = landscape.panels
+    (result,) = landscape.facets
     attack = {"failures": {ATTACK: 1}, "verdict": ATTACK, "overrides": {ATTACK: ATTACK}}
     hostile = replace(result, spots=tuple(replace(spot, **attack) for spot in result.spots))
-    page = as_html(replace(landscape, title=ATTACK, notes=(ATTACK,), panels=(hostile,)))
+    page = as_html(replace(landscape, title=ATTACK, notes=(ATTACK,), facets=(hostile,)))
     (folder / "hostile.html").write_text(page, encoding="utf-8")
     unsure = replace(
         result,
         spots=tuple(replace(spot, passed=3, runs=30, unknown=12, in_band=False) for spot in result.spots),
         curves=tuple(replace(curve, steps=(replace(curve.steps[0], passed=3, unknown=12),)) for curve in result.curves),
     )
-    (folder / "unsure.html").write_text(as_html(replace(landscape, panels=(unsure,))), encoding="utf-8")
+    (folder / "unsure.html").write_text(as_html(replace(landscape, facets=(unsure,))), encoding="utf-8")
     return folder
 
 

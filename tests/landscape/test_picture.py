@@ -35,10 +35,10 @@ def segments(axes, width):
 
 async def test_a_curve_with_its_interval_the_cells_with_theirs_the_band_and_the_recommended_range(sweep):
     landscape, _, (axes,) = await drawn(sweep, LIMITS)
-    (panel,) = landscape.panels
-    curve, best = panel.curves[0], panel.best
+    (facet,) = landscape.facets
+    curve, best = facet.curves[0], facet.best
     (steps,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
-    shown = scale(panel.panel.axes[0], panel)
+    shown = scale(facet.facet.axes[0], facet)
     for value, rate in zip(steps.get_xdata(), steps.get_ydata(), strict=True):
         assert rate == curve.step(min(value, shown.high)).rate
     assert len(steps.get_xdata()) > 4
@@ -46,12 +46,12 @@ async def test_a_curve_with_its_interval_the_cells_with_theirs_the_band_and_the_
     low, high = area.get_datalim(axes.transData).intervaly
     assert low < min(steps.get_ydata()) or low == 0
     assert high > max(steps.get_ydata())
-    assert points(axes) == [(spot.at["limits.max_tokens"], spot.rate) for spot in panel.spots]
-    inside = [(spot.at["limits.max_tokens"], spot.rate) for spot in panel.spots if spot.in_band]
+    assert points(axes) == [(spot.at["limits.max_tokens"], spot.rate) for spot in facet.spots]
+    inside = [(spot.at["limits.max_tokens"], spot.rate) for spot in facet.spots if spot.in_band]
     assert points(axes, GREEN) == inside != []
     assert set(points(axes)) - set(inside) == set(points(axes, BLUE)) != set()
     for width, kind in ((3.0, "pointwise"), (0.8, "simultaneous")):
-        ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in panel.spots]
+        ends = [(getattr(spot, kind).low, getattr(spot, kind).high) for spot in facet.spots]
         assert [(y1, y2) for _, y1, _, y2 in segments(axes, width)] == ends
     (chosen,) = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert list(chosen.get_xdata()) == [best.value] * 2
@@ -72,21 +72,21 @@ async def test_a_wide_range_is_drawn_on_a_logarithmic_axis_and_a_narrow_one_is_n
 
 async def test_a_heat_map_has_every_rate_the_border_of_the_band_and_the_cells_in_percent(sweep):
     landscape, figure, (axes, bar) = await drawn(sweep, {**LIMITS, "limits.max_steps": ["1", "2", "3"]})
-    (panel,) = landscape.panels
+    (facet,) = landscape.facets
     mesh = next(c for c in axes.collections if type(c).__name__ == "QuadMesh")
     rates = np.ma.filled(mesh.get_array(), np.nan)
-    top = max(spot.rate for spot in panel.spots)
-    assert np.nanmin(rates) <= min(spot.rate for spot in panel.spots)
+    top = max(spot.rate for spot in facet.spots)
+    assert np.nanmin(rates) <= min(spot.rate for spot in facet.spots)
     assert np.nanmax(rates) == top
     assert rates.size > 100
     borders = [c for c in axes.collections if type(c).__name__ == "QuadContourSet"]
     assert [to_hex(border.get_edgecolor()) for border in borders] == [GREEN]
     said = {(text.get_text(), tuple(map(float, text.xy))) for text in axes.texts}
     expected = {
-        (f"{100 * spot.rate:.0f}", (spot.at["limits.max_tokens"], spot.at["limits.max_steps"])) for spot in panel.spots
+        (f"{100 * spot.rate:.0f}", (spot.at["limits.max_tokens"], spot.at["limits.max_steps"])) for spot in facet.spots
     }
     assert said == expected
-    assert len(points(axes)) == len(panel.spots)
+    assert len(points(axes)) == len(facet.spots)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("limits.max_tokens", "limits.max_steps")
     assert sorted(float(line.get_ydata()[0]) for line in bar.lines if line.get_color() == GREEN) == [0.1, 0.9]
     assert landscape.title in figure.get_suptitle()
@@ -95,7 +95,7 @@ async def test_a_heat_map_has_every_rate_the_border_of_the_band_and_the_cells_in
 
 async def test_knobs_that_need_rollouts_of_their_own_are_rows_of_dots(sweep):
     landscape, _, (axes,) = await drawn(sweep, {"agent.nudges": ["0", "1", "2"]})
-    spots = [spot for panel in landscape.panels for spot in panel.spots]
+    spots = [spot for facet in landscape.facets for spot in facet.spots]
     assert points(axes) == [(spot.rate, row) for row, spot in enumerate(spots)]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["nudges=0", "nudges=1", "nudges=2"]
     for width, kind in ((3.0, "pointwise"), (0.8, "simultaneous")):
@@ -134,25 +134,25 @@ async def test_the_picture_holds_what_is_recommended_and_the_curve_from_where_it
     fixed = ("task=arithmetic", "model=simulated", "runs.count=60", "band.low=0.1", "band.high=0.6")
     landscape = surveyed(await sweep(fixed, knobs))
     seen = 0
-    for panel in landscape.panels:
-        for axis in panel.panel.axes:
+    for facet in landscape.facets:
+        for axis in facet.facet.axes:
             for follow in (1e-4, MAP_SHARE):
-                shown = scale(axis, panel, follow)
-                for found in (one for one in panel.recommendations if one.knob == axis.knob and one.possible):
+                shown = scale(axis, facet, follow)
+                for found in (one for one in facet.recommendations if one.knob == axis.knob and one.possible):
                     seen += 1
                     lowest = max(found.certain.low, min(shown.low, found.value) if found.certain.low < 1e-300 else 0)
                     assert shown.low <= lowest <= found.value <= min(found.certain.high, shown.high)
                     assert found.certain.high <= shown.high or found.certain.high == np.inf
             assert all(shown.low <= value <= shown.high for value in axis.values if value < np.inf)
-            for curve in (one for one in panel.curves if one.knob == axis.knob and axis.is_limit):
+            for curve in (one for one in facet.curves if one.knob == axis.knob and axis.is_limit):
                 first = next((step.value for step in curve.steps if step.passed), None)
                 assert first is None or shown.low < first or first == 1
     assert seen or "limits.max_tokens" not in knobs
     axes = [axes for axes in as_figure(landscape).axes if axes.get_xlabel() in knobs]
-    assert len(axes) == len(landscape.panels)
-    for panel, one in zip(landscape.panels, axes, strict=True):
+    assert len(axes) == len(landscape.facets)
+    for facet, one in zip(landscape.facets, axes, strict=True):
         low, high = one.get_xlim()
-        found = next((f for f in panel.recommendations if f.knob == one.get_xlabel() and f.possible), None)
+        found = next((f for f in facet.recommendations if f.knob == one.get_xlabel() and f.possible), None)
         assert found is None or low <= found.certain.low <= found.value <= high
 
 

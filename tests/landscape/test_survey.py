@@ -47,8 +47,8 @@ def test_the_files_are_there_and_the_json_keeps_its_schema(swept, facts):
 
 
 def test_every_cell_has_the_counts_of_its_own_directory(swept, facts):
-    (panel,) = facts["panels"]
-    for cell in panel["cells"]:
+    (facet,) = facts["panels"]
+    for cell in facet["cells"]:
         summary = json.loads((swept[0] / cell["folder"] / "summary.json").read_text())
         assert (cell["passed"], cell["runs"]) == (summary["passed"], summary["runs"])
         assert cell["pointwise"] == summary["pass_rate"]["interval"]
@@ -64,11 +64,11 @@ def test_simultaneous_intervals_hold_the_pointwise_rates_and_are_wider(facts):
 
 
 def test_curves_go_through_every_cell(facts):
-    (panel,) = facts["panels"]
-    assert len(panel["curves"]) == len(TOKENS) + len(ERRORS)
-    for curve in panel["curves"]:
-        others = {knob: value for knob, value in curve["at"].items() if knob in panel["cells"][0]["at"]}
-        on_it = [cell for cell in panel["cells"] if all(cell["at"][knob] == value for knob, value in others.items())]
+    (facet,) = facts["panels"]
+    assert len(facet["curves"]) == len(TOKENS) + len(ERRORS)
+    for curve in facet["curves"]:
+        others = {knob: value for knob, value in curve["at"].items() if knob in facet["cells"][0]["at"]}
+        on_it = [cell for cell in facet["cells"] if all(cell["at"][knob] == value for knob, value in others.items())]
         assert on_it
         for cell in on_it:
             passed, graded, unknown = [step[1:] for step in curve["steps"] if step[0] <= cell["at"][curve["knob"]]][-1]
@@ -76,13 +76,13 @@ def test_curves_go_through_every_cell(facts):
 
 
 def test_the_dense_map_agrees_with_every_cell(swept, facts):
-    (panel,) = surveyed(swept[1]).panels
+    (facet,) = surveyed(swept[1]).facets
     axes = [
         Axis("limits.max_tokens", tuple(map(float, TOKENS))),
         Axis("task.tolerances.answer", tuple(map(float, ERRORS))),
     ]
-    counts = grid(panel.nest, {}, axes)
-    for spot in panel.spots:
+    counts = grid(facet.nest, {}, axes)
+    for spot in facet.spots:
         place = tuple(axis.values.index(spot.at[axis.knob]) for axis in axes)
         assert (counts.passed[place], counts.graded[place]) == (spot.passed, spot.runs)
 
@@ -143,23 +143,23 @@ async def test_what_needs_rollouts_of_its_own_becomes_a_panel(sweep):
         ("limits.max_tokens", "limit"),
         ("band.high", "reported"),
     ]
-    fixed = [dict(result.panel.fixed) for result in landscape.panels]
+    fixed = [dict(result.facet.fixed) for result in landscape.facets]
     assert fixed == [{"runs.seed": s, "band.high": b} for s in "01" for b in ("0.4", "0.9")]
-    assert all([axis.knob for axis in result.panel.axes] == ["limits.max_tokens"] for result in landscape.panels)
+    assert all([axis.knob for axis in result.facet.axes] == ["limits.max_tokens"] for result in landscape.facets)
     assert "The cells have different bands" in landscape.notes[0]
     jsonschema.validate(json.loads(as_json(landscape)), schema())
 
 
 async def test_a_sweep_of_nothing_nested_still_says_what_the_limits_could_do(sweep):
     landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=60"], {"runs.seed": ["0", "1"]}))
-    assert [len(result.panel.axes) for result in landscape.panels] == [0, 0]
+    assert [len(result.facet.axes) for result in landscape.facets] == [0, 0]
     assert any("`limits.max_tokens`" in line and "set" in line.lower() for line in landscape.lines)
 
 
 async def test_no_limit_at_all_is_a_value(sweep):
     landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=12"], {"limits.max_tokens": ["150", "null"]}))
-    (result,) = landscape.panels
-    assert result.panel.axes[0].values == (150.0, math.inf)
+    (result,) = landscape.facets
+    assert result.facet.axes[0].values == (150.0, math.inf)
     assert result.curves[0].step(math.inf).passed == result.spots[1].passed
     jsonschema.validate(json.loads(as_json(landscape)), schema())
 
@@ -181,11 +181,11 @@ async def test_nothing_is_recommended_for_a_model_that_is_a_script_nor_where_it_
     played = ["task=arithmetic", "model=replay", f"model.replay_from={results[1].cell.folder}", "runs.count=40"]
     for name, swept in ((model, results), (f"replay of {model}", await sweep([*played, *BAND], knobs, name="replay"))):
         landscape = surveyed(swept)
-        (panel,) = landscape.panels
+        (facet,) = landscape.facets
         said = f"Nothing is recommended for model {name}: it is a script, not a language model."
         assert said in landscape.lines
-        assert (panel.recommendations, panel.best) == ((), None)
-        assert panel.curves  # what the script needs stays in the picture
+        assert (facet.recommendations, facet.best) == ((), None)
+        assert facet.curves  # what the script needs stays in the picture
         jsonschema.validate(json.loads(as_json(landscape)), schema())
 
 
@@ -201,15 +201,15 @@ async def test_a_replay_of_simulated_agents_recommends_like_them_and_is_called_s
 async def test_few_runs_recommend_nothing_on_the_console(sweep):
     landscape = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=3"], {"limits.max_tokens": ["150", "400"]}))
     assert not any(line.lower().startswith("set ") for line in landscape.lines)
-    assert all(found.value is None for found in landscape.panels[0].recommendations)
+    assert all(found.value is None for found in landscape.facets[0].recommendations)
 
 
 async def test_a_curve_that_the_runs_chose_among_others_pays_for_the_choice(sweep):
     knobs = {"limits.max_tokens": ["150", "400"], "task.tolerances.answer": ["0.1", "10000", "1e9"]}
-    (panel,) = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=50", *BAND], knobs)).panels
-    chances = {found.knob: found.chance for found in panel.recommendations if found.chance}
+    (facet,) = surveyed(await sweep([*ARITHMETIC[:2], "runs.count=50", *BAND], knobs)).facets
+    chances = {found.knob: found.chance for found in facet.recommendations if found.chance}
     for knob, curves in (("limits.max_tokens", 3), ("task.tolerances.answer", 2)):
-        (found,) = [found for found in panel.recommendations if found.knob == knob]
+        (found,) = [found for found in facet.recommendations if found.knob == knob]
         if knob in chances:
             alone = chance_in_band(found.passed, found.runs, Band(0.02, 0.9), Plan(curves))
             assert found.chance == float(alone) < float(chance_in_band(found.passed, found.runs, Band(0.02, 0.9)))
@@ -218,8 +218,8 @@ async def test_a_curve_that_the_runs_chose_among_others_pays_for_the_choice(swee
 
 async def test_a_sampling_that_its_results_ended_is_judged_by_evalues(sweep):
     fixed = [*ARITHMETIC[:2], "runs.until=decided", "runs.max=60", "band.low=0.001", "band.high=0.9"]
-    (panel,) = surveyed(await sweep(fixed, {"limits.max_tokens": ["150", "400"]})).panels
-    (found,) = [found for found in panel.recommendations if found.knob == "limits.max_tokens"]
+    (facet,) = surveyed(await sweep(fixed, {"limits.max_tokens": ["150", "400"]})).facets
+    (found,) = [found for found in facet.recommendations if found.knob == "limits.max_tokens"]
     band = Band(0.001, 0.9)
     assert found.chance == float(chance_in_band(found.passed, found.runs, band, Plan(stopped=True)))
     assert found.chance != float(chance_in_band(found.passed, found.runs, band))
@@ -230,7 +230,7 @@ async def test_a_sampling_that_was_cut_short_is_judged_like_one_that_its_results
     results = await sweep([*ARITHMETIC[:2], "runs.count=50", *BAND], {"limits.max_tokens": ["150", "400"]})
     entries = [Entry.of(result) for result in results]
     whole, short = (
-        survey([replace(entry, asked=entry.asked + more) for entry in entries]).panels[0].recommendations[0]
+        survey([replace(entry, asked=entry.asked + more) for entry in entries]).facets[0].recommendations[0]
         for more in (0, 5)
     )
     assert short.chance == float(chance_in_band(short.passed, short.runs, Band(0.02, 0.9), Plan(stopped=True)))

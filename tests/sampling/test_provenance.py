@@ -165,8 +165,8 @@ async def test_a_sweep_and_its_landscape_say_so_and_its_own_cells_do_not_count(t
     assert not [note for note in first["notes"] if "other launches" in note]
     assert [note for note in second["notes"] if note.startswith(sentence) and WHY in note]
     assert [line for line in second["summary"] if line.startswith(sentence)]
-    assert [cell["reused"] for panel in second["panels"] for cell in panel["cells"]] == [4, 4, 4]
-    assert [cell["reused"] for panel in first["panels"] for cell in panel["cells"]] == [0, 0, 0]
+    assert [cell["reused"] for facet in second["panels"] for cell in facet["cells"]] == [4, 4, 4]
+    assert [cell["reused"] for facet in first["panels"] for cell in facet["cells"]] == [0, 0, 0]
     assert sentence in (tmp_path / "b" / "landscape.html").read_text()
     for main, argv in ((show.main, ["b"]), (diff.main, ["a", "b"])):
         main([str(tmp_path / word) for word in argv])

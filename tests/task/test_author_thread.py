@@ -16,7 +16,7 @@ import pytest
 
 from evalkit.sandbox.protocol import Output
 from evalkit.task import author_thread
-from evalkit.task.author_thread import MovedError, OvertimeError, Room, run
+from evalkit.task.author_thread import AuthorThread, MovedError, OvertimeError, run
 from evalkit.task.sandbox_calls import Call, Sandbox, Session
 
 SHORT = 0.3
@@ -75,9 +75,9 @@ async def test_a_task_that_work_starts_and_that_ends_the_interpreter_ends_nothin
         started.exception()
         return "on"
 
-    here = Room.now()
+    here = AuthorThread.now()
     assert await value(starts) == "on"
-    assert Room.now() is here
+    assert AuthorThread.now() is here
 
 
 async def test_no_two_stretches_overlap_and_all_share_one_loop() -> None:
@@ -111,25 +111,25 @@ async def test_work_that_waits_too_long_is_cancelled_and_says_where() -> None:
         finally:
             ended.append(True)
 
-    here = Room.now()
+    here = AuthorThread.now()
     with pytest.raises(OvertimeError) as caught:
         await run(waits, limit_s=SHORT)
     assert "await asyncio.sleep(3600)" in caught.value.where
     assert ended == [True]
-    assert Room.now() is here
+    assert AuthorThread.now() is here
 
 
 @pytest.mark.parametrize("hangs", ["while True: pass", "time.sleep(2)"])
 async def test_work_that_does_not_give_the_thread_back_is_left_behind_with_it(hangs: str) -> None:
     """What hangs in Python is ended there; what hangs in C ends when it ends."""
-    here = Room.now()
+    here = AuthorThread.now()
     began = time.monotonic()
     with pytest.raises(OvertimeError) as caught:
         await run(lambda call: exec(hangs, {"time": time}), limit_s=SHORT)
     assert time.monotonic() - began < 5
     assert "exec(hangs" in caught.value.where
     assert here.left  # at once: nobody may ask for the room again
-    assert Room.now() is not here
+    assert AuthorThread.now() is not here
     assert await value(lambda call: "on") == "on"
     here._thread.join(10)
     assert not here._thread.is_alive()

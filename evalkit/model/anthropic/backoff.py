@@ -131,9 +131,9 @@ class Throttle:
     def _is_free(self, error: anthropic.AnthropicError, effort: Effort, seconds: float, lag: float) -> bool:
         """Whether this failure uses up no retry.
 
-        A server that loads its model is not a failure for a while. A refusal is none if others were answered since the
-        last failure: the call had bad luck. So it has with other faults, but only as often as it may fail: they may be
-        due to what this call asks. A time-out is none if this process was too busy to read.
+        A server that loads its model does not fail for a while. A refusal does not count if others were answered since
+        the last failure: the call had bad luck. Other faults do not count either, but only as often as the call may
+        fail: they may be due to what it asks. A time-out does not count if this process was too busy to read.
         """
         if is_loading(error):
             self._loading_since = self._loading_since or time.monotonic()

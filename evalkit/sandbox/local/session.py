@@ -268,7 +268,7 @@ def tensors_of(specs: list[Any], payload: bytes) -> list[Tensor]:
         if type(dtype) is not str or dtype not in ITEMSIZE:
             raise ValueError("a dtype that may not cross")
         if type(shape) is not list or len(shape) > 64 or any(type(n) is not int or n < 0 for n in shape):
-            raise ValueError("a shape that is none")
+            raise ValueError("a shape that is not a list of sizes")
         end = start + math.prod(shape) * ITEMSIZE[dtype]
         tensors.append(Tensor(dtype, tuple(shape), payload[start:end]))  # checks the number of bytes
         start = end
@@ -279,5 +279,5 @@ def tensors_of(specs: list[Any], payload: bytes) -> list[Tensor]:
 
 def _work(work: Any) -> dict[str, int]:
     if type(work) is not dict or any(type(n) is not int or n < 0 for n in work.values()):
-        raise ValueError("a count that is none")
+        raise ValueError("a count that is not a whole number")
     return {name: work[name] for name in ("python", "tensor", "lost") if name in work}
