@@ -12,6 +12,7 @@ from evalkit.stats.comparisons import (
 )
 from evalkit.stats.intervals import Interval, exact, wilson
 from evalkit.stats.passk import pass_at_k, pass_hat_k
+from evalkit.stats.problem_sets import SetInterval, like_these, these_problems
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
 from evalkit.stats.simultaneous import Crossing, Simultaneous, crossing, curve_margin, simultaneous
 from evalkit.stats.verdict import Band, Decision, Verdict, decide, runs_to_decide, verdict
@@ -23,6 +24,7 @@ __all__ = [
     "Crossing",
     "Decision",
     "Interval",
+    "SetInterval",
     "Simultaneous",
     "UntilDecided",
     "Verdict",
@@ -32,12 +34,14 @@ __all__ = [
     "curve_margin",
     "decide",
     "exact",
+    "like_these",
     "paired_runs_to_tell_apart",
     "pass_at_k",
     "pass_hat_k",
     "runs_to_decide",
     "runs_to_tell_apart",
     "simultaneous",
+    "these_problems",
     "verdict",
     "wilson",
 ]
