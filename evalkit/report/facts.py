@@ -10,7 +10,6 @@ from typing import Any
 from evalkit.display.formatting import bare_rate
 from evalkit.report.markdown import command, metric_rows, setting_rows
 from evalkit.results.reading import CellRecord, RunRecord
-from evalkit.stats.simultaneous import curve_margin
 
 
 def page_facts(cell: CellRecord) -> dict[str, Any]:
@@ -35,8 +34,6 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
         "notes": cell.notes,
         "failures": [{"label": row.label, "count": row.count, "share": row.share} for row in summary.failures],
         "graded": summary.rate.runs,
-        # the bound is for a number of runs that the results did not choose
-        "margin": None if summary.stopping else curve_margin(summary.rate.runs, summary.confidence),
         "limits": {
             "tokens": cell.limits.max_tokens,
             "turn_tokens": cell.limits.max_tokens_per_turn,

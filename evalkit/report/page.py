@@ -9,16 +9,19 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
 from urllib.parse import quote
 
 from evalkit.display.formatting import sweep_advice
+from evalkit.display.svg import asset, svg
 from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
+from evalkit.report.figures import caption, gauge, tokens_curve
 from evalkit.report.markdown import raised, reuse_sentence, sweep_row
 from evalkit.results.reading import CellRecord, Results
 from evalkit.util.text import counted, plain, short_names
 
-_SCRIPTS = ("dom.js", "highlight.js", "chart.js", "runs.js", "conversation.js", "page.js")
+_SCRIPTS = ("dom.js", "figure.js", "highlight.js", "runs.js", "conversation.js", "page.js")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -26,10 +29,23 @@ def launch_page(cell: CellRecord) -> str:
     """The page of one launch. Shows durations where the runs of `cell` have them."""
     conversations = Conversations(cell)
     blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)
-    facts = as_json(page_facts(cell) | {"shared": conversations.shared, "left_out": conversations.left_out})
-    shown = _asset("launch.html").replace("{{raised}}", _raised(cell))
-    body = f'{shown}<script type="application/json" id="facts">{facts}</script>'
+    curve, steps = _curve(cell)
+    facts = page_facts(cell) | {"curve": steps, "shared": conversations.shared, "left_out": conversations.left_out}
+    slots = {"gauge": svg(gauge(cell.summary)), "curve": curve, "raised": _raised(cell)}
+    shown = _SLOT.sub(lambda slot: slots[slot[1]], _asset("launch.html"))
+    body = f'{shown}<script type="application/json" id="facts">{as_json(facts)}</script>'
     return document(f"{cell.title} – {cell.model}", body, scripts=_SCRIPTS, data=blocks)
+
+
+def _curve(cell: CellRecord) -> tuple[str, dict[str, Any] | None]:
+    """The tokens to success as HTML, and what a slider along it says."""
+    found = tokens_curve(cell)
+    if found is None:
+        unknown = cell.summary.rate.unknown
+        said = f"Of {counted(unknown, 'run')} nobody knows whether they passed." if unknown else "No run was graded."
+        return f'<p class="muted">{said}</p>', None
+    figure, steps = found
+    return f"{svg(figure)}<figcaption>{escaped(caption(cell.summary))}</figcaption>", steps
 
 
 def _raised(cell: CellRecord) -> str:
@@ -77,8 +93,8 @@ def document(
     """A whole page around `body`. Only the style and the script that evalkit ships can act in it: both are named by
     their hash in a policy that forbids everything else, the network included. `data` stands last, so that the page
     can be used while a browser still reads it."""
-    style = _asset("page.css") + own_style
-    script = "".join(_asset(name) for name in scripts) + own_script
+    style = _asset("page.css") + asset("figure.css") + own_style
+    script = "".join(asset(name) if name == "figure.js" else _asset(name) for name in scripts) + own_script
     script = f'"use strict";\n(() => {{\n{script}}})();\n' if scripts else ""
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script) if script else _NONE}; {_REST}"
     parts = {

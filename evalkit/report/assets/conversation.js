@@ -14,6 +14,21 @@ async function unpack(run) {
   return JSON.parse(await new Response(stream).text());
 }
 
+// A bar of the turns, each as long as its output, and the limit across it.
+function spending(turns, limit) {
+  const total = turns.reduce((sum, turn) => sum + turn.tokens, 0), top = Math.max(limit || 0, total, 1);
+  const said = `${counted(total, "output token")} in ${counted(turns.length, "turn")}` +
+    (limit ? `, limit ${number(limit)}` : "");
+  const parts = turns.map((turn, i) => {
+    const part = el("span", { class: turn.cut ? "cut" : i % 2 ? "odd" : "", title: `Turn ${i + 1}: ${counted(turn.tokens, "token")}` });
+    part.style.width = `${100 * turn.tokens / top}%`;
+    return part;
+  });
+  const end = limit && el("i", {});
+  if (end) end.style.left = `${100 * limit / top}%`;
+  return el("figure", {}, el("div", { class: "spent", role: "img", "aria-label": said }, parts, end), el("figcaption", {}, said));
+}
+
 function drawRun(facts, run, talk) {
   const parts = [
     el("h2", {}, `Run ${run.run}: `, el("span", { class: run.outcome }, MARKS[run.outcome])),
@@ -26,7 +41,7 @@ function drawRun(facts, run, talk) {
     return [...parts, el("p", { class: "note" }, `This conversation did not fit the page; it is in ${file}.`)];
   }
   const { turns } = talk;
-  parts.push(turns.length > 0 && spending(turns, facts.limits.tokens, roomFor(byId("run"), 960)));
+  parts.push(turns.length > 0 && spending(turns, facts.limits.tokens));
   parts.push(talk.detail && el("p", { class: "note" }, talk.detail));
   if (run.outcome === "failed") parts.push(diagnosis(talk.measured?.values?.diagnosis));
   parts.push(submitted(talk));

@@ -27,10 +27,11 @@ byId("command").textContent = visible(facts.command);
 const title = document.title;
 let opened = null;
 
-function drawCharts() {
-  if (byId("overview").hidden) return;
-  byId("gauge").replaceChildren(gauge(facts, roomFor(byId("gauge"), 700)));
-  byId("curve").replaceChildren(curve(facts, roomFor(byId("curve"), 700)));
+if (facts.curve) {
+  const { steps, end } = facts.curve, output = el("output", { for: "probe" }), values = steps.map(([tokens]) => tokens);
+  const say = (tokens) => output.textContent = `within ${number(tokens)} tokens ${steps[placeOf(values, tokens)][1]}`;
+  byId("curve").append(el("div", { class: "probe" }, sliderOf(byId("curve").querySelector("svg"), "x",
+    { id: "probe", label: "Output tokens", say, at: end, end, whole: true }), output));
 }
 
 async function route() {
@@ -39,7 +40,6 @@ async function route() {
   byId("overview").hidden = Boolean(run);
   byId("run").hidden = !run;
   if (!run) {
-    if (!byId("curve").firstChild) drawCharts();
     document.title = title;
     const before = opened;
     opened = null;
@@ -75,11 +75,6 @@ function path(run) {
 }
 
 addEventListener("hashchange", route);
-let resized;
-addEventListener("resize", () => {
-  clearTimeout(resized);
-  resized = setTimeout(drawCharts, 100);
-});
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
   if (event.key === "/" && !opened) {
