@@ -11,10 +11,15 @@ from evalkit.stats.comparisons import (
     runs_to_tell_apart,
 )
 from evalkit.stats.intervals import Interval, exact, wilson
+from evalkit.stats.paired_sets import compare_sets, holm, rank_models
 from evalkit.stats.passk import pass_at_k, pass_hat_k
+from evalkit.stats.planning import best_split, what_more_buys
 from evalkit.stats.problem_sets import SetInterval, like_these, these_problems
 from evalkit.stats.sequential import ConfidenceSequence, UntilDecided
+from evalkit.stats.set_sequence import SetUntilDecided
 from evalkit.stats.simultaneous import Crossing, Simultaneous, crossing, curve_margin, simultaneous
+from evalkit.stats.spread import components, histogram
+from evalkit.stats.training_signal import set_pass_at_k, set_pass_hat_k, training_signal
 from evalkit.stats.verdict import Band, Decision, Verdict, decide, runs_to_decide, verdict
 
 __all__ = [
@@ -25,23 +30,34 @@ __all__ = [
     "Decision",
     "Interval",
     "SetInterval",
+    "SetUntilDecided",
     "Simultaneous",
     "UntilDecided",
     "Verdict",
+    "best_split",
     "compare",
     "compare_paired",
+    "compare_sets",
+    "components",
     "crossing",
     "curve_margin",
     "decide",
     "exact",
+    "histogram",
+    "holm",
     "like_these",
     "paired_runs_to_tell_apart",
     "pass_at_k",
     "pass_hat_k",
+    "rank_models",
     "runs_to_decide",
     "runs_to_tell_apart",
+    "set_pass_at_k",
+    "set_pass_hat_k",
     "simultaneous",
     "these_problems",
+    "training_signal",
     "verdict",
+    "what_more_buys",
     "wilson",
 ]

@@ -42,19 +42,32 @@ def log_evidence_mean_below(values: Sequence[float], mean: float) -> float:
 
     It grows with `mean`.
     """
+    return total(log_stakes(values, mean)) if values else 0.0
+
+
+def log_stakes(values: Sequence[float], mean: float) -> Array:
+    """Logs of what `values` multiply the stake on each q below `mean` by: float64 [nodes]. They add up over values."""
     import numpy
 
     distinct = Counter(values)
-    x, times = numpy.array(list(distinct)), numpy.array(list(distinct.values()), dtype=float)
-    return _log_stake(x, times, mean)
+    x, times = numpy.array(list(distinct), dtype=float), numpy.array(list(distinct.values()), dtype=float)
+    return _grown(x, times, mean)
 
 
-def _log_stake(x: Array, times: Array, mean: float) -> float:
+def total(stakes: Array) -> float:
+    """The log of all stakes together, from the logs of how much each has grown."""
     import numpy
 
-    nodes, log_weights = _spread()
+    return float(numpy.logaddexp.reduce(_spread()[1] + stakes))
+
+
+def _grown(x: Array, times: Array, mean: float) -> Array:
+    import numpy
+
+    nodes, _ = _spread()
     factor = x[:, None] * nodes + (1 - x[:, None]) * (1 - nodes * mean) / (1 - mean)
-    return float(numpy.logaddexp.reduce(log_weights + times @ numpy.log(factor)))
+    grown: Array = times @ numpy.log(factor)
+    return grown
 
 
 def bounded_mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -74,14 +87,14 @@ def mean_upper(values: Sequence[float], error: float) -> float:
 
     if not all(0 <= value <= 1 for value in values):
         raise ValueError("values must be between 0 and 1")
-    distinct = Counter(values)
-    x, times = numpy.array(list(distinct)), numpy.array(list(distinct.values()), dtype=float)
-    needed, low, high = -math.log(error), 0.0, 1.0
     if not values:
         return 1.0
+    distinct = Counter(values)
+    x, times = numpy.array(list(distinct), dtype=float), numpy.array(list(distinct.values()), dtype=float)
+    needed, low, high = -math.log(error), 0.0, 1.0
     for _ in range(48):  # bisection to 4e-15
         middle = (low + high) / 2
-        low, high = (middle, high) if _log_stake(x, times, middle) < needed else (low, middle)
+        low, high = (middle, high) if total(_grown(x, times, middle)) < needed else (low, middle)
     return 1.0 if high > 1 - 1e-12 else high
 
 

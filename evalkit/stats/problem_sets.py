@@ -28,7 +28,7 @@ Method = Literal["Wilson", "stratified", "clustered t", "betting", "no tries"]
 VARIANCE_CONFIDENCE = 0.95
 """Two-sided level of the bound on the variance within problems (`_variance_bound`)."""
 SKEW_FACTOR = 25
-"""Cochran's rule (`like_these`)."""
+"""Cochran's rule (`mean_of_problems`)."""
 FEWEST_FOR_T = 5
 """Below so many problems their skewness cannot be judged."""
 
@@ -72,7 +72,7 @@ def these_problems(counts: Counts, confidence: float = 0.95) -> SetInterval:
     z, there = normal_quantile(confidence), tried(counts)
     estimate = mean_rate(there)
     if estimate is None:
-        return _nothing()
+        return no_tries()
     widest = _score(there, estimate, confidence)
     if len(there) == 1:
         return SetInterval(widest.low, widest.high, estimate, "Wilson", "there is one problem", 1)
@@ -148,48 +148,57 @@ def like_these(counts: Counts, confidence: float = 0.95) -> SetInterval:
     """The mean rate of all the problems that these are a random sample of.
 
     A problem is one observation, its rate, whatever varies within it: clustered by problem (Liang & Zeger 1986,
-    Biometrika 73; Miller 2024, "Adding error bars to evals", arXiv:2411.00640). Student's t for their mean is wrong
-    where few or very unequal problems make the mean skew; Cochran (1977, "Sampling techniques", 3rd ed., section
-    2.15) wants more than 25 times the squared skewness. Where the sample does not show that, the interval is that of
-    `betting.bounded_mean`, which covers for any number and any distribution and is wider for it. With one try each,
-    rates are passes or failures, and the interval is Wilson's.
+    Biometrika 73; Miller 2024, "Adding error bars to evals", arXiv:2411.00640). The interval is `mean_of_problems`;
+    with one try each, rates are passes or failures, and it is Wilson's.
+    """
+    there = tried(counts)
+    if there and all(tries == 1 for _, tries in there):
+        passed = sum(passed for passed, _ in there)
+        single = wilson(passed, len(there), confidence)
+        why = "with one try a problem, passes are binomial however much problems differ"
+        return SetInterval(single.low, single.high, passed / len(there), "Wilson", why, len(there))
+    return mean_of_problems([passed / tries for passed, tries in there], confidence)
+
+
+def mean_of_problems(values: Sequence[float], confidence: float = 0.95) -> SetInterval:
+    """The mean of something between 0 and 1 that every problem of a random sample has one value of.
+
+    Student's t for the mean is wrong where few or very unequal problems make it skew; Cochran (1977, "Sampling
+    techniques", 3rd ed., section 2.15) wants more than 25 times the squared skewness. Where the sample does not show
+    that, the interval is that of `betting.bounded_mean`, which covers for any number and any distribution and is wider
+    for it.
     """
     normal_quantile(confidence)  # refuses levels that cannot be
-    there = tried(counts)
-    estimate = mean_rate(there)
-    if estimate is None:
-        return _nothing()
-    problems = len(there)
-    if all(tries == 1 for _, tries in there):
-        single = wilson(sum(passed for passed, _ in there), problems, confidence)
-        why = "with one try a problem, passes are binomial however much problems differ"
-        return SetInterval(single.low, single.high, estimate, "Wilson", why, problems)
-    rates = [passed / tries for passed, tries in there]
-    doubt = _doubt_about_t(rates)
+    problems = len(values)
+    if not problems:
+        return no_tries()
+    estimate = math.fsum(values) / problems
+    doubt = _doubt_about_t(values)
     if doubt:
-        bet = bounded_mean(rates, confidence)
+        bet = bounded_mean(values, confidence)
         return SetInterval(bet.low, bet.high, estimate, "betting", doubt, problems)
-    half = t_quantile(problems - 1, confidence) * math.sqrt(_variance(rates) / problems)
-    why = f"{problems} problems are more than {SKEW_FACTOR} times the squared skewness of their rates"
+    half = t_quantile(problems - 1, confidence) * math.sqrt(variance(values) / problems)
+    why = f"{problems} problems are more than {SKEW_FACTOR} times the squared skewness of their values"
     return SetInterval(max(0.0, estimate - half), min(1.0, estimate + half), estimate, "clustered t", why, problems)
 
 
-def _doubt_about_t(rates: Sequence[float]) -> str:
-    """Why Student's t is not to be trusted with these rates; empty if it is."""
-    problems = len(rates)
+def _doubt_about_t(values: Sequence[float]) -> str:
+    """Why Student's t is not to be trusted with these values; empty if it is."""
+    problems = len(values)
     if problems < FEWEST_FOR_T:
         return f"{problems} problem{'s are' if problems > 1 else ' is'} too few for Student's t"
-    if max(rates) - min(rates) < 1e-12:
-        return "all problems have the same observed rate, which shows nothing of how rates vary"
-    centre = math.fsum(rates) / problems
-    second = math.fsum((rate - centre) ** 2 for rate in rates) / problems
-    third = math.fsum((rate - centre) ** 3 for rate in rates) / problems
+    if max(values) - min(values) < 1e-12:
+        return "all problems show the same, which says nothing about how they vary"
+    centre = math.fsum(values) / problems
+    second = math.fsum((value - centre) ** 2 for value in values) / problems
+    third = math.fsum((value - centre) ** 3 for value in values) / problems
     if problems <= SKEW_FACTOR * third * third / second**3:
-        return f"{problems} problems with so skew rates are too few for Student's t"
+        return f"{problems} problems with values so skew are too few for Student's t"
     return ""
 
 
-def _variance(values: Sequence[float]) -> float:
+def variance(values: Sequence[float]) -> float:
+    """The sample variance, of at least two values."""
     centre = math.fsum(values) / len(values)
     return math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
 
@@ -207,5 +216,6 @@ def set_verdict(counts: Counts, band: Band, about: About, confidence: float = 0.
     return decide(interval, band)
 
 
-def _nothing() -> SetInterval:
+def no_tries() -> SetInterval:
+    """What is known before the first try: nothing."""
     return SetInterval(0.0, 1.0, None, "no tries", "no problem was tried", 0)
