@@ -61,7 +61,10 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def known_findings(folder: Path, config: str) -> frozenset[str]:
-    """The names that `folder`/known_findings.yaml lists for `config`; none without the file."""
+    """The names that `folder`/known_findings.yaml lists for `config`; none without the file.
+
+    Raises `UserError` where the file is not a map of lists.
+    """
     import yaml
 
     path = folder / KNOWN

@@ -154,7 +154,10 @@ def _labelled(kind: str, name: str, source: str) -> Solution:
 
 
 def labels_of(source: str) -> tuple[Mapping[str, str], str]:
-    """The labels that a source starts with, and its other opening comments as one text."""
+    """The labels that a source starts with, and its other opening comments as one text.
+
+    Raises `UserError` for a misspelt label.
+    """
     labels: dict[str, str] = {}
     about: list[str] = []
     for line in _opening_comments(source):

@@ -52,7 +52,7 @@ class VerbParser(argparse.ArgumentParser):
         return (self.parse_intermixed_args if intermixed else self.parse_args)(list(argv))
 
     def error(self, message: str) -> NoReturn:
-        """One sentence instead of the usage that argparse prints."""
+        """One sentence instead of the usage that argparse prints. Raises `UserError`, always."""
         raise UserError(f"{self.verb} {self._put(message)}: write for example `{self.example}`")
 
     def _put(self, message: str) -> str:

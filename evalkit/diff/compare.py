@@ -159,7 +159,10 @@ def _shared(shared: int, runs: int) -> str:
 
 
 def compare_sweeps(old: Results, new: Results) -> SweepDiff:
-    """Cell by cell, matched by the values of the swept knobs."""
+    """Cell by cell, matched by the values of the swept knobs.
+
+    Raises `UserError` where the sweeps have no cell in common.
+    """
     before, after = ({_place(cell): cell for cell in sweep.cells} for sweep in (old, new))
     common = [place for place in before if place in after]
     if not common:

@@ -22,7 +22,10 @@ from evalkit.util.errors import UserError
 
 
 def rebuild(folder: Path) -> Landscape:
-    """Read the cells of a sweep and write its landscape files, without sampling or measuring anything."""
+    """Read the cells of a sweep and write its landscape files, without sampling or measuring anything.
+
+    Raises `UserError` for a directory that is not a sweep of two or more finished cells.
+    """
     results = load(folder)
     if not results.is_sweep or len(results.cells) < 2:
         raise UserError(f"{folder} is not a sweep with finished cells: a landscape needs two or more")

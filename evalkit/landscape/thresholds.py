@@ -275,6 +275,7 @@ def passing_boxes(passes: Callable[[tuple[int, ...]], bool], cuts: Sequence[Sequ
     `cuts`: for every axis the ascending indices 0 … size at which the grid is divided first. In a box whose lowest
     corner passes everything passes, and where the highest fails everything fails; only mixed boxes are divided
     further. With cuts at the true breakpoints no box is mixed.
+    Raises `NotMonotoneError` where a box passes at its lowest corner and not at its highest.
     """
     found: list[Box] = []
     open_boxes: list[Box] = list(product(*(tuple(pairwise(axis)) for axis in cuts)))

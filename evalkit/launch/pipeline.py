@@ -35,7 +35,7 @@ def run_cells(cells: Sequence[Cell], view: View, prepared: Prepared | None = Non
 async def execute(cells: Sequence[Cell], view: View, resources: Resources | None = None) -> list[CellResult]:
     """The same on a running event loop, with the results; that of a cell that confirms a sweep comes last.
 
-    Resources that are given stay open.
+    Resources that are given stay open. Raises `StorageError` where a rollout could not be stored.
     """
     own = resources or Resources()
     try:

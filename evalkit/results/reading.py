@@ -169,7 +169,7 @@ class Results:
 
         `passed` is True, False or, for an error and an unknown run, None; `passed_low` counts an unknown run as failed,
         `passed_high` as passed, so their means are the ends of the range. Needs pandas
-        (`pip install evalkit[notebooks]`).
+        (`pip install evalkit[notebooks]`). Raises `UserError` without pandas.
         """
         try:
             import pandas as pd

@@ -266,7 +266,10 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 
 def failure_label(run: Run, categories: Mapping[str, str]) -> str:
-    """What a failed run is called in reports: its category's title, and for no submission how it ended."""
+    """What a failed run is called in reports: its category's title, and for no submission how it ended.
+
+    Raises `ValueError` for a run that did not fail.
+    """
     category = run.grade.category if run.grade else None
     if category is None:
         raise ValueError(f"run {run.number} did not fail")

@@ -160,7 +160,10 @@ def read_rollout(path: Path) -> Rollout:
 
 
 def load(path: Path) -> Loaded:
-    """Everything of a rollout file that can be trusted."""
+    """Everything of a rollout file that can be trusted.
+
+    Raises `UserError` for a whole line that a newer evalkit must have written.
+    """
     chain, damage = _best(afresh(path.read_bytes))
     reader = _Reader(path, damage)
     for number, link in enumerate(chain):

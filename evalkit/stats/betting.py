@@ -82,7 +82,10 @@ def bounded_mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
 
 
 def mean_upper(values: Sequence[float], error: float) -> float:
-    """The largest mean against which the evidence has not reached 1/`error`."""
+    """The largest mean against which the evidence has not reached 1/`error`.
+
+    Raises `ValueError` for values outside 0 to 1.
+    """
     import numpy
 
     if not all(0 <= value <= 1 for value in values):

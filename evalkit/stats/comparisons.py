@@ -134,6 +134,7 @@ def runs_to_tell_apart(rate_1: float, rate_2: float, confidence: float = 0.95, p
 
     Fleiss, Levin & Paik (2003), "Statistical methods for rates and proportions", 3rd ed., equation 4.14, without
     the correction for continuity, which Boschloo's test does not need.
+    Raises `ValueError` for equal rates, and for rates and a power out of range.
     """
     if rate_1 == rate_2:
         raise ValueError("no number of runs tells two equal rates apart")
@@ -152,6 +153,7 @@ def paired_runs_to_tell_apart(only_1: float, only_2: float, confidence: float = 
     `only_1`, `only_2`: shares of the rollouts that pass the first verdict alone and the second alone. Starts at
     Connor (1987), "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43,
     equation 2, and goes up to the power of the exact test; beyond `CONNOR_IS_CLOSE` rollouts the two agree.
+    Raises `ValueError` for equal shares, and for shares and a power out of range.
     """
     if only_1 == only_2:
         raise ValueError("no number of runs tells two equal rates apart")

@@ -121,7 +121,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """p-values adjusted for their number: of those at most α, any at all is a false one with a chance of α at most.
 
     Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6; whatever their
-    dependence.
+    dependence. Raises `ValueError` for a p-value outside 0 to 1.
     """
     if not all(0 <= p_value <= 1 for p_value in p_values):
         raise ValueError("p-values must be between 0 and 1")
@@ -161,6 +161,7 @@ def rank_models(counts: Mapping[str, Counts], confidence: float = 0.95, *, seed:
     A rank is at least 1 more than the models found better, and at most what the models found worse leave: Mogstad,
     Romano, Shaikh & Wilhelm (2024), "Inference for ranks with applications to mobility across neighbourhoods and
     academic achievement across countries", Rev. Econ. Stud. 91.
+    Raises `ValueError` for a confidence that is not between 0 and 1.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")

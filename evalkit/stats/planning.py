@@ -85,6 +85,7 @@ def best_split(
     no more than `most_problems`, or a problem costs as much as `problem_cost` tries to make, or each needs
     `fewest_tries` for something else: two show the variance within, G the training signal of groups of G. For
     *these*, all problems are tried, equally often: `most_problems` is their number, else that of `found`.
+    Raises `ValueError` for a budget, tries, problems or a cost out of range.
     """
     if budget < 1 or fewest_tries < 1 or problem_cost < 0 or (most_problems is not None and most_problems < 1):
         raise ValueError("a budget, tries and problems must be at least 1, and the cost of a problem at least 0")

@@ -117,7 +117,10 @@ class SetUntilDecided:
         return self.sequence.decision
 
     def add(self, number: int, passed: int, tries: int) -> Decision:
-        """All tries at one problem. Problems are numbered from 1; gaps are waited for."""
+        """All tries at one problem. Problems are numbered from 1; gaps are waited for.
+
+        Raises `ValueError` where more passed than were tried.
+        """
         if not 0 <= passed <= tries:
             raise ValueError(f"{passed} of {tries} tries cannot have passed")
         self._waiting[number] = (passed, tries)

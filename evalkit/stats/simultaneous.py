@@ -129,6 +129,7 @@ def crossing(needed: Sequence[float], share: float, confidence: float = 0.95) ->
     `needed`: per run, the smallest value of the knob that lets it pass, inf for a run that no value lets pass.
     The interval is made of two order statistics, whose ranks have binomial probabilities whatever the
     distribution: David & Nagaraja (2003), "Order statistics", 3rd ed., section 7.1.
+    Raises `ValueError` for a share out of range.
     """
     from scipy.special import bdtr
 

@@ -90,7 +90,10 @@ async def measure(task: Task, answer: Json, spec: Spec, sandbox: Sandbox, *, lim
 async def measure_many(
     task: Task, answer: Json, specs: Sequence[Spec], sandbox: Sandbox, *, limit_s: float = LIMIT_S
 ) -> list[Measurement]:
-    """The same for several problems together, as the task's `measure_many` knows it. `limit_s`: for each of them."""
+    """The same for several problems together, as the task's `measure_many` knows it. `limit_s`: for each of them.
+
+    Raises `TaskError` where it gives no measurement for each spec.
+    """
     many, what = measure_many_of(task), "the task's measure_many"
     assert many is not None
     found = await _done(
@@ -164,6 +167,7 @@ async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, tim
     """What a tool makes of a call whose input fits. The model is told what it says by `ToolError`.
 
     evalkit's own tools run where everything else does; a task's on the thread of its code.
+    Raises `TaskError` for a tool that did not return in time, was cut off, or failed.
     """
     if type(tool) in (PythonExpression, SubmitAnswer):
         return await _awaited(tool(input, ToolContext(session, timeout_s)))

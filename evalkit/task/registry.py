@@ -77,7 +77,10 @@ def _refusing(what: str, folder: Path) -> Iterator[None]:
 
 @cache
 def load_plugin(name: str) -> type[Task]:
-    """The checked `Task` class of a plugin."""
+    """The checked `Task` class of a plugin.
+
+    Raises `UserError` for a name that no plugin has or two have, and for a plugin that cannot be used.
+    """
     found = task_folders().get(name, [])
     if not found:
         raise UserError(

@@ -57,7 +57,7 @@ def load_agents(path: Path, facts: Mapping[str, str] | None = None) -> list[Scri
     A turn is `{tokens: {median, spread}, text?}` and one of `python: <program>` (calls python_expression),
     `submit: <answer>` (calls submit_answer), `submit_file: <path beside the YAML>` (its text is the answer),
     `submit_output: true`, or `calls: [{name, input}]`. `$name` and `${name}` in any text are replaced by
-    `facts`, which holds only what the prompt tells a model.
+    `facts`, which holds only what the prompt tells a model. Raises `UserError` for a list of another form.
     """
     import yaml
 

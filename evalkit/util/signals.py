@@ -38,7 +38,10 @@ _rites: dict[object, Callable[[], None]] = {}
 
 @contextmanager
 def end_orderly() -> Iterator[None]:
-    """Inside, ending signals are handled as above; those that the parent wants ignored (`nohup`) stay ignored."""
+    """Inside, ending signals are handled as above; those that the parent wants ignored (`nohup`) stay ignored.
+
+    Raises `Interrupted` where a signal ended what was inside.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -31,7 +31,10 @@ ASCII_MARKS = "evalkit.ascii"
 
 
 def in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Error handler for a stream's encoding: marks get their ASCII form, whatever else is missing becomes `?`."""
+    """Error handler for a stream's encoding: marks get their ASCII form, whatever else is missing becomes `?`.
+
+    Raises the error itself if it is about decoding.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]

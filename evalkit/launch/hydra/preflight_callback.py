@@ -14,7 +14,7 @@ class PreflightCallback(Callback):
     """Hydra calls it after composing a single launch, before it writes anything. Sweeps: `CheckedSweeper`."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the launch."""
+        """Check the launch. Raises `Refused` for a launch that does not pass; its cause says why."""
         try:
             entry.check_launch(config)
         except Exception as error:

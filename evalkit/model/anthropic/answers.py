@@ -27,7 +27,10 @@ class WholeAnswer(anthropic.Middleware):
     """
 
     async def handle_async(self, request: Any, call_next: Any) -> Any:
-        """Send, read, check. The message stays with the HTTP response, under `MESSAGE`."""
+        """Send, read, check. The message stays with the HTTP response, under `MESSAGE`.
+
+        Raises `RetryableError` for an answer that broke off.
+        """
         response = await call_next(request)
         http: httpx2.Response = response.http_response
         if http.is_success and http.request.method == "POST":
@@ -51,7 +54,10 @@ async def _body(http: httpx2.Response) -> bytes:
 
 
 def read_message(body: bytes, content_type: str) -> dict[str, Json]:
-    """The Messages API response in a body, plain or streamed, as it came and within bounds. Raises `BrokenAnswer`."""
+    """The Messages API response in a body, plain or streamed, as it came and within bounds. Raises `BrokenAnswer`.
+
+    Raises `Reported` for an error that the body states.
+    """
     if _holds_events(body, content_type):
         message: Json = bounded_json.bounded(read_events(body.decode("utf-8-sig", "replace")))
     else:

@@ -23,7 +23,10 @@ class Reported(BrokenAnswer):
 
 
 def read_events(text: str) -> dict[str, Json]:
-    """The response that a stream describes, put together as it came. Raises `BrokenAnswer`."""
+    """The response that a stream describes, put together as it came. Raises `BrokenAnswer`.
+
+    Raises `Reported` for an error that the stream states.
+    """
     message: dict[str, Json] | None = None
     blocks: dict[int, _Block] = {}
     for event in _events(text):

@@ -19,7 +19,7 @@ def open_scripted(config: ModelConfig, opening: Opening) -> Model:
 
 
 def open_replay(config: ModelConfig, opening: Opening) -> Model:
-    """Plays back recorded rollouts."""
+    """Plays back recorded rollouts. Raises `UserError` without `model.replay_from`."""
     if not config.replay_from:
         raise UserError("model=replay needs model.replay_from=<output directory of an earlier launch>")
     recording = Replay(Path(config.replay_from))

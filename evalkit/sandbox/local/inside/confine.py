@@ -57,7 +57,10 @@ class Confinement:
         self._base_bytes = 0
 
     def prepare(self) -> None:
-        """What can be done once for all children: compile the filter, open what may be read, stop being root."""
+        """What can be done once for all children: compile the filter, open what may be read, stop being root.
+
+        Raises `OSError` where the kernel cannot confine.
+        """
         plan = self.plan
         if plan.seccomp:
             from .seccomp import compile_filter

@@ -24,7 +24,10 @@ def pack(header: dict[str, Any], payload: bytes | bytearray | memoryview = b"") 
 
 
 def unpack(body: bytes | bytearray | memoryview) -> tuple[dict[str, Any], bytes]:
-    """Header and payload of what follows the first length. Strict: the sender may be hostile."""
+    """Header and payload of what follows the first length. Strict: the sender may be hostile.
+
+    Raises `FrameError` for bytes that are not a frame.
+    """
     if len(body) < 4:
         raise FrameError("a frame without a header")
     (size,) = struct.unpack_from(">I", body)

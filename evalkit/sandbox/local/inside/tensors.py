@@ -41,7 +41,10 @@ MAX_BYTES = MAX_FRAME - (1 << 20)
 def dump(
     value: Any, what: str = "the function returned", room: int = MAX_BYTES
 ) -> tuple[list[dict[str, Any]], list[bytes]]:
-    """`{dtype, shape, nbytes}` and the bytes of one tensor, or of a tuple or list of them; in `room` bytes."""
+    """`{dtype, shape, nbytes}` and the bytes of one tensor, or of a tuple or list of them; in `room` bytes.
+
+    Raises `BadReply` for more than 64 values, and for more bytes than fit.
+    """
     several = type(value) in (tuple, list)
     values = list(value) if several else [value]
     if len(values) > 64:

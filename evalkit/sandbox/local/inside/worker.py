@@ -54,7 +54,7 @@ class Worker:
         self.interruptible = False
 
     def on_interrupt(self, *_: object) -> None:
-        """Only the program is interrupted, never the worker around it."""
+        """Only the program is interrupted, never the worker around it. Raises `KeyboardInterrupt` in the program."""
         if self.interruptible:
             raise KeyboardInterrupt
 

@@ -36,7 +36,10 @@ LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
 
 
 def main() -> NoReturn:
-    """Serve the control socket whose descriptor is the only argument."""
+    """Serve the control socket whose descriptor is the only argument.
+
+    Raises `SystemExit` where it cannot be confined.
+    """
     control = socket.socket(fileno=int(sys.argv[1]))
     header, _ = frames.read(control.fileno())
     try:
@@ -143,7 +146,10 @@ class Zygote:
 
 
 def load(modules: list[str]) -> dict[str, Any]:
-    """Import `modules`, single-threaded: forking with a second thread around hangs the children."""
+    """Import `modules`, single-threaded: forking with a second thread around hangs the children.
+
+    Raises `RuntimeError` for a module that started a thread.
+    """
     started = time.perf_counter()
     versions = {}
     for name in (*STDLIB, *modules, *(part for module in modules for part in LAZY.get(module, ()))):
