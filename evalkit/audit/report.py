@@ -180,7 +180,7 @@ def _tolerance_table(audit: Audit) -> list[str]:
     lines = ["| tolerance | configured | promised | safe window | least exact right | nearest wrong | pass always |"]
     lines.append("|---|---|---|---|---|---|---|")
     lines += [_tolerance_row(row) for row in audit.tolerances.rows]
-    lines += ["", "![tolerances](tolerances.png)", ""]
+    lines += ["", "![tolerances](tolerances.svg)", ""]
     return lines + [f"- {warning}" for warning in audit.warnings]
 
 

@@ -92,7 +92,7 @@ def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
 
 def _write(audit: Audit, folder: Path) -> Path:
     from evalkit.audit import report
-    from evalkit.audit.picture import as_png
+    from evalkit.audit.picture import as_svg
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,14 +101,15 @@ def _write(audit: Audit, folder: Path) -> Path:
     write_atomically(folder / "audit.md", report.markdown(audit))
     write_atomically(folder / "audit.json", report.facts(audit))
     if audit.tolerances and audit.tolerances.rows:
-        (folder / "tolerances.png").write_bytes(as_png(audit.tolerances, f"Tolerances of {audit.config}"))
+        picture = as_svg(audit.tolerances, f"Tolerances of {audit.config}")
+        write_atomically(folder / "tolerances.svg", picture)
     return folder
 
 
 def _say(audit: Audit, folder: Path, seconds: float) -> None:
     from evalkit.audit.report import text
 
-    said = f"{text(audit)}{folder / 'audit.md'}, tolerances.png, audit.json; took {duration(seconds)}\n\n"
+    said = f"{text(audit)}{folder / 'audit.md'}, tolerances.svg, audit.json; took {duration(seconds)}\n\n"
     sys.stdout.write(for_encoding(fitted(said, sys.stdout), sys.stdout.encoding))
     sys.stdout.flush()
 

@@ -16,7 +16,7 @@ QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high`, in the unit of the data."""
+    """From `low`, at the left or at the bottom, to `high`, in the unit of the data."""
 
     low: float
     high: float
@@ -36,7 +36,7 @@ class Axis:
         low, high = self.low, self.high
         if self.logarithmic:
             low, high, value = _log(low), _log(high), _log(value)
-        return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.0
+        return min(1.0, max(0.0, (value - low) / (high - low))) if high != low else 0.0
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
         """Places and their texts: `names`, quarters of a share, or at most so many round numbers."""
@@ -152,7 +152,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int]) -> tuple[Box, ...]:
 
 
 def number(value: float) -> str:
-    """A number for people: `2,310`, `0.0313`."""
+    """A number for people: `2,310`, `0.0312`."""
     if value == round(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.3g}"

@@ -27,7 +27,6 @@ LINE_LIMIT = 4000
 """Characters of a message that the log keeps."""
 
 logger = logging.getLogger("evalkit")
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that it found no home directory for its cache helps nobody
 _current: ContextVar[logging.Handler | None] = ContextVar("evalkit_log", default=None)
 _listeners: list[logging.Handler] = []
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import pairwise
 
 from evalkit.display.figure import Axis, Band, Box, Field, Figure, Item, Line, Point, Rule, Segment
 from evalkit.util.text import plain
@@ -33,22 +34,25 @@ def svg(figure: Figure) -> str:
 
 def svg_file(figures: Sequence[Figure], size: tuple[int, int], title: str = "", key: str = "") -> str:
     """A file with one figure, or with several side by side, each `size` pixels of plot without its margins."""
-    columns = 1 if len(figures) == 1 else 2 if len(figures) <= 4 else 4
+    columns = 4 if len(figures) > 4 else min(2, len(figures))
     if any(figure.kind == "strip" for figure in figures):
         columns = 1
     left = max((_left(figure) for figure in figures), default=0)
-    wide, high = left + size[0] + 30, size[1] + 88
+    above = 50 if any(figure.title for figure in figures) else 30
+    wide, high = left + size[0] + 30, size[1] + above + 50
     rows = math.ceil(len(figures) / columns)
     heading = title.splitlines()
     top = 20 * len(heading) + 8
-    width, height = wide * columns, top + high * rows + (24 if key else 0)
+    width = max([wide * columns, *(20 + 13 * len(line) // 2 for line in (*heading, key))])
+    height = top + high * rows + (24 if key else 0)
+    first = left + (width - wide * columns) // 2
     parts = [
         f'<text class="strong" x="50%" y="{20 * (n + 1)}" text-anchor="middle">{_text(line)}</text>'
         for n, line in enumerate(heading)
     ]
     for place, figure in enumerate(figures):
-        x, y = left + wide * (place % columns), top + 38 + high * (place // columns)
-        head = f'<text class="strong" x="{x}" y="{y - 22}">{_text(figure.title)}</text>' if figure.title else ""
+        x, y = first + wide * (place % columns), top + above + high * (place // columns)
+        head = f'<text class="strong" x="{x}" y="{y - 32}">{_text(figure.title)}</text>' if figure.title else ""
         name = escape(plain(figure.label))
         parts.append(
             f'{head}<svg x="{x}" y="{y}" width="{size[0]}" height="{size[1]}" overflow="visible" role="img" '
@@ -102,8 +106,14 @@ def _stretched(kind: str, path: str, more: str = "") -> str:
 
 
 def _through(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
-    places = [f"{_short(UNIT * x.share(a))} {_short(UNIT * (1 - y.share(b)))}" for a, b in points]
-    return "M" + "L".join(places)
+    places = [(_short(UNIT * x.share(a)), _short(UNIT * (1 - y.share(b)))) for a, b in points]
+    path = f"M{places[0][0]} {places[0][1]}"
+    for (before, height), (at, to) in pairwise(places):
+        if at == before:
+            path += f"V{to}" if to != height else ""
+        else:
+            path += f"H{at}" if to == height else f"L{at} {to}"
+    return path
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -117,9 +127,9 @@ def _point(item: Point, x: Axis, y: Axis) -> str:
     title = f"<title>{_text(item.title)}</title>" if item.title else ""
     mark = '<circle r="5"/>'
     if item.text:
-        half = max(14, 5 + 4 * len(item.text))
+        half = max(12, 4 + 4 * len(item.text))
         mark = (
-            f'<rect x="{-half}" y="-12" width="{2 * half}" height="24" rx="12"/>'
+            f'<rect x="{-half}" y="-11" width="{2 * half}" height="22" rx="11"/>'
             f'<text text-anchor="middle" dy="4">{_text(item.text)}</text>'
         )
     button = f' data-id="{escape(item.id)}" tabindex="0" role="button" aria-pressed="false"' if item.id else ""
@@ -213,7 +223,7 @@ def _y_axis(axis: Axis) -> Iterator[str]:
             yield f'<line class="axis" x1="0" x2="100%" y1="{at}" y2="{at}"/>'
         yield f'<text class="tick-up" x="0" y="{at}" dx="-6" dy="4" text-anchor="end">{_text(text)}</text>'
     if axis.label:
-        yield f'<text class="strong up" x="0" y="0" dx="-6" dy="-9">{_text(axis.label)}</text>'
+        yield f'<text class="strong up" x="0" y="0" dy="-15">{_text(axis.label)}</text>'
 
 
 def _left(figure: Figure) -> int:

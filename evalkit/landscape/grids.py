@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.display.figure import Axis as PlotAxis
 from evalkit.landscape.compute import Axis, Counts, count
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import LIMITS
@@ -40,6 +41,10 @@ class Scale:
     def whole(self) -> bool:
         """Whether only whole numbers make sense."""
         return self.knob in LIMITS
+
+    def axis(self, end: str = "") -> PlotAxis:
+        """The same for a figure; `end` stands at the largest value instead of a number."""
+        return PlotAxis(self.low, self.high, self.knob, self.logarithmic, self.whole, end=end)
 
     def values(self, number: int) -> tuple[float, ...]:
         """Evenly spaced values from end to end; of a budget, whole numbers only, so there may be fewer."""
@@ -106,24 +111,6 @@ def _leaves_zero(curve: Curve) -> float:
         if not curve.steps[0].passed
         else math.inf
     )
-
-
-def round_ticks(shown: Scale, most: int) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten) along an axis, at most so many; few of them on a short axis."""
-    if not shown.logarithmic:
-        rough = (shown.high - shown.low) / max(most, 1)
-        scale = 10 ** math.floor(math.log10(rough))
-        step = next(scale * n for n in (1, 2, 5, 10) if scale * n >= rough * (1 - 1e-9))
-        step = max(step, 1.0) if shown.whole else step
-        first, last = math.ceil(shown.low / step - 1e-9), math.floor(shown.high / step + 1e-9)
-        return [float(f"{n * step:.12g}") for n in range(first, last + 1)]
-    decades = range(math.floor(math.log10(shown.low)), math.floor(math.log10(shown.high)) + 1)
-    for digits in ((1, 2, 3, 4, 6, 8), (1, 2, 5), (1, 3), (1,)):
-        found = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
-        found = [value for value in found if shown.low <= value <= shown.high]
-        if len(found) <= most:
-            return found
-    return found[:: math.ceil(len(found) / most)]
 
 
 def slices(result: FacetResult, across: str, up: str, size: tuple[int, int]) -> list[Slice]:

@@ -7,26 +7,37 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from evalkit.display.figure import QUARTERS
+from evalkit.display.svg import shade, svg
+from evalkit.landscape.curves import Curve
+from evalkit.landscape.figures import curve_figure, map_figure, recommended, said
 from evalkit.landscape.files import facts, json_number
-from evalkit.landscape.grids import MAP_SHARE, SMALLEST_SHARE, Scale, Slice, scale, slices
+from evalkit.landscape.grids import Slice, slices
 from evalkit.landscape.landscape import FacetResult, Landscape
+from evalkit.landscape.picture import MAP_SIZE, MOST_PLOTS
 from evalkit.report.page import document, escaped
-from evalkit.stats.intervals import normal_quantile
 from evalkit.util.text import counted
-
-MAP_SIZE = (72, 54)
-MOST_MAPS = 24
 
 
 def as_html(landscape: Landscape) -> str:
     """The page. Everything that others wrote is in it as data, never as markup."""
-    data = {
-        **facts(landscape),
-        "z": normal_quantile(landscape.confidence),
-        "maps": [_maps(result) for result in landscape.facets],
-        "scales": [_scales(result) for result in landscape.facets],
-    }
+    words = Words(landscape)
+    known = facts(landscape)
+    drawings = []
+    for index, (result, panel) in enumerate(zip(landscape.facets, known["panels"], strict=True)):
+        swept = {axis.knob for axis in result.facet.axes}
+        for place, (curve, shown) in enumerate(zip(result.curves, panel["curves"], strict=True)):
+            shown |= _curve(result, curve, words)
+            if curve.knob in swept and result.nest is not None:
+                drawings.append((f"curve-{index}-{place}", curve_figure(landscape, result, curve)))
+        parts = _slices(result)
+        panel["maps"] = [_map(part, words) for part in parts]
+        drawings += [(f"map-{index}-{n}", map_figure(landscape, result, part)) for n, part in enumerate(parts)]
+        for spot, cell in zip(result.spots, panel["cells"], strict=True):
+            cell["said"] = words(spot.passed, spot.runs, spot.unknown)
+    data = {**known, "said": words.sentences, "shades": [shade(share) for share in QUARTERS]}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    templates = "".join(f'<template id="{name}">{svg(figure)}</template>' for name, figure in drawings)
     cells = sum(len(result.spots) for result in landscape.facets)
     title = f"{landscape.title}: landscape"
     saved = (
@@ -37,50 +48,64 @@ def as_html(landscape: Landscape) -> str:
     body = (
         f'<a class="skip" href="#landscape">Skip to the landscape</a><h1>{escaped(title)}</h1>'
         f'<p id="subtitle">{escaped(saved)}</p><main id="landscape" tabindex="-1"></main>'
-        "<noscript><p>This page draws with JavaScript; landscape.csv and landscape.png say the same.</p></noscript>"
-        f'<script type="application/json" id="facts">{text}</script>'
+        "<noscript><p>This page draws with JavaScript; landscape.csv and landscape.svg say the same.</p></noscript>"
+        f'{templates}<script type="application/json" id="facts">{text}</script>'
     )
     style, script = _asset("landscape.css"), _asset("landscape.js")
-    return document(title, body, scripts=("dom.js",), own_style=style, own_script=script)
+    return document(title, body, scripts=("dom.js", "figure.js"), own_style=style, own_script=script)
 
 
-def _maps(result: FacetResult) -> list[dict[str, Any]]:
+class Words:
+    """What a page says of counts: every sentence once, and its number wherever it is said."""
+
+    def __init__(self, landscape: Landscape) -> None:
+        self._landscape = landscape
+        self._numbers: dict[tuple[int, int, int], int] = {}
+        self.sentences: list[str] = []
+
+    def __call__(self, passed: int, runs: int, unknown: int) -> int:
+        """The number of the sentence about these counts."""
+        counts = (passed, runs, unknown)
+        if counts not in self._numbers:
+            self._numbers[counts] = len(self.sentences)
+            self.sentences.append(said(*counts, self._landscape))
+        return self._numbers[counts]
+
+
+def _curve(result: FacetResult, curve: Curve, words: Words) -> dict[str, Any]:
+    """Instead of the counts of every step, the number of its sentence; and where a slider starts."""
+    found = recommended(result, curve)
+    return {
+        "steps": [json_number(step.value) for step in curve.steps],
+        "said": [words(step.passed, step.graded, step.unknown) for step in curve.steps],
+        "start": json_number(found.value) if found else None,
+    }
+
+
+def _slices(result: FacetResult) -> list[Slice]:
     """Heat maps of the first two nested knobs; none where fewer were swept."""
     if len(result.facet.axes) < 2 or result.nest is None:
         return []
     across, up = (axis.knob for axis in result.facet.axes[:2])
-    return [_map(result, part) for part in slices(result, across, up, MAP_SIZE)[:MOST_MAPS]]
+    return slices(result, across, up, MAP_SIZE)[:MOST_PLOTS]
 
 
-def _map(result: FacetResult, part: Slice) -> dict[str, Any]:
-    scales = _scales(result, MAP_SHARE)
+def _map(part: Slice, words: Words) -> dict[str, Any]:
+    """`said`: the numbers of the sentences, of the first value across first."""
+    counts = zip(
+        *(grid.ravel().tolist() for grid in (part.counts.passed, part.counts.graded, part.counts.unknown)), strict=True
+    )
     across, up = (
-        {"knob": axis.knob, **scales[axis.knob], "values": [json_number(round_off(value)) for value in axis.values]}
+        {"knob": axis.knob, "values": [json_number(round_off(value)) for value in axis.values]}
         for axis in part.counts.axes
     )
-    return {
-        "at": {knob: json_number(value) for knob, value in part.at.items()},
-        "x": across,
-        "y": up,
-        "passed": part.counts.passed.ravel().tolist(),
-        "graded": part.counts.graded.ravel().tolist(),
-        "unknown": part.counts.unknown.ravel().tolist(),
-    }
+    at = {knob: json_number(value) for knob, value in part.at.items()}
+    return {"at": at, "x": across, "y": up, "said": [words(*each) for each in counts]}
 
 
 def round_off(value: float) -> float:
     """Enough digits for a picture, and the same on every machine."""
     return float(f"{value:.9g}")
-
-
-def _scales(result: FacetResult, follow: float = SMALLEST_SHARE) -> dict[str, Any]:
-    if result.nest is None:
-        return {}
-    return {axis.knob: _scale(scale(axis, result, follow)) for axis in result.facet.axes}
-
-
-def _scale(shown: Scale) -> dict[str, Any]:
-    return {"low": shown.low, "high": shown.high, "logarithmic": shown.logarithmic, "whole": shown.whole}
 
 
 @cache

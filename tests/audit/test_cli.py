@@ -23,7 +23,7 @@ def test_a_clean_task_returns_0_and_writes_its_report(tmp_path, monkeypatch, cap
     assert not any("interval" in file.read_text() for file in folder.glob("audit.*"))
     assert facts["tolerances"][0]["knob"] == "task.tolerances.answer"
     assert "| ✓ |" in (folder / "audit.md").read_text()
-    assert (folder / "tolerances.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "tolerances.svg").read_text().startswith("<svg ")
 
 
 def test_a_finding_returns_1_and_overrides_work_as_in_a_launch(tmp_path, monkeypatch, capsys):

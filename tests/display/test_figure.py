@@ -87,14 +87,14 @@ def test_shares_are_written_in_percent_and_names_stand_instead_of_numbers() -> N
 def test_a_line_goes_through_its_points_and_stairs_hold_their_height_up_to_the_next() -> None:
     points = ((0.0, 0.0), (100.0, 0.5), (200.0, 1.0))
     assert kind(drawn(Line(points)), "curve")[0]["d"] == "M0 1000L500 500L1000 0"
-    assert kind(drawn(Line(points, step=True)), "curve")[0]["d"] == ("M0 1000L500 1000L500 500L1000 500L1000 0L1000 0")
+    assert kind(drawn(Line(points, step=True)), "curve")[0]["d"] == ("M0 1000H500V500H1000V0")
 
 
 def test_a_band_is_closed_between_its_ends() -> None:
     points = ((0.0, 0.1, 0.3), (200.0, 0.2, 0.6))
-    assert kind(drawn(Band(points)), "interval")[0]["d"] == "M0 700L1000 400L1000 800L0 900Z"
+    assert kind(drawn(Band(points)), "interval")[0]["d"] == "M0 700L1000 400V800L0 900Z"
     steps = kind(drawn(Band(points, step=True)), "interval")[0]["d"]
-    assert steps == "M0 700L1000 700L1000 400L1000 400L1000 800L1000 800L1000 900L0 900Z"
+    assert steps == "M0 700H1000V400V800V900H0Z"
 
 
 def test_bars_points_strokes_and_rules_stand_at_percentages_so_that_every_width_fits() -> None:

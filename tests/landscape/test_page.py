@@ -41,14 +41,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_unknown_runs_are_shown_as_a_range_in_map_curve_and_table(swept: Path, visit: Visitor) -> None:
     page = visit(swept / "unsure.html").page
-    assert page.locator(".spot").first.inner_text() == "10–50"
+    assert page.locator(".spot text").first.text_content() == "10–50"
     assert (
         "3 of 30 pass and 12 are unknown: between 10.0% and 50.0% (3.5-66.8%)" in page.locator(".setting").inner_text()
     )
     row = page.locator("table[aria-label='Cells of the sweep'] tbody tr").first
     assert "10%–50%" in row.inner_text()
     assert row.locator(".layers .unsure").get_attribute("title") == "unknown: 12"
-    assert page.locator("polygon.unsure").count() > 0
+    assert page.locator("path.unsure").count() > 0
     output = page.locator("label.probe:has-text('Try a value') output").first
     assert "12 are unknown" in output.inner_text()
 
@@ -68,7 +68,7 @@ def test_it_says_what_the_console_says(page: Any, swept: Path) -> None:
 
 def test_every_cell_is_in_the_map_and_in_the_table(page: Any, swept: Path) -> None:
     cells = json.loads((swept / "landscape.json").read_text())["panels"][0]["cells"]
-    assert page.locator(".spot").all_inner_texts() == [str(round(100 * cell["rate"])) for cell in cells]
+    assert page.locator(".spot text").all_text_contents() == [str(round(100 * cell["rate"])) for cell in cells]
     assert page.locator(".spot.in").count() == sum(cell["in_band"] for cell in cells)
     assert page.locator("table[aria-label='Cells of the sweep'] tbody tr").count() == len(cells)
     assert page.locator("tr.in").count() == sum(cell["in_band"] for cell in cells)
@@ -101,9 +101,9 @@ def test_another_curve_can_be_chosen(page: Any) -> None:
     box = page.locator("select[aria-label='Other knobs at']").first
     options = box.locator("option").all_inner_texts()
     assert sorted(options) == ["task.tolerances.answer=0.1", "task.tolerances.answer=10,000"]
-    before = page.locator("svg").first.inner_html()
+    before = page.locator("svg:has(.curve)").first.inner_html()
     box.select_option(index=1)
-    assert page.locator("svg").first.inner_html() != before
+    assert page.locator("svg:has(.curve)").first.inner_html() != before
 
 
 def test_the_curve_is_as_wide_as_the_page_with_round_ticks_and_holds_what_is_recommended(
@@ -120,20 +120,19 @@ def test_the_curve_is_as_wide_as_the_page_with_round_ticks_and_holds_what_is_rec
         chosen = page.locator("svg .chosen").first.bounding_box()
         assert bar["x"] <= chosen["x"] <= bar["x"] + bar["width"]
         assert page.locator("svg .chosen-text").first.inner_html() == f"set {found['value']}"
-        shown = page.locator("svg:has(.recommended)").first.locator(".tick").all_text_contents()
+        texts = "[...document.querySelector('svg:has(.recommended)').querySelectorAll('.tick')]"
+        visible = ".filter((tick) => tick.getBoundingClientRect().width).map((tick) => tick.textContent)"
+        shown = page.evaluate(texts + visible)
         assert shown[: len(ticks)] == ticks
         size = page.evaluate("getComputedStyle(document.querySelector('svg .tick')).fontSize")
         assert size == "12px"  # and the drawing is not scaled: a pixel of it is one of the screen
-        assert (
-            page.evaluate("document.querySelector('svg:has(.recommended)').viewBox.baseVal.width") == drawing["width"]
-        )
+        assert page.evaluate("document.querySelector('svg:has(.recommended)').getScreenCTM().a") == 1
         tried = page.locator("label.probe:has-text('Try a value') output").first.inner_text()
         assert tried.startswith(f"max_tokens = {found['value']}: {found['passed']} of {found['runs']} pass")
 
 
-def test_it_is_drawn_anew_when_the_window_changes(page: Any) -> None:
+def test_it_is_as_wide_as_the_page_when_the_window_changes(page: Any) -> None:
     page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_timeout(300)
     assert page.locator("svg").first.bounding_box()["width"] == page.locator("main").bounding_box()["width"]
 
 

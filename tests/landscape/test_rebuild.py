@@ -8,7 +8,7 @@ import pytest
 from evalkit.__main__ import main
 
 SWEEP = ("-m", "task=arithmetic", "runs.count=20", "runs.concurrency=8", "hydra.sweep.dir=out")
-FILES = ("landscape.csv", "landscape.json", "landscape.png", "landscape.html")
+FILES = ("landscape.csv", "landscape.json", "landscape.svg", "landscape.html")
 
 
 @pytest.fixture

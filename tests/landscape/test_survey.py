@@ -41,9 +41,9 @@ def facts(swept):
 
 def test_the_files_are_there_and_the_json_keeps_its_schema(swept, facts):
     names = {path.name for path in swept[0].iterdir() if path.is_file()}
-    assert names == {"landscape.csv", "landscape.json", "landscape.png", "landscape.html"}
+    assert names == {"landscape.csv", "landscape.json", "landscape.svg", "landscape.html"}
     jsonschema.validate(facts, schema())
-    assert (swept[0] / "landscape.png").read_bytes().startswith(b"\x89PNG")
+    assert (swept[0] / "landscape.svg").read_text().startswith("<svg ")
 
 
 def test_every_cell_has_the_counts_of_its_own_directory(swept, facts):
@@ -128,7 +128,7 @@ def test_the_table_says_the_same(swept, facts):
 
 def test_equal_sweeps_give_equal_bytes(swept, tmp_path):
     write(tmp_path, surveyed(list(reversed(swept[1]))))
-    for name in ("landscape.csv", "landscape.json", "landscape.png", "landscape.html"):
+    for name in ("landscape.csv", "landscape.json", "landscape.svg", "landscape.html"):
         assert (tmp_path / name).read_bytes() == (swept[0] / name).read_bytes(), name
 
 
