@@ -29,8 +29,8 @@ VARIANCE_CONFIDENCE = 0.95
 """Two-sided level of the bound on the variance within problems (`_variance_bound`)."""
 SKEW_FACTOR = 25
 """Cochran's rule (`mean_of_problems`)."""
-FEWEST_FOR_T = 5
-"""Below so many problems their skewness cannot be judged."""
+FEWEST_FOR_T = 20
+"""A sample of fewer problems can too easily lack a rare kind of problem altogether, and then does not look skew."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,14 @@ def largest_variance(mean: float, sizes: Counter[int]) -> float:
     """
     problems = sizes.total()
     mean = min(mean, 1 - mean)  # symmetric in passes and failures
-
-    def rates(slope: float) -> dict[int, float]:
-        return {tries: max(0.0, (1 - slope * tries) / 2) for tries in sizes}
-
-    steep, flat = 1.0, 0.0  # slopes whose rates have a mean of at most and at least `mean`
-    for _ in range(60):
-        middle = (steep + flat) / 2
-        found = math.fsum(sizes[tries] * rate for tries, rate in rates(middle).items()) / problems
-        steep, flat = (middle, flat) if found < mean else (steep, middle)
-    return math.fsum(sizes[n] * p * (1 - p) / n for n, p in rates(flat).items()) / problems**2
+    between = sorted(sizes)  # tries of problems whose rate is above 0: those with more tries reach 0 first
+    while True:
+        slope = (sum(sizes[n] for n in between) - 2 * problems * mean) / sum(sizes[n] * n for n in between)
+        if slope * between[-1] <= 1 or len(between) == 1:
+            break
+        between.pop()
+    rates = {n: max(0.0, (1 - slope * n) / 2) for n in between}
+    return math.fsum(sizes[n] * p * (1 - p) / n for n, p in rates.items()) / problems**2
 
 
 def _variance_bound(there: Counts) -> float:
@@ -160,20 +158,22 @@ def like_these(counts: Counts, confidence: float = 0.95) -> SetInterval:
     return mean_of_problems([passed / tries for passed, tries in there], confidence)
 
 
-def mean_of_problems(values: Sequence[float], confidence: float = 0.95) -> SetInterval:
+def mean_of_problems(
+    values: Sequence[float], confidence: float = 0.95, *, fewest_for_t: int = FEWEST_FOR_T
+) -> SetInterval:
     """The mean of something between 0 and 1 that every problem of a random sample has one value of.
 
     Student's t for the mean is wrong where few or very unequal problems make it skew; Cochran (1977, "Sampling
     techniques", 3rd ed., section 2.15) wants more than 25 times the squared skewness. Where the sample does not show
-    that, the interval is that of `betting.bounded_mean`, which covers for any number and any distribution and is wider
-    for it.
+    that, or has fewer than `fewest_for_t` problems, the interval is that of `betting.bounded_mean`, which covers for
+    any number and any distribution and is wider for it.
     """
     normal_quantile(confidence)  # refuses levels that cannot be
     problems = len(values)
     if not problems:
         return no_tries()
     estimate = math.fsum(values) / problems
-    doubt = _doubt_about_t(values)
+    doubt = _doubt_about_t(values, fewest_for_t)
     if doubt:
         bet = bounded_mean(values, confidence)
         return SetInterval(bet.low, bet.high, estimate, "betting", doubt, problems)
@@ -182,10 +182,10 @@ def mean_of_problems(values: Sequence[float], confidence: float = 0.95) -> SetIn
     return SetInterval(max(0.0, estimate - half), min(1.0, estimate + half), estimate, "clustered t", why, problems)
 
 
-def _doubt_about_t(values: Sequence[float]) -> str:
+def _doubt_about_t(values: Sequence[float], fewest: int) -> str:
     """Why Student's t is not to be trusted with these values; empty if it is."""
     problems = len(values)
-    if problems < FEWEST_FOR_T:
+    if problems < fewest:
         return f"{problems} problem{'s are' if problems > 1 else ' is'} too few for Student's t"
     if max(values) - min(values) < 1e-12:
         return "all problems show the same, which says nothing about how they vary"

@@ -83,14 +83,14 @@ class MeanSequence:
             return Decision.TOO_EASY
         if self._most.get("below low", 0.0) >= half:
             return Decision.TOO_HARD
-        above = self.band.low == 0 or self._most.get("above low", 0.0) >= whole
+        above = 1 - self.band.low == 1 or self._most.get("above low", 0.0) >= whole  # so near to 0, no rate is below
         below = self.band.high == 1 or self._most.get("below high", 0.0) >= whole
         return Decision.IN_BAND if above and below else Decision.UNDECIDED
 
     @property
     def interval(self) -> Interval:
         """Of the mean, at this look: it and those of all other looks hold together with the confidence."""
-        return bounded_mean(self.values, self.confidence)
+        return bounded_mean(self.values, self.confidence, peeking=True)
 
 
 @dataclass

@@ -16,7 +16,6 @@ from typing import Literal
 from evalkit.stats.intervals import Interval, normal_quantile, wilson
 from evalkit.stats.passk import pass_at_k, pass_hat_k
 from evalkit.stats.problem_sets import (
-    FEWEST_FOR_T,
     About,
     Counts,
     SetInterval,
@@ -25,6 +24,9 @@ from evalkit.stats.problem_sets import (
     tried,
 )
 from evalkit.stats.spread import Components, components
+
+FEWEST_OF_THESE = 5
+"""With fewer problems, what is averaged over *these* has its interval from those of the problems' rates."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,10 @@ def _averaged(
     if not enough:
         return no_tries()
     values = [estimate(passed, tries, size) for passed, tries in enough]
-    if about == "like_these" or len(enough) >= FEWEST_FOR_T:
+    if about == "like_these":
         return mean_of_problems(values, confidence)
+    if len(enough) >= FEWEST_OF_THESE:
+        return mean_of_problems(values, confidence, fewest_for_t=FEWEST_OF_THESE)
     each = 1 - (1 - confidence) / len(enough)
     parts = [image(wilson(passed, tries, each)) for passed, tries in enough]
     mean = math.fsum(values) / len(values)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.stats.betting import bounded_mean, log_evidence_mean_below, mean_lower, mean_upper
+from evalkit.stats.betting import bounded_mean, log_evidence_mean_below
 from evalkit.stats.evidence import log_evidence_below
 from evalkit.stats.sequential import lower_bound, upper_bound
 
@@ -22,9 +22,9 @@ def test_of_zeros_and_ones_it_is_the_evidence_of_a_rate(passed, failed, rate):
 
 @given(st.integers(0, 30), st.integers(0, 30))
 def test_and_so_are_its_bounds(passed, failed):
-    ours = [1.0] * passed + [0.0] * failed
-    assert mean_upper(ours, 0.05) == pytest.approx(upper_bound(passed, passed + failed, 0.05), abs=1e-7)
-    assert mean_lower(ours, 0.05) == pytest.approx(lower_bound(passed, passed + failed, 0.05), abs=1e-7)
+    found = bounded_mean([1.0] * passed + [0.0] * failed, 0.9, peeking=True)
+    assert found.high == pytest.approx(upper_bound(passed, passed + failed, 0.05), abs=1e-7)
+    assert found.low == pytest.approx(lower_bound(passed, passed + failed, 0.05), abs=1e-7)
 
 
 @given(values, st.randoms())
@@ -68,3 +68,20 @@ def test_values_outside_are_refused(value):
 def test_no_values_tell_nothing():
     found = bounded_mean([])
     assert (found.low, found.high) == (0, 1)
+
+
+@given(values)
+def test_a_number_fixed_beforehand_mostly_gives_the_narrower_interval(values):
+    assert bounded_mean(values).width <= 1.06 * bounded_mean(values, peeking=True).width
+
+
+@pytest.mark.parametrize("support", [((0.0, 0.9), (1.0, 0.1)), ((0.3, 0.9), (1.0, 0.1)), ((0.0, 0.5), (0.5, 0.5))])
+@pytest.mark.parametrize("draws", [1, 5, 9])
+def test_it_covers_whatever_the_distribution_is(support, draws):
+    (one, _), (two, chance) = support
+    mean = sum(value * weight for value, weight in support)
+    covered = 0.0
+    for times in range(draws + 1):
+        weight = math.comb(draws, times) * chance**times * (1 - chance) ** (draws - times)
+        covered += weight * (mean in bounded_mean([two] * times + [one] * (draws - times)))
+    assert covered >= 0.95

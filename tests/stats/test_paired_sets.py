@@ -92,6 +92,13 @@ def test_the_paired_test_keeps_its_level_and_the_interval_covers(spread):
     assert rejected <= 0.05 * 300 + 8 and covered >= 0.93 * 300
 
 
+def test_ten_thousand_problems_are_compared_at_once():
+    one = [(index % 9, 8) for index in range(10_000)]
+    better = [(min(8, 5 * index % 9 + index % 2), 8) for index in range(10_000)]
+    found = compare_sets(one, better)
+    assert found.method == "drawn permutations" and found.p_value == 1 / (paired_sets.DRAWS + 1)
+
+
 def test_unpaired_lists_are_refused():
     with pytest.raises(ValueError, match="cannot be paired"):
         compare_sets([(1, 2)], [])

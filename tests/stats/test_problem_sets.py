@@ -4,12 +4,12 @@ import math
 from collections import Counter
 from itertools import product
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, ttest_1samp
 
+from benchmarks import set_intervals
 from evalkit.stats import Band, Decision, like_these, these_problems, wilson
 from evalkit.stats.problem_sets import largest_variance, mean_rate, set_verdict
 
@@ -110,7 +110,7 @@ def test_these_problems_cover_whatever_their_rates_are(rates):
 
 
 def test_the_clustered_t_is_that_of_scipy():
-    counts = [(passed, 16) for passed in (1, 3, 4, 4, 5, 6, 7, 9, 2, 4, 5, 3)]
+    counts = [(passed, 16) for passed in (1, 3, 4, 4, 5, 6, 7, 9, 2, 4, 5, 3) * 2]
     found = like_these(counts)
     theirs = ttest_1samp([passed / 16 for passed, _ in counts], 0).confidence_interval(0.95)
     assert found.method == "clustered t"
@@ -121,7 +121,7 @@ def test_the_clustered_t_is_that_of_scipy():
     ("counts", "why"),
     [
         ([(3, 8)], "1 problem is too few"),
-        ([(3, 8), (4, 8)], "2 problems are too few"),
+        ([(3, 8), (4, 8)] * 9, "18 problems are too few"),
         ([(3, 8)] * 30, "show the same"),
         ([(0, 8)] * 29 + [(8, 8)], "so skew"),
     ],
@@ -135,16 +135,24 @@ def test_one_problem_says_next_to_nothing_about_problems_like_it():
     assert like_these([(50, 100)]).width > 0.9
 
 
-@pytest.mark.parametrize("beta", [(1, 3), (0.2, 0.6)])
-@pytest.mark.parametrize("problems", [5, 10, 50])
-def test_problems_like_these_cover_where_problems_differ(beta, problems):
-    random = np.random.default_rng(7)
-    covered = 0
-    for _ in range(400):
-        passed = random.binomial(8, random.beta(*beta, problems))
-        found = like_these([(int(one), 8) for one in passed])
-        covered += found.low <= 0.25 <= found.high
-    assert covered >= 0.93 * 400
+@pytest.mark.parametrize("spread", set_intervals.SPREADS)
+@pytest.mark.parametrize(("problems", "tries"), [(5, 1), (5, 4), (10, 16), (50, 4)])
+def test_both_meanings_and_the_signal_cover(spread, problems, tries):
+    found = set_intervals.row(spread, problems, tries, 600)  # holds some of the sets against the package, too
+    assert min(found["these"], found["like"], found["signal"]) >= 0.93 - 0.02  # two standard errors
+
+
+def test_where_problems_differ_a_pooled_interval_does_not():
+    assert set_intervals.row("Beta(0.2, 0.6)", 10, 16, 600)["pooled"] < 0.6
+
+
+@pytest.mark.parametrize("problems", [1, 5, 19])
+def test_few_problems_are_covered_even_if_a_rare_kind_is_not_among_them(problems):
+    covered = 0.0
+    for passing in range(problems + 1):  # one in ten always passes, the others 30 % of the time: exactly, to see it
+        counts = [(10, 10)] * passing + [(3, 10)] * (problems - passing)
+        covered += binom.pmf(passing, problems, 0.1) * (0.37 in like_these(counts))
+    assert covered >= 0.95
 
 
 def test_the_verdict_is_on_the_rate_that_is_named():

@@ -42,7 +42,7 @@ def test_the_first_decision_stays():
 @pytest.mark.parametrize("mean", [0.0999, 0.1, 0.25, 0.4, 0.4001])
 @pytest.mark.parametrize("spread", ["alike", "beta", "all or nothing"])
 def test_looking_after_every_problem_is_wrong_rarely(mean, spread):
-    random, sets, problems = np.random.default_rng(11), 150, 150
+    random, sets, problems = np.random.default_rng(11), 60, 100
     right = Decision.IN_BAND if mean in BAND else Decision.TOO_HARD if mean < 0.1 else Decision.TOO_EASY
     wrong = 0
     for _ in range(sets):
@@ -53,7 +53,7 @@ def test_looking_after_every_problem_is_wrong_rarely(mean, spread):
         }[spread]
         said, _ = decide_like_these((random.binomial(4, rates) / 4).tolist(), BAND)
         wrong += said not in (Decision.UNDECIDED, right)
-    assert wrong <= 0.05 * sets + 3
+    assert wrong <= 0.05 * sets + 4  # benchmarks/set_intervals.py simulates 20,000 sets
 
 
 @pytest.mark.parametrize("rates", [(0.09,) * 4, (0.0, 0.0, 0.0, 0.38), (0.41,) * 3, (1.0, 0.12, 0.12)])
@@ -61,10 +61,10 @@ def test_looking_after_every_round_is_wrong_rarely_about_these(rates):
     random, mean = np.random.default_rng(12), sum(rates) / len(rates)
     right = Decision.IN_BAND if mean in BAND else Decision.TOO_HARD if mean < 0.1 else Decision.TOO_EASY
     wrong = 0
-    for _ in range(150):
-        said, _ = decide_these((random.random((100, len(rates))) < rates).tolist(), BAND)
+    for _ in range(60):
+        said, _ = decide_these((random.random((80, len(rates))) < rates).tolist(), BAND)
         wrong += said not in (Decision.UNDECIDED, right)
-    assert wrong <= 0.05 * 150 + 3
+    assert wrong <= 0.05 * 60 + 4
 
 
 def test_results_count_by_the_number_of_their_problem():
@@ -88,6 +88,11 @@ def test_the_interval_holds_what_was_observed():
 def test_a_unit_without_values_tells_nothing():
     sequence = MeanSequence(BAND)
     assert sequence.observe() is Decision.UNDECIDED and sequence.units == 0
+
+
+def test_a_band_that_reaches_to_0_is_decided_by_its_other_end():
+    for low in (0.0, 1e-300):
+        assert decide_like_these([0.0] * 40, Band(low, 0.4))[0] is Decision.IN_BAND
 
 
 @pytest.mark.parametrize("confidence", [0, 1, -1, float("nan")])
