@@ -2,7 +2,7 @@
 
     python benchmarks/landscape.py [values per axis] [rollouts]
 
-Prints one line of JSON. A sample of cells is also clipped and judged the slow way and must agree.
+Prints one line of JSON. A sample of cells is also clipped and graded the slow way and must agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 
 from evalkit.landscape.compute import Axis, count
-from evalkit.landscape.thresholds import Judge, Trial
+from evalkit.landscape.thresholds import KnobGrader, Trial
 from evalkit.results.runs import Run
 from evalkit.rollout.limits import Limits, clip
 from evalkit.rollout.record import Ending, Rollout, Submission, Turn
@@ -39,11 +39,13 @@ def _run(number: int, dice: random.Random) -> Run:
     return Run(number, rollout, Grade(True, ""), Measurement({"got": 1.0, "expected": 1.0, "error": error}))
 
 
-def slow_cell(runs: list[Run], judge: Judge, tokens: float, tolerance: float) -> int:
-    """One cell as the engine judges it."""
+def slow_cell(runs: list[Run], grader: KnobGrader, tokens: float, tolerance: float) -> int:
+    """One cell as the engine grades it."""
     clipped = [(clip(run.rollout, Limits(max_tokens=int(tokens))), run.measurement) for run in runs]
     return sum(
-        judge([tolerance], measurement).passed for rollout, measurement in clipped if rollout.submission and measurement
+        grader([tolerance], measurement).passed
+        for rollout, measurement in clipped
+        if rollout.submission and measurement
     )
 
 
@@ -54,16 +56,16 @@ def main(size: int = 1000, rollouts: int = 1000) -> None:
         Axis("limits.max_tokens", tuple(float(10 * (n + 1)) for n in range(size))),
         Axis("task.tolerances.answer", tuple(0.001 * 1.01**n for n in range(size))),
     ]
-    judge = Judge(NODE, ["task.tolerances.answer"])
+    grader = KnobGrader(NODE, ["task.tolerances.answer"])
     start = time.perf_counter()
-    counts = count([Trial.of(run) for run in runs], axes, judge)
+    counts = count([Trial.of(run) for run in runs], axes, grader)
     seconds = time.perf_counter() - start
 
     dice = random.Random(2)
     start = time.perf_counter()
     for _ in range(SAMPLED_CELLS):
         i, j = dice.randrange(size), dice.randrange(size)
-        assert counts.passed[i, j] == slow_cell(runs, judge, axes[0].values[i], axes[1].values[j])
+        assert counts.passed[i, j] == slow_cell(runs, grader, axes[0].values[i], axes[1].values[j])
     slow = (time.perf_counter() - start) / SAMPLED_CELLS * size * size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures = {

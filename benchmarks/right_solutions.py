@@ -20,6 +20,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.config import search_path
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Sandbox, open_sandbox
@@ -81,11 +82,11 @@ async def tally(task: Any, sources: Mapping[str, str], seeds: int, sandbox: Sand
     """Grade every source on every seed; all of one seed together, since hidden inputs take a while to make."""
     found = {name: Tally() for name in sources}
     for seed in range(seeds):
-        spec = task.spec(seed)
+        spec = task.spec(Problem.seeded(seed))
         for name, source in sources.items():
             answer = task.solution(source, spec).turns[-1].calls[0]["input"]["answer"]
-            measured = await task.measure(answer, spec, sandbox)
-            found[name].add(measured, task.judge(measured))
+            measured = await task.measure(Attempt(answer), spec, GradingContext(sandbox))
+            found[name].add(measured, task.grade(measured))
     return found
 
 

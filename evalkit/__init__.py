@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from evalkit.sandbox.protocol import Sandbox as Sandbox
     from evalkit.sandbox.protocol import Session as Session
     from evalkit.sandbox.tensor_bytes import Tensor as Tensor
+    from evalkit.task.attempt import Attempt as Attempt
+    from evalkit.task.attempt import GradingContext as GradingContext
     from evalkit.task.grade import Check as Check
     from evalkit.task.grade import Fault as Fault
     from evalkit.task.grade import Grade as Grade
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from evalkit.task.optional_parts import HasFiles as HasFiles
     from evalkit.task.optional_parts import HasHidden as HasHidden
     from evalkit.task.optional_parts import HasPreload as HasPreload
+    from evalkit.task.optional_parts import HasProblems as HasProblems
     from evalkit.task.optional_parts import HasReferenceSource as HasReferenceSource
     from evalkit.task.optional_parts import HasRules as HasRules
     from evalkit.task.optional_parts import HasShownSchema as HasShownSchema
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from evalkit.task.optional_parts import HasValues as HasValues
     from evalkit.task.optional_parts import MeasuresMany as MeasuresMany
     from evalkit.task.optional_parts import Scalable as Scalable
+    from evalkit.task.problem import Problem as Problem
     from evalkit.task.protocol import Spec as Spec
     from evalkit.task.protocol import Task as Task
     from evalkit.task.scripted_agents import ScriptedAgent as ScriptedAgent
@@ -66,6 +70,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "evalkit.util.errors": ("ProviderError", "SandboxError", "TaskError", "ToolError", "UserError"),
+    "evalkit.task.attempt": ("Attempt", "GradingContext"),
+    "evalkit.task.problem": ("Problem",),
     "evalkit.task.grade": ("Check", "Fault", "Grade", "Measurement", "as_number", "preview", "readings", "within"),
     "evalkit.rollout.limits": ("Limits", "clip"),
     "evalkit.results.reading": ("load",),
@@ -78,6 +84,7 @@ _HOME = {
         "HasFiles",
         "HasHidden",
         "HasPreload",
+        "HasProblems",
         "HasReferenceSource",
         "HasRules",
         "HasShownSchema",

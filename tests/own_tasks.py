@@ -15,7 +15,7 @@ import asyncio, time
 from dataclasses import dataclass, field
 
 from evalkit import Check, Grade, Measurement, ScriptedAgent, ScriptedTurn, SubmitAnswer, Tokens, ToolError, ToolResult
-from evalkit.sampling.keys import run_seed
+from evalkit.sampling.seeds import run_seed
 
 RUNS = {run_seed(0, run): run for run in range(1, 20)}
 
@@ -53,20 +53,20 @@ class Task:
     Config = Config
     title = "One"
     categories = {"wrong": "Wrong"}
-    judged_by = ()
+    graded_by = ()
 
     def __init__(self, config):
         self.config = config
 
-    def spec(self, seed):
-        run = RUNS.get(seed, 0)
+    def spec(self, problem):
+        run = RUNS.get(problem.seed, 0)
         return Spec(run)
 
-    async def measure(self, answer, spec, sandbox):
+    async def measure(self, attempt, spec, context):
         run = spec.run
-        return Measurement({"answer": answer, "run": run})
+        return Measurement({"answer": attempt.answer, "run": run})
 
-    def judge(self, measurement):
+    def grade(self, measurement):
         run = measurement.values["run"]
         return Grade(True, "fine")
 
@@ -81,7 +81,7 @@ class Task:
 """
 IN_TOOL = '        return ToolResult("a door")'
 IN_SPEC = "        return Spec(run)"
-IN_MEASURE = '        return Measurement({"answer": answer, "run": run})'
+IN_MEASURE = '        return Measurement({"answer": attempt.answer, "run": run})'
 IN_JUDGE = '        return Grade(True, "fine")'
 IN_AGENTS = '        look = {"name": "look", "input": {}}'
 

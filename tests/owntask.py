@@ -52,19 +52,19 @@ class Task:
     Config = Config
     title = "Somebody's own"
     categories = {"wrong_value": "Wrong value", "no_submission": "No submission"}
-    judged_by = ("tolerances",)
+    graded_by = ("tolerances",)
 
     def __init__(self, config):
         self.config = config
 
-    def spec(self, seed):
-        return Spec(self.config, seed)
+    def spec(self, problem):
+        return Spec(self.config, problem.seed)
 
-    async def measure(self, answer, spec, sandbox):
+    async def measure(self, attempt, spec, context):
         expected = json.loads((HERE / "expected.json").read_text())
-        return Measurement({"got": answer, "expected": expected})
+        return Measurement({"got": attempt.answer, "expected": expected})
 
-    def judge(self, measurement):
+    def grade(self, measurement):
         right = measurement.values["got"] == measurement.values["expected"]
         return Grade(right, "", None if right else "wrong_value", (Check("answer", right),))
 

@@ -279,19 +279,19 @@ class Spec:
     tools = (SubmitAnswer({"type": "number"}),)
 
 class Task:
-    Config, title, categories, judged_by = Config, "Found", {"wrong": "Wrong"}, ()
+    Config, title, categories, graded_by = Config, "Found", {"wrong": "Wrong"}, ()
     found = None
 
     def __init__(self, config):
         pass
 
-    def spec(self, seed):
+    def spec(self, problem):
         return Spec()
 
-    async def measure(self, answer, spec, sandbox):
+    async def measure(self, attempt, spec, context):
         return Task.found
 
-    def judge(self, measurement):
+    def grade(self, measurement):
         return Grade(False, "no", "wrong")
 
     def oracle(self, spec):

@@ -206,11 +206,11 @@ class Task:
     Config = Config
     title = "Counting"
     categories = {"wrong": "Wrong", "no_submission": "No submission"}
-    judged_by = ()
+    graded_by = ()
     def __init__(self, config): self.config = config
-    def spec(self, seed): return Spec(self.config.length)
-    async def measure(self, answer, spec, sandbox): return Measurement({"right": answer == spec.length})
-    def judge(self, measurement):
+    def spec(self, problem): return Spec(self.config.length)
+    async def measure(self, attempt, spec, context): return Measurement({"right": attempt.answer == spec.length})
+    def grade(self, measurement):
         right = measurement.values["right"]
         return Grade(right, "counted", None if right else "wrong")
     def oracle(self, spec): return agent("oracle", spec.length, 1.0)

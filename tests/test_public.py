@@ -10,18 +10,22 @@ import tomllib
 from pathlib import Path
 
 import evalkit
+from evalkit.task.problem import Problem
 from evalkit.task.registry import _check_parts, check_specs
 from tests import typed_task
 
 NAMES = [
+    "Attempt",
     "Call",
     "Check",
     "Ending",
     "Fault",
     "Grade",
+    "GradingContext",
     "HasFiles",
     "HasHidden",
     "HasPreload",
+    "HasProblems",
     "HasReferenceSource",
     "HasRules",
     "HasShownSchema",
@@ -34,6 +38,7 @@ NAMES = [
     "MeasuresMany",
     "Outcome",
     "Output",
+    "Problem",
     "ProviderError",
     "PythonExpression",
     "Rollout",
@@ -88,7 +93,7 @@ def test_a_typed_task_is_held_against_the_protocols_and_is_one() -> None:
     settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
     assert "tests/typed_task.py" in settings["tool"]["mypy"]["files"] and settings["tool"]["mypy"]["strict"]
     _check_parts("typed", typed_task.Mine)
-    check_specs(typed_task.Mine(typed_task.Knobs(1)), 0)
+    check_specs(typed_task.Mine(typed_task.Knobs(1)), Problem.seeded(0))
 
 
 def test_importing_evalkit_imports_nothing_else() -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from evalkit import (
+    Attempt,
     Grade,
+    GradingContext,
     Measurement,
-    Sandbox,
+    Problem,
     ScriptedAgent,
     ScriptedTurn,
     SubmitAnswer,
@@ -58,19 +60,19 @@ class Mine:
     Config: ClassVar[type] = Knobs
     title: ClassVar[str] = "One"
     categories: ClassVar[Mapping[str, str]] = {"wrong": "Wrong"}
-    judged_by: ClassVar[Sequence[str]] = ()
+    graded_by: ClassVar[Sequence[str]] = ()
 
     def __init__(self, config: Knobs) -> None:
         if config.size < 1:
             raise UserError("task.size: use 1 or more")
 
-    def spec(self, seed: int) -> One:
+    def spec(self, problem: Problem) -> One:
         return One()
 
-    async def measure(self, answer: Any, spec: One, sandbox: Sandbox) -> Measurement:
-        return Measurement({"got": answer})
+    async def measure(self, attempt: Attempt, spec: One, context: GradingContext) -> Measurement:
+        return Measurement({"got": attempt.answer})
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         return Grade(True, "fine")
 
     def oracle(self, spec: One) -> ScriptedAgent:

@@ -19,8 +19,9 @@ from evalkit.config.schema import Config
 from evalkit.results.reading import CellRecord, RunRecord, load
 from evalkit.results.runs import Outcome
 from evalkit.results.warnings import DOMINANT, ENOUGH_FAILURES
-from evalkit.sampling.keys import spec_of
+from evalkit.sampling.problem_set import problem_set
 from evalkit.sandbox.protocol import Sandbox
+from evalkit.task import author_code
 from evalkit.task.protocol import Task
 from evalkit.util.files import write_atomically
 from evalkit.util.text import counted
@@ -42,7 +43,8 @@ async def diagnose(
     Raises `TooMany` if that takes more than `problems` different ones.
     """
     dictionary, found = Dictionary(task, config, sandbox), {}
-    wrong = [(run, spec_of(task, config, run.number)) for run in cell.runs if _wrong_values(run)]
+    asked = problem_set(config, task)
+    wrong = [(run, author_code.spec_for(task, asked.problem(run.number))) for run in cell.runs if _wrong_values(run)]
     answers = {run.number: run.rollout.submission.answer for run, _ in wrong if run.rollout.submission}
     if problems is not None and problems < len({dictionary.problem(answers[r.number], s).prompt for r, s in wrong}):
         raise TooMany

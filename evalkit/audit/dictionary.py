@@ -20,6 +20,7 @@ from evalkit.sandbox.protocol import Sandbox
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import reference_source_of, values_of
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.files import write_atomically
 
@@ -113,7 +114,7 @@ class Dictionary:
 
     def problem(self, answer: Any, spec: Spec) -> Spec:
         """The problem on which an answer is compared: one for all functions, for they compute the same in every run."""
-        return author_code.spec_for(self.task, 0) if self._computes(answer) else spec
+        return author_code.spec_for(self.task, Problem.seeded(0)) if self._computes(answer) else spec
 
     def _computes(self, answer: Any) -> bool:
         return values_of(self.task) is not None and bool(function_in(answer))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any, TypeVar
 
 from evalkit.audit import values
@@ -15,12 +16,13 @@ from evalkit.audit.findings import Finding
 from evalkit.audit.labelled_solutions import KINDS, Solution
 from evalkit.audit.scripted_runs import ScriptedRun, play
 from evalkit.config.schema import Config
-from evalkit.grading.procedure import Graded, Measure, judged, measured, measured_answer
+from evalkit.grading.procedure import Graded, Measure, grades_of, measured, measured_answer
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending
-from evalkit.sampling.seeds import run_seed
+from evalkit.sampling.problem_set import problem_set
 from evalkit.sandbox.protocol import Sandbox, Session
 from evalkit.task import author_code
+from evalkit.task.attempt import Attempt
 from evalkit.task.author_faults import blamed
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.optional_parts import accuracy_of, files_of, measure_many_of
@@ -39,7 +41,7 @@ EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
-class Problem:
+class AuditedProblem:
     """One of the problems that runs would get."""
 
     run: int
@@ -96,18 +98,22 @@ class Result:
     """It did not play every problem: it was slow, or failed on the first ones before its values were looked at."""
 
 
-def problems(task: Task, config: Config, count: int) -> tuple[list[Problem], list[Finding]]:
-    """The problems of runs 1 … `count`, equal ones once; and a finding for each run that would get none."""
-    found: list[Problem] = []
+def problems(task: Task, config: Config, count: int) -> tuple[list[AuditedProblem], list[Finding]]:
+    """The problems of the first `count` runs, equal ones once; and a finding for each run that would get none.
+
+    Of a set: its first `count` problems.
+    """
+    several = problem_set(config, task)
+    found: list[AuditedProblem] = []
     faults: list[Finding] = []
-    for run in range(1, count + 1):
+    for run in islice(several.runs(1 if several.several else count), count):
         try:
-            spec = author_code.spec_for(task, run_seed(config.runs.seed, run), disk_mb=config.sandbox.disk_mb)
+            spec = author_code.spec_for(task, several.problem(run), disk_mb=config.sandbox.disk_mb)
         except TaskError as error:
             faults.append(Finding("grader-exception", f"spec of run {run}", str(error)))
             continue
         if not any(_same(spec, other.spec) for other in found):
-            found.append(Problem(run, spec))
+            found.append(AuditedProblem(run, spec))
     return found, faults
 
 
@@ -122,7 +128,13 @@ class GraderRuns:
     """Plays and grades. Holds what all solutions share."""
 
     def __init__(
-        self, task: Task, config: Config, sandbox: Sandbox, problems: Sequence[Problem], *, thorough: bool = False
+        self,
+        task: Task,
+        config: Config,
+        sandbox: Sandbox,
+        problems: Sequence[AuditedProblem],
+        *,
+        thorough: bool = False,
     ) -> None:
         self.task, self.config, self.sandbox, self.problems = task, config, sandbox, problems
         self.thorough = thorough
@@ -133,7 +145,7 @@ class GraderRuns:
         began = time.monotonic()
         full = FULL if solution.kind in KINDS else 1
         attempts: list[GradedAttempt] = []
-        waiting: list[tuple[Problem, ScriptedRun]] = []
+        waiting: list[tuple[AuditedProblem, ScriptedRun]] = []
         replies: list[str] = []
         seconds = 0.0
         async with self.sandbox.session() as session:
@@ -161,7 +173,7 @@ class GraderRuns:
         """Whether one source can be measured on many problems together."""
         return measure_many_of(self.task) is not None and not self.thorough
 
-    async def _play(self, solution: Solution, problem: Problem, session: Session) -> ScriptedRun:
+    async def _play(self, solution: Solution, problem: AuditedProblem, session: Session) -> ScriptedRun:
         with blamed("the task's oracle" if solution.name == "oracle" else "the task's solution"):
             agent = solution.play(self.task, problem.spec)
         timeout = self.config.limits.tool_timeout_s
@@ -176,27 +188,29 @@ class GraderRuns:
             raise TaskError(detail, traceback) if traceback else SandboxError(detail)
         return played
 
-    async def _grade(self, problem: Problem, played: ScriptedRun) -> GradedAttempt:
+    async def _grade(self, problem: AuditedProblem, played: ScriptedRun) -> GradedAttempt:
         found = await measured(played.rollout, self._measuring(problem), Limits())
         return await self._judge(problem, played.answer, found)
 
-    async def grade(self, problem: Problem, answer: Any) -> GradedAttempt:
-        """Measure and judge an answer as a run's is."""
+    async def grade(self, problem: AuditedProblem, answer: Any) -> GradedAttempt:
+        """Measure and grade an answer as a run's is."""
         return await self._judge(problem, answer, await measured_answer(answer, self._measuring(problem)))
 
-    def _measuring(self, problem: Problem) -> Measure:
+    def _measuring(self, problem: AuditedProblem) -> Measure:
         limit_s = author_code.limit_of(self.config)
-        return lambda answer: author_code.measure(self.task, answer, problem.spec, self.sandbox, limit_s=limit_s)
+        return lambda answer: author_code.measure(
+            self.task, Attempt(answer), problem.spec, self.sandbox, limit_s=limit_s
+        )
 
-    async def _judge(self, problem: Problem, answer: Any, found: Graded) -> GradedAttempt:
+    async def _judge(self, problem: AuditedProblem, answer: Any, found: Graded) -> GradedAttempt:
         return (await self._judge_all([problem], answer, [found]))[0]
 
     async def _judge_all(
-        self, problems: Sequence[Problem], answer: Any, found: Sequence[Graded]
+        self, problems: Sequence[AuditedProblem], answer: Any, found: Sequence[Graded]
     ) -> list[GradedAttempt]:
         """The verdicts; a category that the task does not list is a finding of its own, and so is a grader's fault."""
         pairs = [(self.task, one) for one in found]
-        graded = await judged(pairs, listed=False, limit_s=author_code.limit_of(self.config))
+        graded = await grades_of(pairs, listed=False, limit_s=author_code.limit_of(self.config))
         if failed := next((one.fault for one in graded if isinstance(one.fault, SandboxError)), None):
             raise failed
         return [
@@ -204,14 +218,14 @@ class GraderRuns:
             for problem, one in zip(problems, graded, strict=True)
         ]
 
-    async def _grade_waiting(self, waiting: Sequence[tuple[Problem, ScriptedRun]]) -> list[GradedAttempt]:
+    async def _grade_waiting(self, waiting: Sequence[tuple[AuditedProblem, ScriptedRun]]) -> list[GradedAttempt]:
         """One source on many problems, measured together if the task knows how."""
         answers = [played.answer for _, played in waiting]
         if not waiting or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):
             return [await self._grade(problem, played) for problem, played in waiting]
         return await self._grade_together([problem for problem, _ in waiting], answers[0])
 
-    async def _grade_together(self, problems: Sequence[Problem], answer: Any) -> list[GradedAttempt]:
+    async def _grade_together(self, problems: Sequence[AuditedProblem], answer: Any) -> list[GradedAttempt]:
         limit_s = author_code.limit_of(self.config)
         specs = [problem.spec for problem in problems]
         try:

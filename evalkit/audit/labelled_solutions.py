@@ -2,7 +2,7 @@
 
     solutions/correct/*.py    must pass, however they are written
     solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
-    solutions/cheats/*.py     attempts to pass without solving anything
+    solutions/exploits/*.py     attempts to pass without solving anything
     solutions/*/edits.yaml    more of them, written as edits of another one (`edited_solutions`)
 
 Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.audit.edited_solutions import EDITS, edited_solutions
+from evalkit.task.earlier_form import FOLDERS
 from evalkit.task.optional_parts import nearly, solution_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
 from evalkit.util import dotted
 from evalkit.util.errors import UserError
 
-KINDS = ("correct", "wrong", "cheats")
+KINDS = ("correct", "wrong", "exploits")
 """Folders of solutions, and what a complete set of evidence has."""
 LABELS = ("expect", "breaks", "accepted", "needs")
 NOT_GIVEN: Any = object()
@@ -39,7 +40,7 @@ class Solution:
     """One submission of which it is known whether it is right."""
 
     kind: str
-    """`correct`, `wrong`, `cheats`, `mutants` (of the reference), `answers` (generic ones), or `starts`."""
+    """`correct`, `wrong`, `exploits`, `mutants` (of the reference), `answers` (generic ones), or `starts`."""
     name: str
     source: str = ""
     answer: Any = field(default=NOT_GIVEN, compare=False)
@@ -95,7 +96,8 @@ def solutions(folder: Path) -> list[Solution]:
     return [
         _labelled(kind, Path(name).stem, source)
         for kind in KINDS
-        for name, source in sorted(_sources(folder / "solutions" / kind).items())
+        for place in dict.fromkeys((kind, FOLDERS.get(kind, kind)))
+        for name, source in sorted(_sources(folder / "solutions" / place).items())
     ]
 
 

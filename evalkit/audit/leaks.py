@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.audit.findings import Finding
 from evalkit.audit.generic import function_in
-from evalkit.audit.grader_runs import GraderRuns, Problem
+from evalkit.audit.grader_runs import AuditedProblem, GraderRuns
 from evalkit.audit.values import numbers
 from evalkit.sampling.agent import mismatch
 from evalkit.sampling.seeds import run_seed
@@ -123,7 +123,7 @@ async def check(exam: GraderRuns, right: Mapping[int, Any]) -> Leaks:
     return Leaks(len(hidden.numbers) + len(hidden.texts), tuple(places), tuple(found))
 
 
-async def _texts(exam: GraderRuns, problem: Problem, faults: list[Finding]) -> AsyncIterator[tuple[str, str]]:
+async def _texts(exam: GraderRuns, problem: AuditedProblem, faults: list[Finding]) -> AsyncIterator[tuple[str, str]]:
     """Everything a model can read without solving anything, by place. Tools that raise are added to `faults`."""
     spec = problem.spec
     yield "prompt", spec.prompt

@@ -16,7 +16,7 @@ from evalkit.audit.scripted_runs import play
 from evalkit.audit.verdict import GraderVerdict
 from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
-from evalkit.sampling.seeds import run_seed
+from evalkit.sampling.problem_set import problem_set
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of, rules_of, system_of
@@ -98,10 +98,10 @@ def _broken(
     """Rule → rejected breakers; rule → accepted breakers."""
     rejected: dict[str, list[str]] = {name: [] for name in rules}
     accepted: dict[str, list[str]] = {name: [] for name in rules}
-    for judged in verdict.wrong:
-        rule = judged.solution.breaks
-        if rule in rules and judged.solution.kind in ("wrong", "cheats"):
-            (rejected if judged.fair else accepted)[rule].append(judged.solution.id)
+    for graded in verdict.wrong:
+        rule = graded.solution.breaks
+        if rule in rules and graded.solution.kind in ("wrong", "exploits"):
+            (rejected if graded.fair else accepted)[rule].append(graded.solution.id)
     return {name: tuple(ids) for name, ids in rejected.items()}, accepted
 
 
@@ -109,7 +109,7 @@ def _unexercised(
     broken: tuple[Mapping[str, tuple[str, ...]], Mapping[str, Sequence[str]]], verdict: GraderVerdict
 ) -> Iterator[Finding]:
     rejected, accepted = broken
-    everything = {judged.solution.id: judged.solution for judged in (*verdict.wrong, *verdict.equivalent)}
+    everything = {graded.solution.id: graded.solution for graded in (*verdict.wrong, *verdict.equivalent)}
     for rule, by in rejected.items():
         if by:
             continue
@@ -123,15 +123,15 @@ def _unexercised(
 
 
 async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding]]:
-    """Turn every knob that `judge` does not read: where the right answer changes, the prompt must."""
+    """Turn every knob that `grade` does not read: where the right answer changes, the prompt must."""
     turned, found = [], []
     problem = exam.problems[0]
-    seed = run_seed(exam.config.runs.seed, problem.run)
-    for knob, value in _turns(exam.config, exam.task.judged_by):
+    asked = problem_set(exam.config, exam.task).problem(problem.run)
+    for knob, value in _turns(exam.config, exam.task.graded_by):
         node = dotted.replaced(exam.config.task, knob, value)
         try:
             other = load_task(node)
-            spec = author_code.spec_for(other, seed)
+            spec = author_code.spec_for(other, asked)
             shown = [spec.prompt, system_of(spec), spec.answer_schema, files_of(spec)]
         except (UserError, TaskError):  # a value that the task does not take
             continue
@@ -155,11 +155,11 @@ async def _right_answer(exam: GraderRuns, task: Any, spec: Spec) -> Any:
         return (await play(agent, spec, session, tool_timeout_s=timeout)).answer
 
 
-def _turns(config: Config, judged_by: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _turns(config: Config, graded_by: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Every other value that is worth trying for every knob; those that the task refuses are skipped later."""
     shipped = _shipped_values(str(config.task["name"]))
     for knob, value in dotted.leaves(config.task):
-        if knob == "name" or dotted.first(knob) in judged_by:
+        if knob == "name" or dotted.first(knob) in graded_by:
             continue
         others: list[Any] = [other for other in shipped.get(knob, ()) if other != value]
         if isinstance(value, bool):

@@ -12,7 +12,7 @@ from evalkit.audit.findings import KINDS, Finding
 from evalkit.audit.grader_runs import FULL
 from evalkit.audit.run import Audit
 from evalkit.audit.tolerances import Row, need, window_words
-from evalkit.audit.verdict import Count, Judged
+from evalkit.audit.verdict import Count, GradedSolution
 from evalkit.util.text import counted, percent, plain
 
 CLEAN, DIRTY = "✓ CLEAN", "✗ NOT CLEAN"
@@ -54,15 +54,15 @@ def _missed(audit: Audit) -> str:
 def _scope(audit: Audit) -> Iterator[str]:
     verdict = audit.verdict
     kinds: dict[str, int] = {}
-    for judged in (*verdict.right, *verdict.wrong):
-        kinds[judged.solution.kind] = kinds.get(judged.solution.kind, 0) + 1
+    for graded in (*verdict.right, *verdict.wrong):
+        kinds[graded.solution.kind] = kinds.get(graded.solution.kind, 0) + 1
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     yield f"Solutions: {listed}; {len(verdict.equivalent)} more make no difference here"
     yield f"Problems: {_problems(audit)}; isolation {audit.isolation}"
     left_out = sum(map(len, audit.tried.same.values()))
     if left_out:
         yield f"Left out: {left_out} mutants and generic answers that give the same values as one that is counted"
-    partly = sum(judged.result.partly for judged in (*verdict.right, *verdict.wrong))
+    partly = sum(graded.result.partly for graded in (*verdict.right, *verdict.wrong))
     if partly:
         yield f"{counted(partly, 'solution')} failed before a value was compared and met {FULL} problems at most"
     if not kinds.get("mutants"):
@@ -102,7 +102,7 @@ def _tolerances(audit: Audit) -> Iterator[str]:
     if not audit.tolerances or not audit.tolerances.rows:
         yield "Tolerances: nothing to check, the task has none"
         return
-    yield "Tolerances (from … to, the end excluded, every known solution is judged right; others may not be):"
+    yield "Tolerances (from … to, the end excluded, every known solution is graded right; others may not be):"
     for row in audit.tolerances.rows:
         floor = f"{row.floor.id} needs {need(row.floor)}" if row.floor else "no right solution needs any"
         ceiling = (
@@ -146,7 +146,7 @@ def markdown(audit: Audit) -> str:
             "Right under these settings, as far as values tell; not counted.",
             "",
         ]
-        parts += [f"- `{judged.solution.id}` {_about(judged)}" for judged in audit.verdict.equivalent]
+        parts += [f"- `{graded.solution.id}` {_about(graded)}" for graded in audit.verdict.equivalent]
     if audit.tried.same:
         parts += ["", "## Left out", "", "They give the same values as one that is counted.", ""]
         parts += [f"- as `{id_}`: {_ids([*ids])}" for id_, ids in audit.tried.same.items()]
@@ -194,10 +194,10 @@ def _tolerance_row(row: Row) -> str:
 
 def _matrix(audit: Audit) -> list[str]:
     """Solution × check: how often each check held."""
-    judged = [*audit.verdict.right, *audit.verdict.wrong]
-    checks = list(dict.fromkeys(name for one in judged for name in one.checks))
+    graded = [*audit.verdict.right, *audit.verdict.wrong]
+    checks = list(dict.fromkeys(name for one in graded for name in one.checks))
     lines = [f"| solution | passed | category | {' | '.join(checks)} | |", "|" + "---|" * (len(checks) + 4)]
-    for one in judged:
+    for one in graded:
         held = [_share(one.checks[name]) if name in one.checks else "" for name in checks]
         fair = "" if one.fair else "✗ "
         categories = ", ".join(one.categories)
@@ -206,8 +206,8 @@ def _matrix(audit: Audit) -> list[str]:
     return lines
 
 
-def _about(judged: Judged) -> str:
-    return _cell(judged.solution.about, 120)
+def _about(graded: GradedSolution) -> str:
+    return _cell(graded.solution.about, 120)
 
 
 def _share(held: float) -> str:

@@ -9,14 +9,14 @@ from evalkit.audit import generic, leaks, prompt_consistency, stability, toleran
 from evalkit.audit.behaviour import distinct
 from evalkit.audit.equivalence import same_functions
 from evalkit.audit.findings import Finding, in_order, known_findings
-from evalkit.audit.grader_runs import GraderRuns, Problem, Result, problems
+from evalkit.audit.grader_runs import AuditedProblem, GraderRuns, Result, problems
 from evalkit.audit.known import Tried
 from evalkit.audit.labelled_solutions import Solution, fitting, oracle, solutions, task_folder
 from evalkit.audit.mutants import mutants
 from evalkit.audit.scale import advice
 from evalkit.config.schema import Config
+from evalkit.sampling.problem_set import problem_set
 from evalkit.sampling.resources import Resources
-from evalkit.sampling.seeds import run_seed
 from evalkit.task.optional_parts import reference_source_of
 from evalkit.task.protocol import Task
 from evalkit.task.registry import check_specs, load_task
@@ -75,7 +75,8 @@ async def audit(
     `thorough`: grade everything on every problem as a run would. `quick`: leave out mutants and generic answers.
     """
     task = load_task(config.task)
-    check_specs(task, run_seed(config.runs.seed, 1), disk_mb=config.sandbox.disk_mb, audit=True)
+    several = problem_set(config, task)
+    check_specs(task, several.problem(several.first), disk_mb=config.sandbox.disk_mb, audit=True)
     asked, faults = problems(task, config, seeds)
     own = fitting(solutions(task_folder(task)), config.task)
     sandbox = await resources.sandbox(config, asked[0].spec, also=_used(own))
@@ -85,7 +86,7 @@ async def audit(
     others = [*own, *_made(task, asked, reference, quick)]
     results, same = distinct([reference, *await exam.sit_all(others)])
     decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
-    graded = [judged.result for judged in (*decided.right, *decided.wrong)]
+    graded = [one.result for one in (*decided.right, *decided.wrong)]
     map_ = tolerances.survey(task, config.task, decided, asked)
     stable = await stability.check(exam, graded, map_, quick=quick)
     said = await prompt_consistency.check(exam, decided)
@@ -117,7 +118,7 @@ def _ids(played: Sequence[Solution]) -> frozenset[str]:
     return frozenset(solution.id for solution in played)
 
 
-def _whole(task: Task, config: Config, asked: Sequence[Problem], seeds: int) -> bool:
+def _whole(task: Task, config: Config, asked: Sequence[AuditedProblem], seeds: int) -> bool:
     """Whether as many problems were tried as the default number of runs would get."""
     if seeds >= SEEDS:
         return True
@@ -130,7 +131,7 @@ def _used(own: Sequence[Solution]) -> list[str]:
     return [name for name in ("numpy", "torch") if any(f"import {name}" in solution.source for solution in own)]
 
 
-def _made(task: Task, asked: Sequence[Problem], reference: Result, quick: bool) -> list[Solution]:
+def _made(task: Task, asked: Sequence[AuditedProblem], reference: Result, quick: bool) -> list[Solution]:
     """Mutants of the reference, generic answers, and what is there before anything is done."""
     answers = {attempt.run: attempt.answer for attempt in reference.attempts}
     pairs = [(problem.spec, answers[problem.run]) for problem in asked if problem.run in answers]

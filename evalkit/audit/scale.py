@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.audit.grader_runs import GraderRuns, Problem
+from evalkit.audit.grader_runs import AuditedProblem, GraderRuns
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
 from evalkit.audit.values import flat_weights
-from evalkit.audit.verdict import GraderVerdict, Judged, decide
+from evalkit.audit.verdict import GradedSolution, GraderVerdict, decide
 from evalkit.task.optional_parts import scaled_of
 from evalkit.util.text import counted
 
@@ -67,15 +67,15 @@ async def _scaled(exam: GraderRuns, row: Row, verdict: GraderVerdict, factor: fl
     return next(scaled for scaled in rows if scaled.knob == row.knob)
 
 
-def _larger(problem: Problem, factor: float) -> Problem:
+def _larger(problem: AuditedProblem, factor: float) -> AuditedProblem:
     larger = scaled_of(problem.spec)
     assert larger is not None
-    return Problem(problem.run, larger(factor))
+    return AuditedProblem(problem.run, larger(factor))
 
 
-def _plays(judged: Judged) -> bool:
+def _plays(graded: GradedSolution) -> bool:
     """Whether it can answer other problems than those it was made for."""
-    return judged.solution.build is None and judged.solution.name != "oracle"
+    return graded.solution.build is None and graded.solution.name != "oracle"
 
 
 def _oracle(verdict: GraderVerdict) -> Solution:

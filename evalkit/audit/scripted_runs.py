@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.model.embedded.scripted_backends import Scripted
 from evalkit.model.protocol import Request, Response
 from evalkit.rollout.limits import Limits
-from evalkit.rollout.record import Attempt, Rollout, Turn
+from evalkit.rollout.record import FailedAttempt, Rollout, Turn
 from evalkit.sampling.agent import Agent, begin
 from evalkit.sandbox.protocol import Session
 from evalkit.task.protocol import Spec
@@ -48,7 +48,7 @@ class _Nobody:
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
     def reply(self, turn: Turn) -> None: ...
-    def failed(self, attempt: Attempt) -> None: ...
+    def failed(self, attempt: FailedAttempt) -> None: ...
 
 
 @dataclass(frozen=True)

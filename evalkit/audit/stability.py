@@ -13,7 +13,7 @@ from evalkit.audit.tolerances import ToleranceMap
 
 GRADINGS = 20
 """Of the same submission."""
-REORDERED = ("correct", "wrong", "cheats")
+REORDERED = ("correct", "wrong", "exploits")
 """Kinds that are graded once more in reverse order; mutants and generic answers would add nothing but time."""
 
 

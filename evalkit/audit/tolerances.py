@@ -1,7 +1,7 @@
 """The tolerance map: for every tolerance, which values let all right solutions pass and no wrong one.
 
 A critical tolerance is the smallest value of one knob at which a submission passes, all other knobs as configured;
-`evalkit.landscape.thresholds` finds it exactly by bisection over `judge`. Below the largest critical tolerance of the
+`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. Below the largest critical tolerance of the
 right solutions something right fails; from the smallest one of the wrong solutions on something wrong passes.
 Between the two is the window.
 """
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import GradedAttempt, Problem
-from evalkit.audit.verdict import GraderVerdict, Judged
-from evalkit.landscape.thresholds import Judge, breakpoints, critical
+from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt
+from evalkit.audit.verdict import GradedSolution, GraderVerdict
+from evalkit.landscape.thresholds import KnobGrader, breakpoints, critical
 from evalkit.task.optional_parts import accuracy_of
 from evalkit.task.protocol import Task
 from evalkit.util.dotted import numbers
@@ -88,11 +88,13 @@ class ToleranceMap:
 
 
 def knobs(task: Task, node: Mapping[str, Any]) -> list[str]:
-    """`task.tolerances.output`, …: every number among the knobs that only `judge` reads."""
-    return [name for knob in task.judged_by if knob in node for name, _ in numbers(node[knob], f"task.{knob}")]
+    """`task.tolerances.output`, …: every number among the knobs that only `grade` reads."""
+    return [name for knob in task.graded_by if knob in node for name, _ in numbers(node[knob], f"task.{knob}")]
 
 
-def survey(task: Task, node: Mapping[str, Any], verdict: GraderVerdict, problems: Sequence[Problem]) -> ToleranceMap:
+def survey(
+    task: Task, node: Mapping[str, Any], verdict: GraderVerdict, problems: Sequence[AuditedProblem]
+) -> ToleranceMap:
     """Map every tolerance."""
     names = knobs(task, node)
     rows: list[Row] = []
@@ -117,16 +119,16 @@ class _Axis:
     """One knob, the others as configured."""
 
     def __init__(self, node: Mapping[str, Any], names: Sequence[str], index: int) -> None:
-        self._judge = Judge(node, [names[index]])
-        (self.configured,) = self._judge.values()
-        self._low, self._high = self._judge.domain(0)
+        self._grader = KnobGrader(node, [names[index]])
+        (self.configured,) = self._grader.values()
+        self._low, self._high = self._grader.domain(0)
         self.findings: list[Finding] = []
 
-    def row(self, name: str, verdict: GraderVerdict, problem: Problem) -> Row:
+    def row(self, name: str, verdict: GraderVerdict, problem: AuditedProblem) -> Row:
         """All solutions along this axis."""
         marks, always, never = [], [], 0
-        for judged in (*verdict.right, *verdict.wrong):
-            mark = self._mark(judged)
+        for graded in (*verdict.right, *verdict.wrong):
+            mark = self._mark(graded)
             if mark is None:
                 continue
             if mark.critical == math.inf:
@@ -138,39 +140,39 @@ class _Axis:
         promised = accuracy_of(problem.spec)
         return Row(name, float(self.configured), promised, tuple(marks), tuple(always), never)
 
-    def _mark(self, judged: Judged) -> Mark | None:
+    def _mark(self, graded: GradedSolution) -> Mark | None:
         """The extreme critical value over all problems; most are settled by one call at the extreme so far."""
-        right = judged.solution.right
+        right = graded.solution.right
         extreme, run = (self._low if right else math.inf), 0
-        telling = [attempt for attempt in judged.telling if not attempt.faulty]
+        telling = [attempt for attempt in graded.telling if not attempt.faulty]
         for attempt in telling[:1]:
-            self._check_monotone(attempt, judged.solution.id)
+            self._check_monotone(attempt, graded.solution.id)
         for attempt in telling:
             if self._settled(right, extreme, attempt):
                 continue
             value = self._critical(attempt)
             if value > extreme if right else value < extreme:
                 extreme, run = value, attempt.run
-        return Mark(judged.solution.id, right, extreme, run) if telling else None
+        return Mark(graded.solution.id, right, extreme, run) if telling else None
 
     def _settled(self, right: bool, extreme: float, attempt: GradedAttempt) -> bool:
-        """Whether an attempt cannot move the extreme, as far as one call of `judge` tells."""
+        """Whether an attempt cannot move the extreme, as far as one call of `grade` tells."""
         if right:
             return extreme == math.inf or self._passes(extreme, attempt)
         return not self._passes(self._high if extreme == math.inf else math.nextafter(extreme, 0.0), attempt)
 
     def _passes(self, value: float, attempt: GradedAttempt) -> bool:
         assert attempt.measurement is not None
-        return self._judge((max(value, self._low),), attempt.measurement).passed
+        return self._grader((max(value, self._low),), attempt.measurement).passed
 
     def _critical(self, attempt: GradedAttempt) -> float:
-        """Exact, by bisection over `judge`."""
+        """Exact, by bisection over `grade`."""
         return critical(lambda value: self._passes(value, attempt), self._hints(attempt), self._low, self._high)
 
     def _hints(self, attempt: GradedAttempt) -> list[float]:
         """Values at which the verdict may change."""
         assert attempt.measurement is not None
-        found = breakpoints([self._judge((float(self.configured),), attempt.measurement)])
+        found = breakpoints([self._grader((float(self.configured),), attempt.measurement)])
         return [value for value in found if self._low <= value <= self._high]
 
     def _check_monotone(self, attempt: GradedAttempt, solution: str) -> None:
@@ -181,7 +183,7 @@ class _Axis:
             self.findings.append(
                 Finding(
                     "not-monotone",
-                    self._judge.knobs[0],
+                    self._grader.knobs[0],
                     f"{solution} on the problem of run {attempt.run} passes at one value and fails at a looser one",
                 )
             )

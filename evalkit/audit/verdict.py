@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import GradedAttempt, Problem, Result
+from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt, Result
 from evalkit.audit.labelled_solutions import KINDS, Solution
 from evalkit.audit.values import distance
 from evalkit.task.protocol import Task
@@ -18,7 +18,7 @@ EXCUSABLE = ("wrong", "mutants", "answers")
 
 
 @dataclass(frozen=True)
-class Judged:
+class GradedSolution:
     """A solution's result, without the problems on which a wrong solution happens to be right."""
 
     result: Result
@@ -67,19 +67,19 @@ class Count:
     of: int
 
     @classmethod
-    def over(cls, judged: Sequence[Judged]) -> Count:
+    def over(cls, graded: Sequence[GradedSolution]) -> Count:
         """A solution counts once, whatever the number of problems."""
-        return cls(sum(not one.fair for one in judged), len(judged))
+        return cls(sum(not one.fair for one in graded), len(graded))
 
 
 @dataclass(frozen=True)
 class GraderVerdict:
     """What the exam says about the grader."""
 
-    right: tuple[Judged, ...]
-    wrong: tuple[Judged, ...]
-    """Wrong solutions, cheats, mutants, generic answers and empty starts."""
-    equivalent: tuple[Judged, ...]
+    right: tuple[GradedSolution, ...]
+    wrong: tuple[GradedSolution, ...]
+    """Wrong solutions, exploits, mutants, generic answers and empty starts."""
+    equivalent: tuple[GradedSolution, ...]
     """Meant to be wrong, but right under these settings as far as values tell: listed, not counted."""
 
     @property
@@ -94,12 +94,12 @@ class GraderVerdict:
 
 
 def decide(
-    results: Sequence[Result], oracle: Result, problems: Sequence[Problem], same: frozenset[str]
+    results: Sequence[Result], oracle: Result, problems: Sequence[AuditedProblem], same: frozenset[str]
 ) -> GraderVerdict:
     """Sort the results. `same`: ids of sources that compute what the reference computes."""
     right_numbers = {attempt.run: attempt.numbers for attempt in oracle.attempts}
     accuracy = {problem.run: problem.accuracy for problem in problems}
-    sorted_: dict[str, list[Judged]] = {"right": [], "wrong": [], "equivalent": []}
+    sorted_: dict[str, list[GradedSolution]] = {"right": [], "wrong": [], "equivalent": []}
     for result in results:
         right = result.solution.right
         far = tuple(
@@ -107,53 +107,53 @@ def decide(
             for attempt in result.attempts
             if right or distance(attempt.numbers, right_numbers.get(attempt.run)) > accuracy[attempt.run]
         )
-        # A cheat that has the right values, such as an answer learnt by heart, is still a cheat.
+        # A exploit that has the right values, such as an answer learnt by heart, is still a exploit.
         excusable = result.solution.kind in EXCUSABLE
         counted_ = far if excusable else result.attempts
         equivalent = excusable and (not far or result.solution.id in same)
-        judged = Judged(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_), far)
-        sorted_["right" if right else "equivalent" if equivalent else "wrong"].append(judged)
+        graded = GradedSolution(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_), far)
+        sorted_["right" if right else "equivalent" if equivalent else "wrong"].append(graded)
     return GraderVerdict(**{name: tuple(found) for name, found in sorted_.items()})
 
 
 def findings(verdict: GraderVerdict, task: Task) -> Iterator[Finding]:
     """Everything that is wrong with the verdicts."""
     yield from _missing(verdict)
-    for judged in (*verdict.right, *verdict.wrong):
-        yield from _exceptions(judged)
-        if not judged.fair:
-            yield _unfair(judged)
-        yield from _categories(judged, task)
-    for judged in verdict.equivalent:
-        yield from _exceptions(judged)
+    for graded in (*verdict.right, *verdict.wrong):
+        yield from _exceptions(graded)
+        if not graded.fair:
+            yield _unfair(graded)
+        yield from _categories(graded, task)
+    for graded in verdict.equivalent:
+        yield from _exceptions(graded)
 
 
 def _missing(verdict: GraderVerdict) -> Iterator[Finding]:
-    there = Counter(judged.solution.kind for judged in (*verdict.right, *verdict.wrong, *verdict.equivalent))
+    there = Counter(graded.solution.kind for graded in (*verdict.right, *verdict.wrong, *verdict.equivalent))
     for kind in KINDS:
         if not there[kind]:
             yield Finding("nothing-to-check", f"solutions/{kind}", f"the task's folder has no solutions/{kind}/")
 
 
-def _exceptions(judged: Judged) -> Iterator[Finding]:
-    raised = [attempt for attempt in judged.result.attempts if attempt.error]
+def _exceptions(graded: GradedSolution) -> Iterator[Finding]:
+    raised = [attempt for attempt in graded.result.attempts if attempt.error]
     if raised:
         where = f"on {counted(len(raised), 'problem')}, first on that of run {raised[0].run}"
-        yield Finding("grader-exception", judged.solution.id, f"{raised[0].error} {where}")
+        yield Finding("grader-exception", graded.solution.id, f"{raised[0].error} {where}")
 
 
-def _unfair(judged: Judged) -> Finding:
-    solution, tried = judged.solution, len(judged.counted)
+def _unfair(graded: GradedSolution) -> Finding:
+    solution, tried = graded.solution, len(graded.counted)
     about = f": {solution.about}" if solution.about else ""
     if solution.kind == "starts":
-        return Finding("start-passes", solution.id, f"{solution.about} and passes {_of(judged.accepted, tried)}")
+        return Finding("start-passes", solution.id, f"{solution.about} and passes {_of(graded.accepted, tried)}")
     if not solution.right:
-        return Finding("false-accept", solution.id, f"passes {_of(judged.accepted, tried)}{about}")
-    failed = next(attempt for attempt in judged.counted if not attempt.passed)
+        return Finding("false-accept", solution.id, f"passes {_of(graded.accepted, tried)}{about}")
+    failed = next(attempt for attempt in graded.counted if not attempt.passed)
     said = failed.grade.message if failed.grade else failed.error
     kind = "oracle-fails" if solution.name == "oracle" else "false-reject"
     return Finding(
-        kind, solution.id, f"fails {_of(tried - judged.accepted, tried)}, first that of run {failed.run}: {said[:200]}"
+        kind, solution.id, f"fails {_of(tried - graded.accepted, tried)}, first that of run {failed.run}: {said[:200]}"
     )
 
 
@@ -161,15 +161,15 @@ def _of(count: int, all_of: int) -> str:
     return f"{count:,} of {counted(all_of, 'problem')}"
 
 
-def _categories(judged: Judged, task: Task) -> Iterator[Finding]:
-    solution, known = judged.solution, {*task.categories, "no_submission"}
-    for category in sorted(set(judged.categories) - known):
+def _categories(graded: GradedSolution, task: Task) -> Iterator[Finding]:
+    solution, known = graded.solution, {*task.categories, "no_submission"}
+    for category in sorted(set(graded.categories) - known):
         yield Finding("unknown-category", category, f"given to {solution.id}, and not among the task's categories")
-    others = {name: count for name, count in judged.categories.items() if name != solution.expect}
+    others = {name: count for name, count in graded.categories.items() if name != solution.expect}
     if solution.expect != "any" and others:
         name, count = max(others.items(), key=lambda item: item[1])
         yield Finding(
             "wrong-category",
             solution.id,
-            f"gets {name} on {_of(count, len(judged.counted))} where its label says {solution.expect}",
+            f"gets {name} on {_of(count, len(graded.counted))} where its label says {solution.expect}",
         )

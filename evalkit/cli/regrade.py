@@ -20,7 +20,7 @@ from evalkit.results.reading import CellRecord, Results, load
 from evalkit.results.runs import Outcome
 from evalkit.rollout.limits import Limits, from_config
 from evalkit.sampling.keys import question
-from evalkit.sampling.seeds import run_seed
+from evalkit.sampling.problem_set import first_spec, problem_set
 from evalkit.sampling.store import same_question
 from evalkit.stats.comparisons import compare_paired
 from evalkit.task.protocol import Task
@@ -103,7 +103,7 @@ async def _regrade_all(pairs: Iterable[tuple[CellRecord, Path, Sequence[str]]]) 
     resources, done = Resources(), []
     try:
         for cell, folder, (config, task), overrides in plans:
-            sandbox = await resources.sandbox(config, task.spec(run_seed(config.runs.seed, 1)))
+            sandbox = await resources.sandbox(config, first_spec(config, task))
             await sandbox.ready()
             runs = await regrade(cell, task, sandbox, config=config)
             write_regraded(cell, folder, config, task, runs, overrides)
@@ -157,9 +157,10 @@ def _wider(old: Limits, new: Limits) -> str:
 def _check_questions(cell: CellRecord, config: Config, task: Task, overrides: Sequence[str]) -> None:
     """Raise `UserError` where the model would now be asked something else, or a turned knob is felt by its tools."""
     turned = [override.partition("=")[0] for override in overrides if override.startswith("task.")]
-    seen = [knob for knob in turned if knob.split(".")[1] not in task.judged_by]
-    for run in cell.runs[: config.runs.count]:
-        would = question(config, task, run.number)
+    seen = [knob for knob in turned if knob.split(".")[1] not in task.graded_by]
+    problems = problem_set(config, task)
+    for run in cell.runs[: problems.size(config.runs.count)]:
+        would = question(task, problems, run.number)
         if not same_question(run.rollout, would) or (seen and run.rollout.set_up != would.set_up):
             if seen:
                 raise UserError(

@@ -45,6 +45,10 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("limits.max_cost_usd", limits.max_cost_usd, *_above(1e12, ", or null for no limit")),
         ("reuse", config.reuse, *_one_of("never", "exact", "dominating")),
         ("store", config.store, str.strip, "name a folder, such as store=outputs/rollouts"),
+        ("problems.count", config.problems.count, *_whole(1, 200_000, ", or null")),
+        ("problems.sample", config.problems.sample, *_whole(1, 200_000, ", or null for all")),
+        ("problems.file", config.problems.file, str.strip, "name a .jsonl, .csv or .parquet file"),
+        ("problems.ids", config.problems.ids, _named, "name ids or a pattern, such as problems.ids='easy-*'"),
         ("runs.count", runs.count, *_whole(1, 10**7)),
         ("runs.concurrency", runs.concurrency, *_whole(1, 10**5)),
         ("runs.seed", runs.seed, *_whole(0, 2**63 - 1)),
@@ -56,6 +60,8 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("band.low", band.low, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
         ("band.high", band.high, lambda x: 0 <= x <= 1, "use a share between 0 and 1, such as 0.25"),
         ("band.confidence", band.confidence, *_CONFIDENCE),
+        ("band.about", band.about, *_one_of("these", "like_these")),
+        ("band.group", band.group, *_whole(2, 10**6)),
         ("report.format", config.report.format, *_one_of("full", "published")),
         ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
         ("model.max_retries", model.max_retries, *_whole(0, 10**6)),
@@ -77,6 +83,12 @@ YEARS_S = 1e9
 """Thirty years: timers of the operating system overflow somewhere beyond."""
 _CONFIDENCE = (lambda x: 0.01 <= x <= 0.999999, "use a share between 0.01 and 0.999999, such as 0.95")
 """Nearer to 1 the quantiles of every distribution lose their digits, and then they are infinite."""
+
+
+def _named(ids: Any) -> bool:
+    """Whether it is an id or a list of them."""
+    names = ids if isinstance(ids, list | tuple) else [ids]
+    return bool(names) and all(isinstance(name, str | int) and not isinstance(name, bool) for name in names)
 
 
 def _whole(low: int, high: int, more: str = "") -> tuple[Any, str]:

@@ -24,10 +24,22 @@ class RunsConfig:
 
 
 @dataclass
+class ProblemsConfig:
+    """Which problems of a task are asked; meaning of every knob in conf/config.yaml."""
+
+    file: Optional[str] = None
+    count: Optional[int] = None
+    ids: Any = None
+    sample: Optional[int] = None
+
+
+@dataclass
 class BandConfig:
     low: float = 0.10
     high: float = 0.40
     confidence: float = 0.95
+    about: str = "these"
+    group: int = 8
 
 
 @dataclass
@@ -112,6 +124,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    problems: ProblemsConfig = field(default_factory=ProblemsConfig)
     runs: RunsConfig = field(default_factory=RunsConfig)
     band: BandConfig = field(default_factory=BandConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)

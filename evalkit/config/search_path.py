@@ -54,6 +54,15 @@ def folders(kind: str) -> list[Path]:
     return list(dict.fromkeys(path for path in found if path.is_dir()))
 
 
+def find_data(name: str, knob: str) -> Path:
+    """A data file that a knob names, from the current directory or a root. Raises `UserError` where there is none."""
+    roots = [Path.cwd(), *user_roots(), *_further]
+    found = next((path for root in roots if (path := root / Path(name).expanduser()).is_file()), None)
+    if found is None:
+        raise UserError(f"{knob}={name} is not a file: evalkit looks in the current directory and in EVALKIT_PATH")
+    return found.resolve()
+
+
 def task_folders() -> dict[str, list[Path]]:
     """Plugin name → the folders that define it. More than one folder is a mistake that the caller reports."""
     found: dict[str, list[Path]] = {}

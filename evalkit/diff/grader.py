@@ -11,7 +11,8 @@ from evalkit.engine.regrading import regrade
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import failure_label
-from evalkit.sampling.keys import grader_digest, question, spec_of
+from evalkit.sampling.keys import grader_digest, question
+from evalkit.sampling.problem_set import first_spec, problem_set
 from evalkit.sampling.resources import Resources
 from evalkit.sampling.store import same_question
 from evalkit.task.protocol import Task
@@ -28,7 +29,7 @@ def current(cell: CellRecord) -> str:
 
 
 def regraded(cell: CellRecord) -> CellRecord:
-    """The cell with its kept rollouts measured and judged again. Raises `UserError` where that is impossible."""
+    """The cell with its kept rollouts measured and graded again. Raises `UserError` where that is impossible."""
     assert all(record.rollout for record in cell.runs)  # read here: their paths are relative to where we are
     with launched_from(cell.folder) as folder:
         again = _regraded(replace(cell, folder=folder), read_config(folder))
@@ -37,8 +38,9 @@ def regraded(cell: CellRecord) -> CellRecord:
 
 def _regraded(cell: CellRecord, config: Config) -> CellRecord:
     task = load_task(config.task)
+    problems = problem_set(config, task)
     for record in cell.runs:
-        if not same_question(record.rollout, question(config, task, record.number)):
+        if not same_question(record.rollout, question(task, problems, record.number)):
             raise UserError(f"the prompt, tools or files of task {cell.task} are not those of {cell.folder} any more")
     try:
         runs = signals.run(_regrade(cell, config, task))
@@ -50,7 +52,7 @@ def _regraded(cell: CellRecord, config: Config) -> CellRecord:
 async def _regrade(cell: CellRecord, config: Config, task: Task) -> list[Run]:
     resources = Resources()
     try:
-        sandbox = await resources.sandbox(config, spec_of(task, config, 1))
+        sandbox = await resources.sandbox(config, first_spec(config, task))
         await sandbox.ready()
         return await regrade(cell, task, sandbox, config=config)
     finally:

@@ -17,7 +17,7 @@ from typing import Any
 
 from evalkit.display.formatting import run_result
 from evalkit.results.runs import Outcome, Run
-from evalkit.rollout.record import Attempt, Turn
+from evalkit.rollout.record import FailedAttempt, Turn
 from evalkit.util.redaction import learn_from, redacted
 from evalkit.util.text import counted, duration, plain
 
@@ -137,7 +137,7 @@ def turn_done(number: int, step: int, turn: Turn) -> None:
     )
 
 
-def attempt_failed(number: int, attempt: Attempt) -> None:
+def attempt_failed(number: int, attempt: FailedAttempt) -> None:
     """A model call that failed, and when it is repeated."""
     next_one = f"the next one in {duration(attempt.pause)}" if attempt.pause else "the last one"
     text = "Run %d: an attempt failed after %s (%s), %s"

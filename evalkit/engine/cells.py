@@ -40,11 +40,16 @@ class CellResult:
     limits: Limits
     runs: list[Run] = field(default_factory=list)
     summary: Summary | None = None
-    open_runs: int = 0
     watched: Watched | None = None
     """Decides when there are enough runs; None if their number is fixed."""
+    tries: int = 0
+    """Planned, at each of its problems."""
     asked: int = 0
     """How many runs it takes; fewer than planned once enough runs have decided."""
+    open_runs: int = 0
+    """Those that have not ended."""
+    not_started: int = 0
+    """Those that have not been started."""
     measuring: str = ""
     """Key of its measurements."""
     grader: str = ""

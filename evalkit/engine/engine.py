@@ -1,14 +1,16 @@
-"""Many cells on one event loop: sample each rollout set once, then clip, measure and judge for every cell."""
+"""Many cells on one event loop: sample each rollout set once, then clip, measure and grade for every cell."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from evalkit.display.view import View
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.manifest import cell_info, manifest
 from evalkit.grading.measurements import Measurements
-from evalkit.grading.procedure import Measure, judged, measured
+from evalkit.grading.procedure import Measure, grades_of, measured
 from evalkit.model.protocol import Model, Wait
 from evalkit.results.early_stopping import planned, watch
 from evalkit.results.runs import Run
@@ -28,13 +30,15 @@ from evalkit.results.writing import write_cell
 from evalkit.rollout import limits as budgets
 from evalkit.rollout.limits import clip, cost_limit_reached
 from evalkit.rollout.record import Ending, Rollout, Timing, Turn
-from evalkit.sampling.keys import TaskFiles, grader_digest, measurement_key, rollout_key, spec_of
+from evalkit.sampling.keys import TaskFiles, grader_digest, measurement_key, rollout_key
+from evalkit.sampling.problem_set import first_spec, problem_set
 from evalkit.sampling.provenance import Reused, mark_of
 from evalkit.sampling.resources import Resources
 from evalkit.sampling.sampler import CostBudget, RolloutSampler
 from evalkit.sampling.store import Key, Store, digest
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
+from evalkit.task.attempt import Attempt
 from evalkit.task.grade import Measurement
 from evalkit.task.protocol import Task
 from evalkit.task.registry import load_task
@@ -62,23 +66,34 @@ class _Group:
     """Why no more runs are started, if so."""
 
     @property
-    def count(self) -> int:
-        """How many runs the most demanding cell wants."""
-        return max(planned(member.cell.config.runs) for member in self.members)
+    def tries(self) -> int:
+        """How many tries at each problem the most demanding cell wants."""
+        return max(member.tries for member in self.members)
 
     @property
-    def enough(self) -> int:
-        """How many runs it takes as far as is known: until the last cell is decided, or has all that it planned.
+    def enough(self) -> float:
+        """How many units (runs, or problems of a set) it takes: until the last cell is decided, or without a bound.
 
         Cells that share rollouts stop together, so that their rates stay comparable.
         """
-        return max((m.watched and m.watched.decided_at) or planned(m.cell.config.runs) for m in self.members)
+        return max((member.watched and member.watched.decided_at) or math.inf for member in self.members)
+
+    def start(self, run: int) -> None:
+        """Count a run as started."""
+        for member in self.wanting(run):
+            member.not_started -= 1
+
+    def wanting(self, run: int) -> list[CellResult]:
+        """The cells that a run is for."""
+        attempt = self.source.problems.attempt(run)
+        return [member for member in self.members if attempt <= member.tries]
 
     def measured(self, member: CellResult) -> Measurements:
-        """The measurements that the cell's grader made of this set; shared by cells that only judge differently."""
+        """The measurements that the cell's grader made of this set; shared by cells that only grade differently."""
         key = member.measuring
         if key not in self.measurements:
-            self.measurements[key] = Measurements(self.source.known.folder / "measurements" / key)
+            folder = self.source.known.folder / "measurements" / key
+            self.measurements[key] = Measurements(folder, self.source.problems)
         return self.measurements[key]
 
 
@@ -120,7 +135,7 @@ class Engine:
             self._say_what_is_reused(group)
         ticking = asyncio.create_task(self._tick())
         try:
-            await self._run_all(groups, self._at_once(cells))
+            await self._run_all(groups, self._at_once(members))
         finally:
             ticking.cancel()
         if budget.spent:
@@ -133,10 +148,10 @@ class Engine:
             await asyncio.sleep(TICK_S)
             self.view.tick()
 
-    def _at_once(self, cells: Sequence[Cell]) -> int:
+    def _at_once(self, members: Sequence[CellResult]) -> int:
         """How many runs to have under way: as many as are asked for, if there are open files for them."""
-        wanted = max(cell.config.runs.concurrency for cell in cells)
-        asked = min(wanted, sum(planned(cell.config.runs) for cell in cells))
+        wanted = max(member.cell.config.runs.concurrency for member in members)
+        asked = min(wanted, sum(member.asked for member in members))
         allowed = open_files.allow(asked)
         if allowed < asked:
             self.view.note(
@@ -165,12 +180,19 @@ class Engine:
     def _to_run(self, groups: Sequence[_Group]) -> Generator[tuple[_Group, int], None, None]:
         """Runs as they are asked for; those that nobody needs any more when their turn comes are left out."""
         for group in groups:
-            for run in range(1, group.count + 1):
-                if run > group.enough or group.stopped:
+            yield from ((group, run) for run in self._to_start(group))
+
+    def _to_start(self, group: _Group) -> Iterator[int]:
+        """The runs of a group as their turn comes; once it has enough, or is stopped, the others are given up."""
+        for unit, runs in enumerate(group.source.problems.units(group.tries), 1):
+            for run in runs:
+                if unit > group.enough or group.stopped:
                     for member in group.members:
-                        self._ended(group, member, max(0, member.asked - run + 1))
-                    break
-                yield group, run
+                        left, member.not_started = member.not_started, 0
+                        self._ended(group, member, left)
+                    return
+                group.start(run)
+                yield run
 
     async def sample_apart(self, config: Config, folder: Path, overrides: Mapping[str, str]) -> CellResult:
         """One more cell after the others have ended, as a launch of its own in a folder that exists; same budget."""
@@ -185,8 +207,9 @@ class Engine:
             task = load_task(cell.config.task)
             model = await self.resources.model(cell.config, task)
             await model.check()  # what the endpoint serves is part of the key
-            key = rollout_key(cell.config, task, model)
-            apart = "" if clippable(model) else str(budgets.from_config(cell.config.limits))
+            problems = problem_set(cell.config, task)
+            key = rollout_key(cell.config, task, model, problems)
+            apart = problems.chosen + ("" if clippable(model) else str(budgets.from_config(cell.config.limits)))
             groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
         return list(groups.values())
 
@@ -196,12 +219,15 @@ class Engine:
         first, task, model = cells[0]
         wanted = [budgets.from_config(cell.config.limits) for cell, _, _ in cells]
         wanted += [cell.reach for cell, _, _ in cells if cell.reach and clippable(model)]
-        count = max(planned(cell.config.runs) for cell, _, _ in cells)
-        store = Store(Path(first.config.store))
+        problems = problem_set(first.config, task)
+        tries = [planned(cell.config.runs, several=problems.several) for cell, _, _ in cells]
+        store = Store(Path(first.config.store), problems)
         reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
-        known = store.find(first.config.task["name"], key, budgets.join(wanted), count, reuse, first.since)
-        sandbox = await self.resources.sandbox(first.config, spec_of(task, first.config, 1))
-        source = RolloutSampler(first.config, task, model, known.limits, known, sandbox, budget, note=self.view.note)
+        known = store.find(first.config.task["name"], key, budgets.join(wanted), max(tries), reuse, first.since)
+        sandbox = await self.resources.sandbox(first.config, first_spec(first.config, task))
+        source = RolloutSampler(
+            first.config, task, model, known.limits, known, sandbox, budget, problems, note=self.view.note
+        )
         source.notes = tuple(await model.check())
         source.launch = mark_of(first.folder.resolve(), self._began)
         members = [
@@ -210,18 +236,20 @@ class Engine:
                 own_task,
                 source,
                 budgets.from_config(cell.config.limits),
-                open_runs=planned(cell.config.runs),
                 watched=watch(cell.config),
-                asked=planned(cell.config.runs),
+                tries=most,
+                asked=problems.size(most),
+                open_runs=problems.size(most),
+                not_started=problems.size(most),
                 measuring=measurement_key(cell.config, own_task, self._files),
                 grader=grader_digest(cell.config, own_task, self._files),
             )
-            for cell, own_task, _ in cells
+            for (cell, own_task, _), most in zip(cells, tries, strict=True)
         ]
         opened = _Group(source, members)
         source.on_turn = partial(self._turn_done, opened)
         source.on_failed = logs.attempt_failed
-        source.answered = known.answered(count)
+        source.answered = known.answered(max(tries))
         model.watch(partial(self._waiting, opened))
         return opened
 
@@ -236,11 +264,11 @@ class Engine:
                     log.warning("%s", text)
 
     def _say_what_is_reused(self, group: _Group) -> None:
-        there = [run for run in group.source.known.complete() if run <= group.count]
+        there = group.source.known.complete(group.tries)
         if there:
             self.view.note(
-                f"Reuses {len(there)} of {group.count} rollouts of set {group.source.known.name}, "
-                f"sampled {group.source.known.sampled(there)}; reuse=never samples afresh."
+                f"Reuses {len(there)} of {group.source.problems.size(group.tries)} rollouts of set "
+                f"{group.source.known.name}, sampled {group.source.known.sampled(there)}; reuse=never samples afresh."
             )
 
     def _turn_done(self, group: _Group, run: int, step: int, turn: Turn) -> None:
@@ -262,8 +290,8 @@ class Engine:
             self.view.waiting(wait)
 
     async def _run(self, group: _Group, run: int) -> None:
-        """One run of every cell of a group: one rollout, clipped, measured and judged for each."""
-        wanting = [member for member in group.members if run <= member.asked]
+        """One run of every cell of a group: one rollout, clipped, measured and graded for each."""
+        wanting = group.wanting(run)
         with logs.cell_log(*(member.cell.folder for member in wanting)):
             rollout = await self._sample(group, run, wanting)
             if rollout is not None:
@@ -308,27 +336,33 @@ class Engine:
                     log.error("%s", group.stopped)
 
     async def _graded(self, group: _Group, wanting: Sequence[CellResult], rollout: Rollout) -> list[Run]:
-        """One rollout as a run of every cell: measured, unless that was done before, and judged by its thresholds."""
+        """One rollout as a run of every cell: measured, unless that was done before, and graded by its thresholds."""
         clipped = [clip(rollout, member.limits) for member in wanting]
         found = [
-            (member.task, await measured(one, self._measuring(group, member, rollout.run), member.limits))
+            (member.task, await measured(one, self._measuring(group, member, one), member.limits))
             for member, one in zip(wanting, clipped, strict=True)
         ]
         limit_s = min((author_code.limit_of(member.cell.config) for member in wanting), default=0.0)
-        graded = await judged(found, limit_s=limit_s)
+        graded = await grades_of(found, limit_s=limit_s)
         model = group.source.model
         costs = [model.cost_usd([turn.charged for turn in one.turns]) for one in clipped]
-        return [Run.of(*parts) for parts in zip(clipped, graded, costs, strict=True)]
+        problems, run = group.source.problems, rollout.run
+        problem, attempt = (problems.id(run), problems.attempt(run)) if problems.several else (None, None)
+        return [
+            replace(Run.of(*parts), problem=problem, attempt=attempt)
+            for parts in zip(clipped, graded, costs, strict=True)
+        ]
 
-    def _measuring(self, group: _Group, member: CellResult, run: int) -> Measure:
+    def _measuring(self, group: _Group, member: CellResult, rollout: Rollout) -> Measure:
         """Measures the answer of a run with a cell's grader, unless that was done before."""
         task, source, limit_s = member.task, group.source, author_code.limit_of(member.cell.config)
 
         def measure(answer: Any) -> Awaitable[Measurement]:
             def anew() -> Awaitable[Measurement]:
-                return author_code.measure(task, answer, source.spec(run), source.sandbox, limit_s=limit_s)
+                attempt = Attempt(answer, rollout)
+                return author_code.measure(task, attempt, source.spec(rollout.run), source.sandbox, limit_s=limit_s)
 
-            return group.measured(member).get(run, answer, anew)
+            return group.measured(member).get(rollout.run, answer, anew)
 
         return measure
 
@@ -346,8 +380,8 @@ class Engine:
         """Analyse and write a cell of which every run has ended."""
         config, begun = member.cell.config, group.source.reused
         # Runs that were under way when the last cell was decided stay in the store, whichever they were.
-        member.asked = min(member.asked, group.enough)
-        member.runs = [run for run in member.runs if run.number <= member.asked]
+        if group.enough < math.inf:
+            member.asked, member.runs = self._of_enough(group, member)
         member.summary = summarize(
             member.runs,
             band=Band(config.band.low, config.band.high),
@@ -358,7 +392,7 @@ class Engine:
             reused=Reused.of({run.number: begun[run.number] for run in member.runs if run.number in begun}),
         )
         if member.watched:
-            member.summary = conclude(member.summary, member.runs, member.watched, planned(config.runs))
+            member.summary = conclude(member.summary, member.runs, member.watched, member.tries)
         else:
             member.summary = cut_short(member.summary, member.asked)
         self._check_grader(member)
@@ -369,6 +403,12 @@ class Engine:
         except StorageError as error:  # the other cells may have more room, and the analysis can be read on screen
             self.unwritten = str(error)
         self.view.cell_done(member.cell.index, member.summary)
+
+    def _of_enough(self, group: _Group, member: CellResult) -> tuple[int, list[Run]]:
+        """How many runs a cell takes that was stopped, and those of them that were made."""
+        problems, enough = group.source.problems, group.enough
+        asked = sum(len(unit) for unit in islice(problems.units(member.tries), int(enough)))
+        return asked, [run for run in member.runs if problems.unit(run.number) <= enough]
 
     def _check_grader(self, member: CellResult) -> None:
         """Say so if what grades was edited meanwhile: no digest stands for verdicts of two graders."""
@@ -382,7 +422,7 @@ class Engine:
         shutil.rmtree(folder, ignore_errors=True)  # nobody knows which of them the old grader made
         sentence = (
             f"The files of task {member.cell.config.task['name']} were changed while it was graded: its verdicts may "
-            f"mix two graders, so judge again with `python -m evalkit regrade {member.cell.folder}`"
+            f"mix two graders, so grade again with `python -m evalkit regrade {member.cell.folder}`"
         )
         self.view.note(f"{sentence}.")
         with logs.cell_log(member.cell.folder):

@@ -8,7 +8,6 @@ from typing import Any
 
 from evalkit.display.view import CellInfo
 from evalkit.engine.cells import CellResult
-from evalkit.results.early_stopping import planned
 from evalkit.sampling.keys import TaskFiles, grader_versions
 from evalkit.sampling.provenance import Reused
 from evalkit.sampling.store import digest
@@ -18,7 +17,7 @@ from evalkit.util.versions import git_commit, versions
 def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
     """What the numbers of a cell rest on."""
     config, source = member.cell.config, member.source
-    spec, reused = source.spec(1), member.summary.reused if member.summary else Reused()
+    spec, reused = source.spec(source.problems.first), member.summary.reused if member.summary else Reused()
     return {
         "task": config.task["name"],
         "title": member.task.title,
@@ -64,7 +63,7 @@ def cell_info(member: CellResult) -> CellInfo:
         title=member.task.title,
         model=member.source.model.id,
         simulated=member.source.model.simulated,
-        runs=planned(config.runs),
+        runs=member.asked,
         concurrency=config.runs.concurrency,
         limits=str(member.limits),
         isolation=f"{sandbox.level} ({sandbox.stronger})" if sandbox.stronger else sandbox.level,

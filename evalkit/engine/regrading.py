@@ -21,18 +21,20 @@ from evalkit.results.writing import write_cell
 from evalkit.rollout.limits import clip, from_config
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions
-from evalkit.sampling.seeds import run_seed
+from evalkit.sampling.problem_set import problem_set
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
+from evalkit.task.attempt import Attempt
 from evalkit.task.grade import Measurement
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Task
 from evalkit.util.versions import versions
 
 
 @dataclass(frozen=True)
 class Regraded:
-    """One launch, judged again."""
+    """One launch, graded again."""
 
     before: CellRecord
     after: tuple[Run, ...]
@@ -53,7 +55,7 @@ class Regraded:
 
 
 async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: Config | None = None) -> list[Run]:
-    """Judge the rollouts of a launch with `task`, under `config` (default: the launch's own).
+    """Grade the rollouts of a launch with `task`, under `config` (default: the launch's own).
 
     A recorded measurement is used where neither the grader's code nor a knob that it can see has changed; else the
     submission is measured again. A grader that fails makes its run an error, like in a launch.
@@ -62,15 +64,18 @@ async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: C
     known = _same_measuring(launch, config, task)
     limits = from_config(config.limits)
     runs = []
-    for record in launch.runs[: config.runs.count]:
-        rollout = clip(record.rollout, limits)
-        runs.append(await _grade(record, rollout, task, sandbox, config, record.measurement if known else None))
+    problems = problem_set(config, task)
+    for record in launch.runs[: problems.size(config.runs.count)]:
+        rollout, problem = clip(record.rollout, limits), problems.problem(record.number)
+        runs.append(
+            await _grade(record, rollout, task, problem, sandbox, config, record.measurement if known else None)
+        )
     return runs
 
 
 def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
     def seen(node: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in node.items() if name not in task.judged_by}
+        return {name: value for name, value in node.items() if name not in task.graded_by}
 
     files, about = TaskFiles(), launch.manifest
     same_code = about["digests"]["grader"] == grader_digest(config, task, files)[:16]
@@ -82,20 +87,26 @@ def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
 
 
 async def _grade(
-    record: RunRecord, rollout: Rollout, task: Task, sandbox: Sandbox, config: Config, known: Measurement | None
+    record: RunRecord,
+    rollout: Rollout,
+    task: Task,
+    problem: Problem,
+    sandbox: Sandbox,
+    config: Config,
+    known: Measurement | None,
 ) -> Run:
     limit_s = author_code.limit_of(config)
 
     async def measure(answer: Any) -> Measurement:
         if known is not None:
             return known
-        seed = run_seed(config.runs.seed, record.number)
-        spec = await author_code.apart("the task's spec", lambda: author_code.spec_for(task, seed), limit_s)
-        return await author_code.measure(task, answer, spec, sandbox, limit_s=limit_s)
+        spec = await author_code.apart("the task's spec", lambda: author_code.spec_for(task, problem), limit_s)
+        return await author_code.measure(task, Attempt(answer, rollout), spec, sandbox, limit_s=limit_s)
 
     ended = replace(rollout, traceback=record.traceback)  # which only the line of the run has kept
     graded = await grade(task, ended, measure, from_config(config.limits), limit_s=limit_s)
-    return Run.of(rollout, graded, _cost(record, rollout, config))
+    run = Run.of(rollout, graded, _cost(record, rollout, config))
+    return replace(run, problem=record.problem, attempt=record.attempt)
 
 
 def _cost(record: RunRecord, rollout: Rollout, config: Config) -> float | None:

@@ -1,4 +1,4 @@
-"""Measurements kept beside their rollouts: a submission is measured once, by however many cells it is judged."""
+"""Measurements kept beside their rollouts: a submission is measured once, by however many cells it is graded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from evalkit.sampling.problem_set import OneProblem, ProblemSet
 from evalkit.sampling.store import digest
 from evalkit.task.grade import Fault, Measurement
 from evalkit.util.files import write_atomically
@@ -18,9 +19,9 @@ from evalkit.util.files import write_atomically
 class Measurements:
     """The measurements of one rollout set under one measurement key."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is `<set>/measurements/<key>`; made when the first measurement is kept."""
-        self._folder = folder
+    def __init__(self, folder: Path, problems: ProblemSet | None = None) -> None:
+        """`folder` is `<set>/measurements/<key>`; made when the first measurement is kept. `problems`: None for one."""
+        self._folder, self._problems = folder, problems or OneProblem(0)
         self._under_way: dict[int, asyncio.Future[Measurement]] = {}
 
     async def get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
@@ -30,16 +31,20 @@ class Measurements:
         return await asyncio.shield(self._under_way[run])
 
     async def _get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
-        path, answered = self._folder / f"{run:04d}.json", digest(answer)
+        path, answered = self._folder / f"{self._problems.stem(run)}.json", self._asked(run, answer)
         known = self._read(path, answered)
         if known is not None:
             return known
         measurement = await measure()
         with suppress(OSError):  # it can be made again, which must not cost the run its grade
-            self._folder.parent.mkdir(exist_ok=True)
-            self._folder.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, json.dumps({"answer": answered, **asdict(measurement)}, ensure_ascii=False) + "\n")
         return measurement
+
+    def _asked(self, run: int, answer: Any) -> str:
+        """Digest of what is measured: the answer, and the row that it answers."""
+        row = self._problems.row_digest(run)
+        return digest([answer, row]) if row else digest(answer)
 
     def _read(self, path: Path, answered: str) -> Measurement | None:
         try:

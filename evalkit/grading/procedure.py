@@ -1,4 +1,4 @@
-"""Grading procedure of a rollout: measure → judge → errors. Launches, regrading, audits and diffs use it."""
+"""Grading procedure of a rollout: measure → grade → errors. Launches, regrading, audits and diffs use it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Measure = Callable[[Any], Awaitable[Measurement]]
 
 @dataclass(frozen=True)
 class Graded:
-    """What grading a rollout came to: a grade, or an error instead of one. Between measuring and judging: neither."""
+    """What grading a rollout came to: a grade, or an error instead of one. Once measured: neither."""
 
     grade: Grade | None = None
     measurement: Measurement | None = None
@@ -43,12 +43,12 @@ class Graded:
 async def grade(
     task: Task, rollout: Rollout, measure: Measure, limits: Limits, *, listed: bool = True, limit_s: float
 ) -> Graded:
-    """Measure and judge one rollout. Arguments: see `measured` and `judged`."""
-    return (await judged([(task, await measured(rollout, measure, limits))], listed=listed, limit_s=limit_s))[0]
+    """Measure and grade one rollout. Arguments: see `measured` and `grades_of`."""
+    return (await grades_of([(task, await measured(rollout, measure, limits))], listed=listed, limit_s=limit_s))[0]
 
 
 async def measured(rollout: Rollout, measure: Measure, limits: Limits) -> Graded:
-    """The first half: whole already where there is nothing to judge. `limits`: those that it was clipped to."""
+    """The first half: whole already where there is nothing to grade. `limits`: those that it was clipped to."""
     if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
         return Graded(error=rollout.detail, traceback=rollout.traceback)
     if rollout.submission is None:
@@ -64,13 +64,13 @@ async def measured_answer(answer: Any, measure: Measure) -> Graded:
         return Graded.failed(error)
 
 
-async def judged(pairs: Sequence[tuple[Task, Graded]], *, listed: bool = True, limit_s: float) -> list[Graded]:
-    """The second half, for several together: changing threads takes longer than judging.
+async def grades_of(pairs: Sequence[tuple[Task, Graded]], *, listed: bool = True, limit_s: float) -> list[Graded]:
+    """The second half, for several together: changing threads takes longer than grading.
 
-    `listed`: a category must be one of the task's. `limit_s`: seconds that one call of `judge` may take.
+    `listed`: a category must be one of the task's. `limit_s`: seconds that one call of `grade` may take.
     """
     open_ = [(task, one.measurement) for task, one in pairs if one.measurement is not None]
-    verdicts = iter(await author_code.judge_all(open_, listed=listed, limit_s=limit_s))
+    verdicts = iter(await author_code.grade_all(open_, listed=listed, limit_s=limit_s))
     return [one if one.measurement is None else _with(one.measurement, next(verdicts)) for _, one in pairs]
 
 

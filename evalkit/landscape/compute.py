@@ -1,4 +1,4 @@
-"""Pass counts for every cell of a grid of limits and tolerances, without clipping or judging cell by cell.
+"""Pass counts for every cell of a grid of limits and tolerances, without clipping or grading cell by cell.
 
 A rollout passes where the limits reach its submission and the tolerances allow it. Both are thresholds: per rollout
 one point on the axes of limits, and a few boxes on the axes of tolerances. A grid of any size then costs one addition
@@ -21,7 +21,7 @@ from evalkit.task.grade import Grade, Measurement
 if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
 
-Judging = Callable[[Sequence[float], Measurement], Grade]
+Grader = Callable[[Sequence[float], Measurement], Grade]
 """`(values of the tolerance axes, measurement) → grade`; pure, and monotone in every value."""
 
 
@@ -53,10 +53,10 @@ class Counts:
     unknown: NDArray[np.int32]
 
 
-def count(trials: Sequence[Trial], axes: Sequence[Axis], judge: Judging) -> Counts:
+def count(trials: Sequence[Trial], axes: Sequence[Axis], grader: Grader) -> Counts:
     """Count passes on the whole grid.
 
-    Every limit that is not an axis must be one under which the trials were taken. Time: the judging of each trial at a
+    Every limit that is not an axis must be one under which the trials were taken. Time: the grading of each trial at a
     few points per tolerance axis, then O(cells). Memory: three 32-bit numbers a cell.
     """
     shape = tuple(len(axis.values) for axis in axes)
@@ -74,7 +74,7 @@ def count(trials: Sequence[Trial], axes: Sequence[Axis], judge: Judging) -> Coun
         if trial.error:
             _add(errors, _place(trial.reach, axes, anywhere))
         elif trial.measurement is not None:
-            for box in _passing(trial.measurement, tolerances, judge):
+            for box in _passing(trial.measurement, tolerances, grader):
                 _add(passed, _place(trial.reach, axes, box))
     for grid in (passed, errors, unknown):
         for axis in range(grid.ndim):
@@ -82,16 +82,16 @@ def count(trials: Sequence[Trial], axes: Sequence[Axis], judge: Judging) -> Coun
     return Counts(tuple(axes), passed, np.int32(len(trials)) - errors, unknown)
 
 
-def _passing(measurement: Measurement, tolerances: Sequence[Axis], judge: Judging) -> list[Box]:
+def _passing(measurement: Measurement, tolerances: Sequence[Axis], grader: Grader) -> list[Box]:
     """Where on the grid of tolerances this submission passes."""
 
     def passes(place: tuple[int, ...]) -> bool:
-        return judge([axis.values[n] for axis, n in zip(tolerances, place, strict=True)], measurement).passed
+        return grader([axis.values[n] for axis, n in zip(tolerances, place, strict=True)], measurement).passed
 
     if measurement.fault:  # no threshold could change it
         return []
-    strictest = judge([axis.values[0] for axis in tolerances], measurement)
-    loosest = judge([axis.values[-1] for axis in tolerances], measurement)
+    strictest = grader([axis.values[0] for axis in tolerances], measurement)
+    loosest = grader([axis.values[-1] for axis in tolerances], measurement)
     hints = breakpoints((strictest, loosest))
     cuts = []
     for axis in tolerances:

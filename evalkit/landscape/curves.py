@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
-from evalkit.landscape.thresholds import LARGEST, SMALLEST, Gap, Judge, NotMonotoneError, Trial, breakpoints, critical
+from evalkit.landscape.thresholds import (
+    LARGEST,
+    SMALLEST,
+    Gap,
+    KnobGrader,
+    NotMonotoneError,
+    Trial,
+    breakpoints,
+    critical,
+)
 from evalkit.stats.verdict import Band
 
 
@@ -76,12 +85,12 @@ class Nest:
         node = top.config.task
         self.trials = [Trial.of(run) for run in sorted(top.runs, key=lambda run: run.number)]
         self.tolerances = tolerance_knobs(node, top.task)
-        self.judge = Judge(node, self.tolerances)
+        self.grader = KnobGrader(node, self.tolerances)
         self.limits = {knob: limit_value(top.limits, knob) for knob in LIMITS}
-        values = zip(self.tolerances, map(float, self.judge.values()), strict=True)
+        values = zip(self.tolerances, map(float, self.grader.values()), strict=True)
         self.base: dict[str, float] = {**self.limits, **dict(values)}
         """Every nested knob at its value in the top cell."""
-        self._whole = [isinstance(value, int) for value in self.judge.values()]
+        self._whole = [isinstance(value, int) for value in self.grader.values()]
 
     @property
     def knobs(self) -> list[str]:
@@ -91,7 +100,7 @@ class Nest:
     def curve(self, knob: str, at: Mapping[str, float]) -> Curve:
         """The pass rate along `knob`; the others at their values in `at`, or else in the top cell.
 
-        Raises `NotMonotoneError` for a task whose `judge` breaks its contract.
+        Raises `NotMonotoneError` for a task whose `grade` breaks its contract.
         """
         others = {name: value for name, value in {**self.base, **at}.items() if name != knob}
         if knob in LIMITS:
@@ -99,7 +108,7 @@ class Nest:
             needs = [self._limit_needed(trial, knob, others) for trial in self.trials]
         else:
             index = self.tolerances.index(knob)
-            start, end = self.judge.domain(index)
+            start, end = self.grader.domain(index)
             whole = self._whole[index]
             needs = [self._tolerance_needed(trial, index, others, (start, end)) for trial in self.trials]
             if whole:
@@ -136,7 +145,7 @@ class Nest:
         if trial.error:
             return trial.reach.of(knob), True
         passes = trial.measurement is not None and (
-            self.judge([others[name] for name in self.tolerances], trial.measurement).passed
+            self.grader([others[name] for name in self.tolerances], trial.measurement).passed
         )
         return (trial.reach.of(knob) if passes else math.inf), False
 
@@ -155,12 +164,12 @@ class Nest:
 
         def grade(value: float) -> bool:
             values[index] = value
-            return self.judge(values, measurement).passed
+            return self.grader(values, measurement).passed
 
         hints = []
         for value in (domain[0], self.base[self.tolerances[index]], domain[1]):
             values[index] = value
-            hints.append(self.judge(values, measurement))
+            hints.append(self.grader(values, measurement))
         if hints[0].passed and not hints[-1].passed:
             raise NotMonotoneError
         return critical(grade, breakpoints(hints), *domain), False

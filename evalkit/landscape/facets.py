@@ -1,4 +1,4 @@
-"""Facets of a landscape: cells that share all but the knobs that only clip or judge their rollouts."""
+"""Facets of a landscape: cells that share all but the knobs that only clip or grade their rollouts."""
 
 from __future__ import annotations
 

@@ -133,10 +133,10 @@ def grid(nest: Nest, at: Mapping[str, float], axes: Sequence[Axis]) -> Counts:
     names = [axis.knob for axis in axes]
     fixed = [Axis(knob, ({**nest.base, **at}[knob],)) for knob in nest.base if knob not in names]
     every = [*axes, *fixed]
-    # The judge takes its values in the order of its own knobs, which are the tolerances.
+    # The grader takes its values in the order of its own knobs, which are the tolerances.
     order = [axis.knob for axis in every if not axis.is_limit]
     places = [order.index(knob) for knob in nest.tolerances]
-    counts = count(nest.trials, every, lambda values, measured: nest.judge([values[n] for n in places], measured))
+    counts = count(nest.trials, every, lambda values, measured: nest.grader([values[n] for n in places], measured))
     shape = tuple(len(axis.values) for axis in axes)
     return Counts(tuple(axes), *(grid.reshape(shape) for grid in (counts.passed, counts.graded, counts.unknown)))
 

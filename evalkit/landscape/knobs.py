@@ -1,4 +1,4 @@
-"""Swept knobs: which need rollouts of their own, which only clip or judge them, and the facets that follow."""
+"""Swept knobs: which need rollouts of their own, which only clip or grade them, and the facets that follow."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Kind(StrEnum):
     """What turning a knob takes."""
 
     LIMIT = "limit"  # clipping: free
-    TOLERANCE = "tolerance"  # judging again, monotone: free
-    JUDGED = "judged"  # judging again, in no particular order: free
+    TOLERANCE = "tolerance"  # grading again, monotone: free
+    JUDGED = "judged"  # grading again, in no particular order: free
     SAMPLED = "sampled"  # rollouts of its own
     REPORTED = "reported"  # nothing: it changes what is said about the same runs
 
@@ -106,8 +106,8 @@ def place(config: Config, knob: str) -> float:
 
 
 def tolerance_knobs(node: Mapping[str, Any], task: Task) -> list[str]:
-    """Every tolerance of a `task` node that is a number: those of `tolerances`, if only `judge` reads it."""
-    if "tolerances" not in task.judged_by:
+    """Every tolerance of a `task` node that is a number: those of `tolerances`, if only `grade` reads it."""
+    if "tolerances" not in task.graded_by:
         return []
     return [name for name, _ in dotted.numbers(node.get("tolerances"), "task.tolerances")]
 
@@ -119,7 +119,7 @@ def _kind(name: str, results: Sequence[Entry]) -> Kind:
         return Kind.LIMIT
     head, _, rest = name.partition(".")
     first = dotted.first(rest)
-    if head == "task" and rest and all(first in result.task.judged_by for result in results):
+    if head == "task" and rest and all(first in result.task.graded_by for result in results):
         return Kind.TOLERANCE if first == "tolerances" and numeric else Kind.JUDGED
     unseen = {"band", "runs.count", "runs.batches", "runs.concurrency", "runs.until", "runs.max", "verbose", "confirm"}
     return Kind.REPORTED if head in unseen or name in unseen else Kind.SAMPLED

@@ -46,7 +46,7 @@ def _confirmed(folder: Path) -> dict[str, Any] | None:
 
 
 def entry(cell: CellRecord, index: int) -> Entry:
-    """A cell from its directory. Raises `UserError` if its grader is not the one that judged it."""
+    """A cell from its directory. Raises `UserError` if its grader is not the one that graded it."""
     config = read_config(cell.folder)
     task = load_task(config.task)
     if cell.manifest["digests"]["grader"] != grader_digest(config, task)[:16]:

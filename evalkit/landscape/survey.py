@@ -38,7 +38,7 @@ MOST_LINES = 20
 
 
 def survey(results: Sequence[Entry]) -> Landscape:
-    """Analyse a sweep. Pure, but for the grader that it judges with."""
+    """Analyse a sweep. Pure, but for the grader that it grades with."""
     results = sorted(results, key=lambda result: result.index)
     first = results[0]
     band, confidence = Band(first.config.band.low, first.config.band.high), first.config.band.confidence
@@ -156,7 +156,7 @@ def _view(facet: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
         except NotMonotoneError:
             nest, curves, found = None, [], []
             note = (
-                "A looser tolerance turned a pass into a failure, which the task's judge must never do: only the swept "
+                "A looser tolerance turned a pass into a failure, which the task's grade must never do: only the swept "
                 "values are shown."
             )
         except UserError as error:

@@ -18,7 +18,7 @@ from evalkit.task.author_faults import blamed, from_outside, task_error
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.protocol import Task
 from evalkit.task.registry import build_config, load_plugin
-from evalkit.task.returned_values import judged
+from evalkit.task.returned_values import checked_grade
 from evalkit.util import dotted
 from evalkit.util.errors import UserError
 
@@ -140,7 +140,7 @@ class Trial:
     """What the landscape depends on, of one run under the largest limits.
 
     Below `reach` a run is a failure: its rollout was cut; in a gap it is an error, or nobody knows. From `reach` on it
-    is what it was under the largest limits: judged by its measurement, an error that is left out of the rate, or a
+    is what it was under the largest limits: graded by its measurement, an error that is left out of the rate, or a
     failure without a submission.
     """
 
@@ -162,7 +162,7 @@ class Trial:
         return cls(run.number, needed, measurement, error, tuple(path.errors), tuple(path.unknown))
 
 
-class Judge:
+class KnobGrader:
     """Judges measurements under any values of some tolerance knobs; every other knob is as in `node`."""
 
     def __init__(self, node: Mapping[str, Any], knobs: Sequence[str] = ()) -> None:
@@ -179,9 +179,9 @@ class Judge:
         Raises `UserError` where the task refuses one, `TaskError` where its code fails.
         """
         task = self._task(tuple(values))
-        with blamed("the task's judge", task.judge):
-            grade: Any = task.judge(measurement)
-            return grade if isinstance(grade, Grade) else judged(grade, None)
+        with blamed("the task's grade", task.grade):
+            grade: Any = task.grade(measurement)
+            return grade if isinstance(grade, Grade) else checked_grade(grade, None)
 
     def task(self, values: tuple[float, ...]) -> Task:
         """The task under these values. Raises `UserError` where it refuses one."""
@@ -218,13 +218,13 @@ class Judge:
 
 
 class NotMonotoneError(Exception):
-    """A looser tolerance turned a pass into a failure: the task's `judge` breaks its contract."""
+    """A looser tolerance turned a pass into a failure: the task's `grade` breaks its contract."""
 
 
 def breakpoints(grades: Iterable[Grade]) -> list[float]:
     """Tolerances at which a verdict may change, ascending: each checked value, and the next number above it.
 
-    Only a hint that makes searching fast: whatever is found is verified by judging.
+    Only a hint that makes searching fast: whatever is found is verified by grading.
     """
     values = {float(check.value) for grade in grades for check in grade.checks if check.value is not None}
     fine = [value for value in values if 0 <= value < LARGEST]

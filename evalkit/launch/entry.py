@@ -182,13 +182,16 @@ def _named(key: str, folder: str) -> Path:
 def _check(configs: Sequence[Config]) -> set[Path]:
     """Everything that can be checked without writing; the stores that are wanted."""
     from evalkit.launch.preflight import preflight
-    from evalkit.sampling.seeds import run_seed
+    from evalkit.sampling.problem_set import problem_set
     from evalkit.task.registry import check_specs, load_task
 
     for config in configs:
         check(config)
     for config in configs:
-        check_specs(load_task(config.task), run_seed(config.runs.seed, 1), disk_mb=config.sandbox.disk_mb)
+        task = load_task(config.task)
+        problems = problem_set(config, task)
+        check_specs(task, problems.problem(problems.first), disk_mb=config.sandbox.disk_mb)
+        problems.check_columns()
     _current.prepared = preflight(configs, lambda text: _say(f"evalkit: {text}"))
     _current.checked = True
     return {Path(config.store) for config in configs}

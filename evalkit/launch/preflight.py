@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from evalkit.config.schema import Config
 from evalkit.model.protocol import Model
-from evalkit.sampling.keys import spec_of
+from evalkit.sampling.problem_set import first_spec
 from evalkit.sampling.resources import Resources
 from evalkit.task.registry import load_task
 from evalkit.util import signals
@@ -44,7 +44,7 @@ def preflight(configs: Sequence[Config], say: Callable[[str], None] | None = Non
 async def _preflight(resources: Resources, configs: Sequence[Config], say: Callable[[str], None] | None) -> None:
     tasks = [load_task(config.task) for config in configs]
     for config, task in zip(configs, tasks, strict=True):
-        await resources.sandbox(config, spec_of(task, config, 1))
+        await resources.sandbox(config, first_spec(config, task))
     for config, task in zip(configs, tasks, strict=True):
         model = await resources.model(config, task)
         stop = model.watch(lambda wait: say(str(wait)) if say else None)
@@ -54,7 +54,7 @@ async def _preflight(resources: Resources, configs: Sequence[Config], say: Calla
             stop()
         _check_price(config, model)
     for config, task in zip(configs, tasks, strict=True):
-        await (await resources.sandbox(config, spec_of(task, config, 1))).ready()
+        await (await resources.sandbox(config, first_spec(config, task))).ready()
 
 
 def _check_price(config: Config, model: Model) -> None:

@@ -41,11 +41,11 @@ def largest_limits(folder: Path, config: Config) -> Limits | None:
 
 def _conversation(config: Config) -> str:
     """Digest of what cells of one sweep must have in common to share rollouts (`keys.rollout_key` has the rest)."""
-    judged = load_task(config.task).judged_by
+    free = load_task(config.task).graded_by
     limits = config.limits
     return digest(
         {
-            "task": {name: value for name, value in config.task.items() if name not in judged},
+            "task": {name: value for name, value in config.task.items() if name not in free},
             "model": asdict(config.model),
             "agent": asdict(config.agent),
             "sandbox": asdict(config.sandbox),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from evalkit.config.schema import ModelConfig
-from evalkit.rollout.record import Attempt, Json
+from evalkit.rollout.record import FailedAttempt, Json
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.text import duration
 
@@ -51,7 +51,7 @@ class Request:
     tools: Sequence[Mapping[str, Any]] = ()
     clock: AbstractContextManager[None] = field(default_factory=nullcontext, compare=False)
     """Entered while the client waits for a rate limit or a retry: that time is not the model's."""
-    failed: Callable[[Attempt], None] = field(default=lambda attempt: None, compare=False)
+    failed: Callable[[FailedAttempt], None] = field(default=lambda attempt: None, compare=False)
     """Told of each attempt that failed, while the clock stands still."""
 
 

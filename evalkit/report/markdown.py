@@ -165,7 +165,7 @@ def setting_rows(cell: CellRecord) -> list[tuple[str, str]]:
 
 
 def _regraded(facts: Mapping[str, Any]) -> str:
-    return " ".join([f"the rollouts of {facts['from']}, judged again", *map(str, facts["overrides"])])
+    return " ".join([f"the rollouts of {facts['from']}, graded again", *map(str, facts["overrides"])])
 
 
 def command(cell: CellRecord) -> str:

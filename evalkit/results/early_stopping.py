@@ -49,9 +49,9 @@ class Stopping:
         return f"decided after {counted(self.decided_at, 'run')} of at most {self.planned:,}"
 
 
-def planned(runs: RunsConfig) -> int:
-    """The most runs that a cell may take."""
-    return runs.max if runs.until == "decided" else runs.count
+def planned(runs: RunsConfig, *, several: bool = False) -> int:
+    """The most tries that a cell may make: at its only problem, or at each of `several`."""
+    return runs.max if runs.until == "decided" and not several else runs.count
 
 
 class Watched:

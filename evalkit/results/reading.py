@@ -71,6 +71,10 @@ class RunRecord:
     """Of the task's own code, where that is to blame for an error."""
     reused: bool = field(default=False, compare=False)
     """Whether another launch sampled its rollout, so that this one does not replicate it."""
+    problem: str | None = None
+    """Id of the problem; None where the task has but one."""
+    attempt: int | None = None
+    """Which try at its problem it is, from 1; None where the task has but one."""
     diagnosis: str = ""
     """The known mistake that it made (``matches `no_mask` to 5e-05``), as far as `diagnose` was asked and found one."""
 
@@ -134,7 +138,7 @@ class CellRecord:
 
     @property
     def limits(self) -> Limits:
-        """The limits that the runs were judged under."""
+        """The limits that the runs were graded under."""
         known = {entry.name for entry in fields(Limits)}
         return Limits(**{name: value for name, value in self.manifest["limits"].items() if name in known})
 
@@ -364,6 +368,8 @@ def _runs(
             measurement=measurements.get(line["run"]),
             seconds=seconds.get(line["run"]),
             reused=line["run"] in reused,
+            problem=line.get("problem"),
+            attempt=line.get("try"),
         )
 
 

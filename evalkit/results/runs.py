@@ -38,6 +38,10 @@ class Run:
     """One sentence where the outcome is `error` or `unknown`."""
     traceback: str = ""
     """Of the task's own code, where that is to blame for the error."""
+    problem: str | None = None
+    """Id of the problem; None where the task has but one."""
+    attempt: int | None = None
+    """Which try at its problem it is, from 1; None where the task has but one."""
 
     @classmethod
     def of(cls, rollout: Rollout, graded: Graded, cost_usd: float | None) -> Run:
@@ -61,6 +65,7 @@ class Run:
         rollout, grade = self.rollout, self.grade
         return {
             "run": self.number,
+            **({"problem": self.problem, "try": self.attempt} if self.problem is not None else {}),
             "outcome": self.outcome.value,
             "ending": rollout.ending.value,
             "category": grade.category if grade else None,

@@ -215,7 +215,7 @@ def summarize(
     seconds: Mapping[int, float] | None = None,
     reused: Reused | None = None,
 ) -> Summary:
-    """Count, estimate and judge. `categories`: the task's titles; `seconds`: wall clock by run number."""
+    """Count, estimate and grade. `categories`: the task's titles; `seconds`: wall clock by run number."""
     runs = sorted(runs, key=lambda run: run.number)
     graded = [run for run in runs if run.outcome is not Outcome.ERROR]
     passed = sum(run.outcome is Outcome.PASSED for run in graded)

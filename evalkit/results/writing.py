@@ -14,7 +14,7 @@ from typing import Any
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.journal import write_rollout
-from evalkit.rollout.record import Attempt
+from evalkit.rollout.record import FailedAttempt
 from evalkit.util.files import write_atomically
 
 FORMAT = "1.0"
@@ -67,7 +67,7 @@ def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:
     }
 
 
-def _rounded(attempt: Attempt) -> dict[str, Any]:
+def _rounded(attempt: FailedAttempt) -> dict[str, Any]:
     return asdict(replace(attempt, seconds=round(attempt.seconds, 3), pause=round(attempt.pause, 3)))
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.rollout import response_shape
-from evalkit.rollout.record import Attempt, Ending, Rollout, Submission, Timing, Turn
+from evalkit.rollout.record import Ending, FailedAttempt, Rollout, Submission, Timing, Turn
 from evalkit.util import bounded_json
 from evalkit.util.errors import UserError
 from evalkit.util.files import afresh, append, replacing, write_bytes
@@ -86,7 +86,7 @@ class Journal:
         """What came of it: tool results, a submission."""
         self._write(_reply(turn) | {"elapsed": self._elapsed()})
 
-    def failed(self, attempt: Attempt) -> None:
+    def failed(self, attempt: FailedAttempt) -> None:
         """An attempt at the next call that failed. Facts of the rollout do not depend on it, its times do."""
         times = {"seconds": round(attempt.seconds, 3), "pause": round(attempt.pause, 3)}
         self._write({"type": "attempt", "reason": attempt.reason, **times})
@@ -243,7 +243,7 @@ class _Reader:
         self.rollout: Rollout | None = None
         self.turns: list[Turn] = []
         self.seconds: list[float] = []
-        self.failed: list[Attempt] = []
+        self.failed: list[FailedAttempt] = []
         self.waited = self.elapsed = 0.0
         self.complete = False
 
@@ -257,7 +257,7 @@ class _Reader:
             self.seconds.append(line.get("seconds", 0.0))
             self.waited += line.get("waited", 0.0)
         elif kind == "attempt":
-            self.failed.append(Attempt(line["reason"], line["seconds"], line["pause"]))
+            self.failed.append(FailedAttempt(line["reason"], line["seconds"], line["pause"]))
         elif kind == "reply":
             self.turns[-1] = _read_reply(self.turns[-1], line)
         elif kind == "end" and self.rollout is not None:

@@ -144,7 +144,7 @@ def _written(block: Mapping[str, Json]) -> int:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class FailedAttempt:
     """One try of a model call that failed."""
 
     reason: str
@@ -166,7 +166,7 @@ class Timing:
     waited: float = 0.0
     """Seconds lost to rate limits, failed attempts and retries."""
     turns: tuple[float, ...] = ()
-    failed: tuple[Attempt, ...] = ()
+    failed: tuple[FailedAttempt, ...] = ()
     """Attempts that failed and were not the model's doing."""
     launch: str = ""
     """Which launch began it (`evalkit.sampling.provenance.mark_of`)."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from evalkit.model.protocol import ContextLimitError, Model, Request
 from evalkit.model.requests import conversation
 from evalkit.rollout.limits import UNCOUNTED, Limits, cannot_hold, cut_ending, next_call
-from evalkit.rollout.record import Attempt, Ending, Json, Rollout, Timing, Turn
+from evalkit.rollout.record import Ending, FailedAttempt, Json, Rollout, Timing, Turn
 from evalkit.sandbox.protocol import Session
 from evalkit.task import author_code
 from evalkit.task.optional_parts import definition, system_of
@@ -28,7 +28,7 @@ class Recorder(Protocol):
 
     def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
     def reply(self, turn: Turn) -> None: ...
-    def failed(self, attempt: Attempt) -> None: ...
+    def failed(self, attempt: FailedAttempt) -> None: ...
 
 
 class DivergedError(Exception):
@@ -51,7 +51,7 @@ class Agent:
     canary: str = ""
     turns: list[Turn] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    failed: list[Attempt] = field(default_factory=list)
+    failed: list[FailedAttempt] = field(default_factory=list)
     waited: float = 0.0
     deadline: asyncio.Timeout = field(init=False)
 
@@ -131,7 +131,7 @@ class Agent:
         self.waited += response.waited
         return turn
 
-    def _failed(self, clock: Clock, attempt: Attempt) -> None:
+    def _failed(self, clock: Clock, attempt: FailedAttempt) -> None:
         clock.give_back(attempt.seconds)
         self.failed.append(attempt)
         self.recorder.failed(attempt)

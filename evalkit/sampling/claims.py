@@ -48,16 +48,16 @@ class Reading(NamedTuple):
 
 
 class Claims:
-    """The claims of one folder, and since when this process has seen each of them unchanged."""
+    """The claims below one folder, and since when this process has seen each of them unchanged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._seen: dict[str, tuple[Reading, float]] = {}
+        self._seen: dict[Path, tuple[Reading, float]] = {}
         self._looked = -LEASE_S
 
-    def of(self, run: int) -> Claim:
-        """The claim of a run, not yet taken."""
-        return Claim(self.folder / f"{run:04d}.claim", self)
+    def of(self, run: int | str) -> Claim:
+        """The claim of a run, by its number or by its place below the folder; not yet taken."""
+        return Claim(self.folder / f"{run if isinstance(run, str) else f'{run:04d}'}.claim", self)
 
     def dead(self, path: Path, reading: Reading) -> bool:
         """Whether the holder is known to be dead or has not renewed for a lease since this process first looked."""
@@ -66,21 +66,21 @@ class Claims:
         now = time.monotonic()
         if now - self._looked > LEASE_S / 4:  # one look at all of them: a dead launch leaves many
             self._looked = now
-            for other in self.folder.glob("*.claim"):
+            for other in (*self.folder.glob("*.claim"), *self.folder.glob("*/*.claim")):
                 with suppress(OSError):  # somebody's own file or folder: it matters when its run is wanted
                     self._note(other, now)
-        first, since = self._seen.get(path.name, (None, now))
+        first, since = self._seen.get(path, (None, now))
         if first != reading:
-            self._seen[path.name] = (reading, now)
+            self._seen[path] = (reading, now)
             return False
         return now - since > LEASE_S
 
     def _note(self, path: Path, now: float) -> None:
         reading = read(path)
         if reading is None:
-            self._seen.pop(path.name, None)
-        elif self._seen.get(path.name, (None,))[0] != reading:
-            self._seen[path.name] = (reading, now)
+            self._seen.pop(path, None)
+        elif self._seen.get(path, (None,))[0] != reading:
+            self._seen[path] = (reading, now)
 
 
 class Claim:

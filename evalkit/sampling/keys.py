@@ -17,12 +17,13 @@ from evalkit.model.protocol import Model
 from evalkit.model.providers import MODELS
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.agent import begin
-from evalkit.sampling.seeds import run_seed
+from evalkit.sampling.problem_set import ProblemSet
 from evalkit.sampling.store import Key, digest
 from evalkit.sandbox.providers import SANDBOXES
 from evalkit.task import author_code, grade
 from evalkit.task.object_descriptions import Describer, common
 from evalkit.task.optional_parts import definition, files_of, system_of
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.source_files import Sources, module_sources, package_version, sources
 from evalkit.task.tool_code import data_files, reached
@@ -30,25 +31,20 @@ from evalkit.util.file_digests import file_digest
 from evalkit.util.versions import versions
 
 
-def spec_of(task: Task, config: Config, run: int) -> Spec:
-    """The problem of a run. Raises `TaskError`."""
-    return author_code.spec_for(task, run_seed(config.runs.seed, run))
-
-
-def rollout_key(config: Config, task: Task, model: Model) -> Key:
+def rollout_key(config: Config, task: Task, model: Model, problems: ProblemSet) -> Key:
     """The key of a cell's rollouts. Tolerances, band, counts and clippable limits are not part of it.
 
     Prompts, files and the set-up of tools may differ from run to run: the key holds the first run's, and a rollout is
-    used only after its own were compared (`question`, `store.same_question`).
+    used only after its own were compared (`question`, `store.same_question`). A set of problems leaves prompts and
+    files to that comparison altogether, so that it can grow.
     """
-    spec = spec_of(task, config, 1)
+    spec = author_code.spec_for(task, problems.origin)
     return Key(
-        {
-            "prompt": spec.prompt,
+        ({} if problems.several else {"prompt": spec.prompt, "files": _files(spec)})
+        | {
             "system": system_of(spec),
             "tools": [definition(tool) for tool in spec.tools],
-            "behind_tools": _behind(task, config, spec),
-            "files": _files(spec),
+            "behind_tools": _behind(task, problems.origin, spec),
             "agent": asdict(config.agent),
             "model": {**model.identity, **_provided(MODELS.package_of(config.model.kind))},
             "sandbox": _sandbox(config.sandbox),
@@ -86,7 +82,7 @@ def measurement_key(config: Config, task: Task, files: TaskFiles | None = None) 
 
 
 def _seen(config: Config, task: Task) -> dict[str, Any]:
-    return {name: value for name, value in config.task.items() if name not in task.judged_by}
+    return {name: value for name, value in config.task.items() if name not in task.graded_by}
 
 
 class TaskFiles:
@@ -130,38 +126,39 @@ def grader_versions(config: Config, task: Task, files: TaskFiles | None = None) 
     return own | {name: package_version(name) for name in sorted(found.packages) if name not in own}
 
 
-def question(config: Config, task: Task, run: int, spec: Spec | None = None) -> Rollout:
+def question(task: Task, problems: ProblemSet, run: int, spec: Spec | None = None) -> Rollout:
     """A run before its first turn: what its model is shown, and digests of what it is not shown but can feel.
 
-    `spec`: its problem, where it is known already.
+    `spec`: of its problem, where it is known already.
     """
-    spec = spec or spec_of(task, config, run)
-    return replace(begin(run, spec), files=_files(spec), set_up=digest(_set_up(task, config, run, spec)[0])[:16])
+    problem = problems.problem(run)
+    spec = spec or author_code.spec_for(task, problem)
+    return replace(begin(run, spec), files=_files(spec), set_up=digest(_set_up(task, problem, spec)[0])[:16])
 
 
 def _files(spec: Spec) -> dict[str, str]:
     return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files_of(spec).items())}
 
 
-def _set_up(task: Task, config: Config, run: int, spec: Spec) -> tuple[Any, Describer]:
-    """How the tools of a run are set up, and what was met in describing them.
+def _set_up(task: Task, problem: Problem, spec: Spec) -> tuple[Any, Describer]:
+    """How the tools of a problem are set up, and what was met in describing them.
 
-    A task with tools of its own is asked twice: what differs between two specs of one seed (a time, a random number) is
-    an accident.
+    A task with tools of its own is asked twice: what differs between two specs of one problem (a time, a random number)
+    is an accident.
     """
-    judged = getattr(task, "Config", object), task.judged_by
+    unseen = getattr(task, "Config", object), task.graded_by
     places = {str(folder): "tasks" for folder in folders("tasks")}
-    one, other = Describer(places, judged), Describer(places, judged)
+    one, other = Describer(places, unseen), Describer(places, unseen)
     described = [[one(tool) for tool in spec.tools], one.classes]
     if not all(type(tool).__module__.startswith("evalkit.") for tool in spec.tools):
-        again = spec_of(task, config, run)
+        again = author_code.spec_for(task, problem)
         described = common(described, [[other(tool) for tool in again.tools], other.classes])
     return described, one
 
 
-def _behind(task: Task, config: Config, spec: Spec) -> dict[str, str]:
+def _behind(task: Task, problem: Problem, spec: Spec) -> dict[str, str]:
     """What stands behind tools: their set-up, their code, the data that it may read, and what it builds on."""
-    described, met = _set_up(task, config, 1, spec)
+    described, met = _set_up(task, problem, spec)
     found = reached(met.code.values())
     return {
         "set_up": digest(described),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 from evalkit.config.schema import Config
 from evalkit.model.protocol import Model, Opening
 from evalkit.model.providers import MODELS, open_model
-from evalkit.sampling.keys import spec_of
+from evalkit.sampling.problem_set import problem_set
 from evalkit.sampling.store import digest
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.sandbox.providers import open_sandbox
@@ -45,10 +44,10 @@ class Resources:
 
         The SDK takes over a second to import. A thread does it, so that sandboxes go on starting meanwhile.
         """
-        same = digest([vars(config.model), config.task, config.runs.seed])
+        same = digest([vars(config.model), config.task, vars(config.problems), config.runs.seed])
         if same not in self._models:
             await asyncio.to_thread(MODELS.get, config.model.kind)
-            opening = Opening(task, partial(spec_of, task, config), config.runs.seed, self._shared)
+            opening = Opening(task, problem_set(config, task).specs(task), config.runs.seed, self._shared)
             model = open_model(config.model, opening)
             self._stack.push_async_callback(model.close)
             self._models[same] = model

@@ -13,10 +13,11 @@ from evalkit.config.schema import Config
 from evalkit.model.protocol import Model
 from evalkit.rollout.journal import Journal, Loaded
 from evalkit.rollout.limits import Limits
-from evalkit.rollout.record import Attempt, Ending, Rollout, Turn
+from evalkit.rollout.record import Ending, FailedAttempt, Rollout, Turn
 from evalkit.sampling.agent import Agent, DivergedError
 from evalkit.sampling.claims import Claim
 from evalkit.sampling.keys import question
+from evalkit.sampling.problem_set import ProblemSet
 from evalkit.sampling.seeds import run_seed
 from evalkit.sampling.store import RolloutSet, same_question
 from evalkit.sandbox import canary
@@ -74,11 +75,12 @@ class RolloutSampler:
     known: RolloutSet
     sandbox: Sandbox
     budget: CostBudget
+    problems: ProblemSet
     on_turn: Callable[[int, int, Turn], None] | None = None
     """Called as `on_turn(run, step, turn)` when a turn was bought."""
     launch: str = ""
     """What names our launch."""
-    on_failed: Callable[[int, Attempt], None] | None = None
+    on_failed: Callable[[int, FailedAttempt], None] | None = None
     """Called as `on_failed(run, attempt)` when an attempt failed."""
     reused: dict[int, float] = field(default_factory=dict)
     """Runs that another launch sampled, or began to → when it began (Unix time)."""
@@ -90,13 +92,13 @@ class RolloutSampler:
     """Told what a person should know."""
     _waited: bool = False
     _specs: dict[int, Spec] = field(default_factory=dict)
-    """Of run 1, and of the runs under way: a run has one problem, however often somebody asks for it."""
+    """Of the first run, and of the runs under way: a run has one problem, however often somebody asks for it."""
 
     def spec(self, run: int) -> Spec:
         """The problem of a run. Raises `TaskError`."""
         if run not in self._specs:
             self._specs[run] = author_code.spec_for(
-                self.task, run_seed(self.config.runs.seed, run), disk_mb=self.config.sandbox.disk_mb
+                self.task, self.problems.problem(run), disk_mb=self.config.sandbox.disk_mb
             )
         return self._specs[run]
 
@@ -105,13 +107,13 @@ class RolloutSampler:
 
         def ask() -> Rollout:
             with blamed("the task's spec"):
-                return question(self.config, self.task, run, self.spec(run))
+                return question(self.task, self.problems, run, self.spec(run))
 
         return await author_code.apart("the task's spec", ask, author_code.limit_of(self.config))
 
     def forget(self, run: int) -> None:
         """A run is over: its problem need not be kept."""
-        if run > 1:
+        if run != self.problems.first:
             self._specs.pop(run, None)
 
     def compare(self, turn: Turn) -> None:
@@ -140,7 +142,7 @@ class RolloutSampler:
         Raises `TaskError` where the task cannot say what the run is asked, `StorageError` where it cannot be kept.
         """
         start = await self._begin(run)
-        claim = self.known.claims.of(run)
+        claim = self.known.claim(run)
         while True:
             with self.keeping():
                 loaded = self._usable(start) if self.known.ended(run) else None
@@ -261,7 +263,7 @@ class _Recorder:
         with self.source.keeping():
             self.journal.reply(turn)
 
-    def failed(self, attempt: Attempt) -> None:
+    def failed(self, attempt: FailedAttempt) -> None:
         with self.source.keeping():
             self.journal.failed(attempt)
         if self.source.on_failed:

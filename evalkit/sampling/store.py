@@ -1,7 +1,8 @@
 """Rollouts on disk: keys and sets, so that nothing is bought twice, by one process or by several (`claims.py`).
 
-Layout: `<root>/<task>/<key>/<set>/0001.jsonl`. A *key* digests everything that a conversation can depend on.
-A *set* is a key plus the limits it was sampled under (`set.json`); its rollouts are never mixed with another's.
+Layout: `<root>/<task>/<key>/<set>/0001.jsonl`; of a task with several problems `<set>/<problem>/0001.jsonl`.
+A *key* digests everything that a conversation can depend on. A *set* is a key plus the limits it was sampled under
+(`set.json`); its rollouts are never mixed with another's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from evalkit.rollout.journal import Journal, Loaded, load
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.claims import Claim, Claims
+from evalkit.sampling.problem_set import OneProblem, ProblemSet
 from evalkit.util.errors import UserError
 from evalkit.util.files import afresh, write_atomically
 
@@ -33,6 +35,8 @@ class RolloutSet:
 
     folder: Path
     limits: Limits
+    problems: ProblemSet = field(default_factory=partial(OneProblem, 0))
+    """Says where a run lies: `0001.jsonl`, or `<problem>/0001.jsonl` where there are several."""
 
     @property
     def name(self) -> str:
@@ -41,7 +45,7 @@ class RolloutSet:
 
     def path(self, run: int) -> Path:
         """Where the rollout of a run is, or will be."""
-        return self.folder / f"{run:04d}.jsonl"
+        return self.folder / f"{self.problems.stem(run)}.jsonl"
 
     def ended(self, run: int) -> bool:
         """Whether the run looks finished; cheap."""
@@ -50,24 +54,25 @@ class RolloutSet:
         except FileNotFoundError:
             return False
 
-    def complete(self) -> list[int]:
-        """Runs that look finished (their files are read and checked when they are used).
+    def complete(self, tries: float = math.inf) -> list[int]:
+        """Runs of so many tries that look finished (their files are read and checked when they are used).
 
         Others may write, move or delete files meanwhile, and people may lay their own beside them.
         """
         found = []
-        for path in self.folder.glob("*.jsonl"):
-            with suppress(ValueError, OSError):  # what cannot be read is said when its run is wanted
-                run = int(path.stem)
-                if path == self.path(run) and _ends(path):
-                    found.append(run)
+        for name, before in self.problems.folders():
+            for path in (self.folder / name).glob("*.jsonl"):
+                with suppress(ValueError, OSError):  # what cannot be read is said when its run is wanted
+                    attempt = int(path.stem)
+                    if attempt <= tries and path == self.path(before + attempt) and _ends(path):
+                        found.append(before + attempt)
         return sorted(found)
 
-    def answered(self, count: int) -> dict[str, int]:
-        """Under which names models answered in the finished runs up to `count` → in how many of them each."""
+    def answered(self, tries: int) -> dict[str, int]:
+        """Under which names models answered in the finished runs of so many tries → in how many of them each."""
         found: dict[str, int] = {}
-        for run in self.complete():
-            name = _first_answer(self.path(run)).get("model") if run <= count else None
+        for run in self.complete(tries):
+            name = _first_answer(self.path(run)).get("model")
             if isinstance(name, str) and name:
                 found[name] = found.get(name, 0) + 1
         return found
@@ -84,7 +89,9 @@ class RolloutSet:
             loaded = load(self.path(run))
         except FileNotFoundError:
             return None
-        return loaded if loaded.rollout.run == run else None
+        if isinstance(self.problems, OneProblem):
+            return loaded if loaded.rollout.run == run else None
+        return replace(loaded, rollout=replace(loaded.rollout, run=run))  # its row may have moved since
 
     def exchange(self, start: Rollout, claim: Claim) -> None:
         """Lay a record that answers another question aside, and bring back one that answers this, if there is one.
@@ -92,14 +99,20 @@ class RolloutSet:
         For the holder of the claim. Whoever turns a knob to and fro, or edits a task, buys each question once.
         """
         path, known = self.path(start.run), self.load(start.run)
-        aside = self.folder / "other-questions"
+        aside = path.parent / "other-questions"
         if known and known.rollout.turns:
             aside.mkdir(exist_ok=True)
             claim.check()
-            path.replace(aside / _question_name(known.rollout))
+            path.replace(aside / _question_name(path.stem, known.rollout))
         claim.check()
         with suppress(FileNotFoundError):
-            (aside / _question_name(start)).replace(path)
+            (aside / _question_name(path.stem, start)).replace(path)
+
+    def claim(self, run: int) -> Claim:
+        """The right to sample a run, not yet taken."""
+        if (folder := self.path(run).parent) != self.folder:
+            folder.mkdir(exist_ok=True)
+        return self.claims.of(self.problems.stem(run))
 
     @cached_property
     def claims(self) -> Claims:
@@ -116,9 +129,9 @@ class RolloutSet:
         return journal
 
 
-def _question_name(rollout: Rollout) -> str:
+def _question_name(attempt: str, rollout: Rollout) -> str:
     shown = [rollout.prompt, rollout.system, _plain(rollout.tools), dict(rollout.files), rollout.set_up]
-    return f"{rollout.run:04d}-{digest(shown)[:12]}.jsonl"
+    return f"{attempt}-{digest(shown)[:12]}.jsonl"
 
 
 def _ends(path: Path) -> bool:
@@ -160,11 +173,12 @@ def _first_answer(path: Path) -> dict[str, Any]:
 class Store:
     """All rollout sets under one root."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, problems: ProblemSet | None = None) -> None:
+        """`problems`: of the launch; None for a task with one."""
+        self.root, self._problems = root, problems or OneProblem(0)
 
     def find(
-        self, task: str, key: Key, limits: Limits, count: int, reuse: str, since: float | None = None
+        self, task: str, key: Key, limits: Limits, tries: int, reuse: str, since: float | None = None
     ) -> RolloutSet:
         """The set to use: the best existing one that serves `limits`, or a new one.
 
@@ -184,7 +198,9 @@ class Store:
         ]
         if not fits:
             return self._make(task, key, limits)
-        return max(fits, key=lambda known: (min(len(known.complete()), count), _born(known)))
+        if len(fits) == 1:
+            return fits[0]
+        return max(fits, key=lambda known: (len(known.complete(tries)), _born(known)))
 
     def sets(self, task: str, key: Key) -> list[RolloutSet]:
         """Every set of a key."""
@@ -200,7 +216,7 @@ class Store:
             write_atomically(folder / "set.json", text, sync=True)
         except OSError as error:
             raise UserError(f"store={self.root} cannot be written ({error.strerror}): choose another folder") from error
-        return RolloutSet(folder, limits)
+        return RolloutSet(folder, limits, self._problems)
 
     def _read(self, path: Path, task: str, key: Key) -> RolloutSet | None:
         """The set of a `set.json`; a damaged one is written again from the folder's name, which says the limits."""
@@ -215,7 +231,7 @@ class Store:
             return self._make(task, key, found, suffix and f"-{suffix}") if found else None
         if version.split(".")[0] != "1":
             raise UserError(f"{path} has format version {version}, this evalkit reads 1: install a newer evalkit")
-        return RolloutSet(path.parent, limits)
+        return RolloutSet(path.parent, limits, self._problems)
 
 
 def _born(known: RolloutSet) -> float:

@@ -16,13 +16,15 @@ from evalkit.config.schema import Config
 from evalkit.rollout.record import Json
 from evalkit.sandbox.protocol import Sandbox, Session
 from evalkit.task import sandbox_calls
+from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.author_faults import blamed, steady, task_error
 from evalkit.task.author_thread import MovedError, OvertimeError, run
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.optional_parts import measure_many_of, values_of
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.registry import check_agents, check_spec
-from evalkit.task.returned_values import judged, measured, told
+from evalkit.task.returned_values import checked_grade, measured, told
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool, ToolContext, ToolResult
 from evalkit.util.errors import SandboxError, TaskError, ToolError, UserError
@@ -38,15 +40,15 @@ TOOL_GRACE_S = 1.0
 
 
 def limit_of(config: Config) -> float:
-    """Seconds that one call of `spec`, `measure` or `judge` may take."""
+    """Seconds that one call of `spec`, `measure` or `grade` may take."""
     limit_s = config.runs.grading_timeout_s
     return math.inf if limit_s is None else limit_s
 
 
-def spec_for(task: Task, seed: int, *, disk_mb: int | None = None) -> Spec:
-    """The problem of a seed, all that a model sees of it checked; `disk_mb`: how much its workspace holds."""
+def spec_for(task: Task, problem: Problem, *, disk_mb: int | None = None) -> Spec:
+    """The spec of a problem, all that a model sees of it checked; `disk_mb`: how much its workspace holds."""
     with blamed("the task's spec", task.spec), _refused():
-        spec = task.spec(seed)
+        spec = task.spec(problem)
         check_spec(task, spec, disk_mb=disk_mb)
         return spec
 
@@ -75,12 +77,14 @@ async def apart(what: str, work: Callable[[], T], limit_s: float = LIMIT_S) -> T
     return value
 
 
-async def measure(task: Task, answer: Json, spec: Spec, sandbox: Sandbox, *, limit_s: float = LIMIT_S) -> Measurement:
-    """What the task's grader finds out about an answer."""
+async def measure(
+    task: Task, attempt: Attempt, spec: Spec, sandbox: Sandbox, *, limit_s: float = LIMIT_S
+) -> Measurement:
+    """What the task's grader finds out about an attempt."""
     found = await _done(
         "the task's measure",
         task.measure,
-        lambda call: task.measure(answer, spec, sandbox_calls.Sandbox(call, sandbox)),
+        lambda call: task.measure(attempt, spec, GradingContext(sandbox_calls.Sandbox(call, sandbox))),
         limit_s,
     )
     with blamed("the task's measure", task.measure):
@@ -114,34 +118,34 @@ async def values(task: Task, answer: Json, spec: Spec, sandbox: Sandbox, *, limi
     )
 
 
-async def judge_all(
+async def grade_all(
     pairs: Sequence[tuple[Task, Measurement]], *, listed: bool = True, limit_s: float = LIMIT_S
 ) -> list[Grade | TaskError | SandboxError]:
-    """The verdicts of several tasks, or what came instead: together, for changing threads takes longer than judging.
+    """The verdicts of several tasks, or what came instead: together, for changing threads takes longer than grading.
 
     `listed`: a category must be one of the task's.
     """
 
     def one(task: Task, measurement: Measurement) -> Grade | TaskError | SandboxError:
         try:
-            return judge_now(task, measurement, listed=listed)
+            return grade_now(task, measurement, listed=listed)
         except (TaskError, SandboxError) as error:
             return error
 
     if not pairs:
         return []
     try:
-        return await apart("the task's judge", lambda: [one(*pair) for pair in pairs], limit_s)
+        return await apart("the task's grade", lambda: [one(*pair) for pair in pairs], limit_s)
     except TaskError as error:
         if len(pairs) == 1:
             return [error]
-    return [verdict for pair in pairs for verdict in await judge_all([pair], listed=listed, limit_s=limit_s)]
+    return [verdict for pair in pairs for verdict in await grade_all([pair], listed=listed, limit_s=limit_s)]
 
 
-def judge_now(task: Task, measurement: Measurement, *, listed: bool = True) -> Grade:
-    """The same without a limit, for what judges thousands of times."""
-    with blamed("the task's judge", task.judge):
-        return judged(task.judge(measurement), task.categories if listed else None)
+def grade_now(task: Task, measurement: Measurement, *, listed: bool = True) -> Grade:
+    """The same without a limit, for what grades thousands of times."""
+    with blamed("the task's grade", task.grade):
+        return checked_grade(task.grade(measurement), task.categories if listed else None)
 
 
 async def _done(what: str, code: object, work: Callable[[sandbox_calls.Call], Any], limit_s: float) -> Any:

@@ -26,9 +26,9 @@ _HERE = f"{PACKAGE}/"
 
 @contextmanager
 def blamed(what: str, code: object = None) -> Iterator[None]:
-    """Raise `TaskError` for whatever the task's code inside raises, however odd; `what`: "the task's judge".
+    """Raise `TaskError` for whatever the task's code inside raises, however odd; `what`: "the task's grade".
 
-    `code`: the function whose result is judged inside: an error that nothing raised points at its definition.
+    `code`: the function whose result is checked inside: an error that nothing raised points at its definition.
     What passes: a sandbox that failed, Ctrl-C, and the cancellation of whoever is inside.
     """
     try:
@@ -68,7 +68,7 @@ def _raised_by_statement(error: BaseException) -> bool:
 
 
 def task_error(what: str, error: BaseException) -> TaskError:
-    """`the task's judge raised KeyError: 'x' (tasks/probe/__init__.py:31)`, with its traceback."""
+    """`the task's grade raised KeyError: 'x' (tasks/probe/__init__.py:31)`, with its traceback."""
     own = _own_part(error.__traceback__)
     said = steady("".join(traceback.format_exception_only(type(error), error)))
     frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename) and frame.filename[0] != "<"]

@@ -24,7 +24,7 @@ class Measurement:
     """What a grader found out about a submission: errors, shapes, flags. Knows nothing of thresholds.
 
     `values` holds JSON only (a non-finite number is stored as a `Fault`, not as a value), so that a
-    measurement can be kept on disk and judged again years later.
+    measurement can be kept on disk and graded again years later.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)

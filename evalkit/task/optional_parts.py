@@ -107,6 +107,14 @@ class MeasuresMany(Protocol):
         ...
 
 
+class HasProblems(Protocol):
+    """A task that brings a set of problems."""
+
+    def problems(self) -> Iterable[Mapping[str, Any]]:
+        """a row for each problem, with its `id`, in the same order every time"""
+        ...
+
+
 class HasShownSchema(Protocol):
     """A tool that shows the model more than it enforces."""
 
@@ -160,6 +168,7 @@ TASK = (
     Part(HasReferenceSource, "method"),
     Part(HasValues, "method"),
     Part(MeasuresMany, "method"),
+    Part(HasProblems, "method"),
 )
 TOOL = (Part(HasShownSchema, "mapping"), Part(HasPreload, "items", ()))
 
@@ -230,6 +239,12 @@ def measure_many_of(task: Task) -> MeasureMany | None:
     """Measures one submission on many problems; asynchronous, gives a sequence of `Measurement`."""
     many: MeasureMany | None = _read(TASK, task, "measure_many")
     return many
+
+
+def problems_of(task: Task) -> Callable[[], Iterable[Mapping[str, Any]]] | None:
+    """Gives a row for each problem of the task's own set."""
+    problems: Callable[[], Iterable[Mapping[str, Any]]] | None = _read(TASK, task, "problems")
+    return problems
 
 
 def shown_schema_of(tool: Tool) -> Mapping[str, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.grade import Grade, Measurement
+from evalkit.task.problem import Problem
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import Tool
 
@@ -57,25 +58,25 @@ class Task(Protocol):
         ...
 
     @property
-    def judged_by(self) -> Sequence[str]:
-        """Knobs that only `judge` reads (`tolerances`, …): turning them needs no new rollout and no new measurement."""
+    def graded_by(self) -> Sequence[str]:
+        """Knobs that only `grade` reads (`tolerances`, …): turning them needs no new rollout and no new measurement."""
         ...
 
     def __init__(self, config: Any) -> None:
         """`config` is an instance of `Config`. A knob out of range raises `UserError`."""
         ...
 
-    def spec(self, seed: int) -> Spec:
-        """The problem of one run. Same config and seed, same spec; must not depend on `judged_by` knobs."""
+    def spec(self, problem: Problem) -> Spec:
+        """A problem as the model meets it. Same config and problem, same spec; must not depend on `graded_by` knobs."""
         ...
 
     # `spec` is Any below: what a task's own `spec` returned, of which it may ask more than `Spec` has.
 
-    async def measure(self, answer: Any, spec: Any, sandbox: Sandbox) -> Measurement:
-        """What is true of `answer` (any JSON). Never raises for what an answer holds: that is a `Fault`."""
+    async def measure(self, attempt: Attempt, spec: Any, context: GradingContext) -> Measurement:
+        """What is true of `attempt.answer` (any JSON). Never raises for what an answer holds: that is a `Fault`."""
         ...
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         """The verdict under this config's thresholds.
 
         Pure and fast; a looser tolerance never turns a pass into a failure.

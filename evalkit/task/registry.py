@@ -18,7 +18,9 @@ from typing import Any
 from evalkit.config.search_path import import_task, task_folders
 from evalkit.task.author_faults import from_outside
 from evalkit.task.checks import wrong_agents, wrong_files, wrong_tools
+from evalkit.task.earlier_form import present_form
 from evalkit.task.optional_parts import SPEC, TASK, WANTED, Part, definition, files_of, misfits, near_miss, system_of
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.util.dotted import numbers
@@ -27,9 +29,9 @@ from evalkit.util.source_quotes import blame, file_of, first_line, quote
 from evalkit.util.suggestions import nearest, suggestion
 
 _METHODS = {
-    "spec": "def spec(self, seed: int) -> Spec",
-    "measure": "async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement",
-    "judge": "def judge(self, measurement: Measurement) -> Grade",
+    "spec": "def spec(self, problem: Problem) -> Spec",
+    "measure": "async def measure(self, attempt: Attempt, spec: Spec, context: GradingContext) -> Measurement",
+    "grade": "def grade(self, measurement: Measurement) -> Grade",
     "oracle": "def oracle(self, spec: Spec) -> ScriptedAgent",
     "agents": "def agents(self, spec: Spec) -> Sequence[ScriptedAgent]",
 }
@@ -95,23 +97,24 @@ def load_plugin(name: str) -> type[Task]:
     plugin = getattr(module, "Task", None)
     if not inspect.isclass(plugin):
         raise UserError(f"Task plugin {name} has no class Task: define or import one in {found[0] / '__init__.py'}")
+    plugin = present_form(plugin)
     _check_parts(name, plugin)
-    checked: type[Task] = module.Task
+    checked: type[Task] = plugin
     return checked
 
 
-def check_specs(task: Task, seed: int, *, disk_mb: int | None = None, audit: bool = False) -> None:
+def check_specs(task: Task, problem: Problem, *, disk_mb: int | None = None, audit: bool = False) -> None:
     """Raise `UserError` where a spec, or what the task makes of it, is not what everybody counts on.
 
     `disk_mb`: how much a workspace holds. `audit`: also of what only audits read.
     """
     with _refusing(f"{quote(type(task))} fails", Path(file_of(type(task))).parent):
-        spec = task.spec(seed)
+        spec = task.spec(problem)
         _check_near_misses(spec, SPEC)
         check_spec(task, spec, disk_mb=disk_mb)
         _check_kinds(task, "spec", spec, SPEC if audit else ())
         _check_kinds(task, None, task, TASK)
-        _check_repeatable(task, spec, task.spec(seed))
+        _check_repeatable(task, spec, task.spec(problem))
         check_agents(task, "oracle", [task.oracle(spec)])
         check_agents(task, "agents", task.agents(spec))
 
@@ -119,7 +122,7 @@ def check_specs(task: Task, seed: int, *, disk_mb: int | None = None, audit: boo
 def check_spec(task: Task, spec: Spec, *, disk_mb: int | None = None) -> None:
     """Raise `UserError` for the first part of a spec that is missing or wrong."""
     if spec is None:
-        raise UserError(f"{quote(type(task), 'spec')} returns None: let it return the problem of that seed")
+        raise UserError(f"{quote(type(task), 'spec')} returns None: let it return the spec of that problem")
     for part, (kind, want) in _SPEC_PARTS.items():
         if inspect.getattr_static(spec, part, _ABSENT) is _ABSENT:  # a property that fails is there
             raise UserError(f"{quote(type(spec))} lacks {part}: add a property or attribute, {want}")
@@ -151,8 +154,8 @@ def _check_repeatable(task: Task, spec: Spec, again: Spec) -> None:
     """A question that is another one each time can neither be kept nor resumed."""
     if _asked(spec) != _asked(again):
         raise UserError(
-            f"{quote(type(task), 'spec')} gives another problem the second time, for the same seed: "
-            "draw everything from `seed`, such as random.Random(seed)"
+            f"{quote(type(task), 'spec')} gives another spec the second time, for the same problem: "
+            "draw everything from `problem.seed`, such as random.Random(problem.seed)"
         )
 
 
@@ -246,11 +249,11 @@ def _owner(config: type, key: str) -> tuple[type, str]:
     return config, knob
 
 
-_KNOWN = {"Config", "title", "categories", "judged_by", *_METHODS, *(part.name for part in TASK)}
+_KNOWN = {"Config", "title", "categories", "graded_by", *_METHODS, *(part.name for part in TASK)}
 _ATTRIBUTES: tuple[tuple[str, Any, str], ...] = (
     ("title", str, "one line of text"),
     ("categories", Mapping, "a mapping of failure category to its title"),
-    ("judged_by", Sequence, "a sequence of knob names"),
+    ("graded_by", Sequence, "a sequence of knob names"),
 )
 
 
@@ -271,10 +274,10 @@ def _check_parts(name: str, plugin: Any) -> None:
             kind = "asynchronous (async def)" if part == "measure" else "an ordinary function, without async"
             raise UserError(f"{quote(plugin, part)} must be {kind}: `{signature}`")
     fields = {field.name for field in dataclasses.fields(config)}
-    for knob in plugin.judged_by:
+    for knob in plugin.graded_by:
         if knob not in fields:
             raise UserError(
-                f"{quote(plugin, 'judged_by')} names {knob!r}, which {quote(config)} does not have"
+                f"{quote(plugin, 'graded_by')} names {knob!r}, which {quote(config)} does not have"
                 f"{suggestion(str(knob), fields)}"
             )
 

@@ -1,4 +1,4 @@
-"""Checks of what `measure`, `judge` and the tools of a task return, converted to plain JSON."""
+"""Checks of what `measure`, `grade` and the tools of a task return, converted to plain JSON."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def told(given: Any, what: str) -> ToolResult:
     return replace(result, content=content)
 
 
-def judged(given: Any, categories: Mapping[str, str] | None, what: str = "the task's judge") -> Grade:
+def checked_grade(given: Any, categories: Mapping[str, str] | None, what: str = "the task's grade") -> Grade:
     """A grade that is whole. Raises `TaskError`. `categories`: those that it may have; None: any."""
     grade = _as(Grade, given, what, "returned")
     _as(bool, grade.passed, what, "gave passed as")

@@ -7,8 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.grade import Fault, Grade, Measurement, as_number, preview, within
+from evalkit.task.problem import Problem
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, load_agents
 from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
 
@@ -84,24 +85,26 @@ class Task:
         "format_error": "Not a number",
         "no_submission": "No submission",
     }
-    judged_by = ("tolerances",)
+    graded_by = ("tolerances",)
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def spec(self, seed: int) -> Spec:
+    def spec(self, problem: Problem) -> Spec:
         """The same problem for every run."""
         return Spec(self.config.expression)
 
-    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+    async def measure(self, attempt: Attempt, spec: Spec, context: GradingContext) -> Measurement:
         """How far off the answer is. `8769`, `8769.0`, `"8769"` and `"8,769"` are the same number."""
-        number = as_number(answer)
+        number = as_number(attempt.answer)
         if number is None or number != number or abs(number) == float("inf"):
-            return Measurement(fault=Fault("format_error", f"Got {preview(answer)}, which is not a finite number"))
+            return Measurement(
+                fault=Fault("format_error", f"Got {preview(attempt.answer)}, which is not a finite number")
+            )
         error = min(abs(Fraction(number) - Fraction(spec.expected)), MAX)
         return Measurement({"got": number, "expected": spec.expected, "error": float(error)})
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         """Right if the error is below the tolerance."""
         if measurement.fault:
             return Grade.failed(measurement.fault)

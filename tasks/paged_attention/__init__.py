@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.grade import Grade, Measurement
+from evalkit.task.problem import Problem
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, load_agents, submitting
 
 from . import grade, inputs
@@ -23,19 +25,19 @@ class Task:
     Config = Config
     title = "Paged Attention Decode"
     categories = grade.CATEGORIES
-    judged_by = ("tolerances",)
+    graded_by = ("tolerances",)
 
     def __init__(self, config: Config) -> None:
         check(config)
         self.config = config
 
-    def spec(self, seed: int) -> Spec:
+    def spec(self, problem: Problem) -> Spec:
         """The same question for every run, with hidden inputs of its own."""
-        return Spec(self.config, seed)
+        return Spec(self.config, problem.seed)
 
-    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+    async def measure(self, attempt: Attempt, spec: Spec, context: GradingContext) -> Measurement:
         """Run the submission on the hidden inputs. Values: `max_abs_error` and `non_finite` per case, `work`."""
-        return await grade.measure(answer, spec, sandbox)
+        return await grade.measure(attempt.answer, spec, context.sandbox)
 
     async def measure_many(self, answer: Any, specs: Sequence[Spec], sandbox: Sandbox) -> list[Measurement]:
         """The same on many problems, for audits."""
@@ -45,9 +47,9 @@ class Task:
         """What a submission computes on inputs that have nothing to do with the hidden ones, for audits."""
         return await grade.outputs(answer, spec, inputs.probes(self.config), sandbox)
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         """Right if every element is within the tolerance."""
-        return grade.judge(measurement, self.config.tolerances.output)
+        return grade.grade(measurement, self.config.tolerances.output)
 
     def oracle(self, spec: Spec) -> ScriptedAgent:
         """Tries the reference solution once, then submits it."""

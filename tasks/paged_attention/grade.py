@@ -123,7 +123,7 @@ def read_source(answer: Any, max_chars: int) -> str | Fault:
     return fault
 
 
-def judge(measurement: Measurement, tolerance: float) -> Grade:
+def grade(measurement: Measurement, tolerance: float) -> Grade:
     """Right if no element on any hidden input is off by `tolerance` or more."""
     if measurement.fault:
         return Grade.failed(measurement.fault)

@@ -82,7 +82,7 @@ def check(tree: ast.Module) -> Fault | None:
 
 @dataclass(frozen=True)
 class RolloutSampler:
-    """What a rule has to know of the whole source to judge one node."""
+    """What a rule has to know of the whole source to grade one node."""
 
     bound: frozenset[str]
     """Names that it binds anywhere."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from evalkit.sandbox.protocol import Sandbox
+from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.grade import Grade, Measurement
+from evalkit.task.problem import Problem
 from evalkit.task.scripted_agents import ScriptedAgent
 
 from .data import problem
@@ -36,7 +37,7 @@ class Task:
         "format_error": "Format",
         "parse_error": "Format",
     }
-    judged_by: ClassVar[Sequence[str]] = JUDGED_BY
+    graded_by: ClassVar[Sequence[str]] = JUDGED_BY
 
     def __init__(self, config: Config) -> None:
         """Raises `UserError` for a knob out of its range."""
@@ -45,17 +46,17 @@ class Task:
         self._published = config.data == "published"
         self._problem = lru_cache(maxsize=256)(partial(problem, config))
 
-    def spec(self, seed: int) -> Spec:
+    def spec(self, problem: Problem) -> Spec:
         """The problem of one run; published numbers are the same for every run."""
-        return self._problem(0 if self._published else seed)
+        return self._problem(0 if self._published else problem.seed)
 
-    async def measure(self, answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+    async def measure(self, attempt: Attempt, spec: Spec, context: GradingContext) -> Measurement:
         """Errors, flag and evidence; the sandbox is not needed, because nothing submitted is run."""
         from .measure import measure
 
-        return measure(answer, spec)
+        return measure(attempt.answer, spec)
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         """The verdict table of docs/tasks/positional_attention.md."""
         return self._rule(measurement)
 

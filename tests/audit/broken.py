@@ -82,7 +82,7 @@ ARITHMETIC = [
     Break(
         "arithmetic",
         "flag_trusted",
-        ["false-accept cheats/claims_success"],
+        ["false-accept exploits/claims_success"],
         [
             (
                 "__init__.py",
@@ -182,7 +182,7 @@ POSITIONAL = [
     Break(
         "positional_attention_strict",
         "flag_trusted",
-        ["false-accept cheats/claims_a_mask"],
+        ["false-accept exploits/claims_a_mask"],
         [
             (
                 "verdict.py",
@@ -235,7 +235,7 @@ PAGED = [
     Break(
         "paged_attention",
         "flag_trusted",
-        ["false-accept cheats/prints_verified"],
+        ["false-accept exploits/prints_verified"],
         [
             (
                 "grade.py",
@@ -273,7 +273,7 @@ KEPT = {
     "paged_attention": {
         "correct": ("bmm", "gather"),
         "wrong": ("missing_scale", "keys_in_quarters", "ignores_the_block_table"),
-        "cheats": ("prints_verified", "zeros"),
+        "exploits": ("prints_verified", "zeros"),
     }
 }
 """Solutions of slow tasks that a copy keeps."""

@@ -10,6 +10,7 @@ import pytest
 from evalkit_tasks.positional_attention.mistakes import known_mistakes
 from evalkit_tasks.positional_attention.reference import compute
 
+from evalkit import Problem
 from evalkit.__main__ import main
 from evalkit.audit.diagnosis import warnings
 from evalkit.audit.dictionary import Dictionary
@@ -34,7 +35,7 @@ def rounded(answer, digits):
 
 
 async def test_values_are_traced_to_the_mistake_that_gives_them(dictionary, tmp_path):
-    spec = dictionary.task.spec(3)
+    spec = dictionary.task.spec(Problem.seeded(3))
     for mistake in known_mistakes(spec):
         if mistake.name in ("no_mask", "mask_on_the_other_side", "no_scale", "values_from_the_other_matrix"):
             match = await dictionary.name(
@@ -48,7 +49,7 @@ async def test_values_are_traced_to_the_mistake_that_gives_them(dictionary, tmp_
 
 
 async def test_values_of_nobody_and_right_ones_are_no_known_mistake(dictionary):
-    spec = dictionary.task.spec(3)
+    spec = dictionary.task.spec(Problem.seeded(3))
     right = rounded(spec.exact, 3)
     strange = {key: [[x + 0.37 for x in row] for row in matrix] for key, matrix in right.items()}
     assert await dictionary.name(right, spec) is None
@@ -61,11 +62,15 @@ async def test_functions_are_compared_by_what_they_compute(tmp_path):
     task = load_task(config.task)
     async with open_sandbox(config.sandbox) as sandbox:
         dictionary = Dictionary(task, config, sandbox)
-        known = [m for m in dictionary.mistakes(task.spec(1)) if m.name in ("missing_scale", "no_mask", "uses_numpy")]
+        known = [
+            m
+            for m in dictionary.mistakes(task.spec(Problem.seeded(1)))
+            if m.name in ("missing_scale", "no_mask", "uses_numpy")
+        ]
         dictionary._mistakes = known
         source = next(m.source for m in known if m.name == "missing_scale")
         renamed = source.replace("scores", "logits").replace("outside", "beyond")
-        assert (await dictionary.name(renamed, task.spec(9))).mistake == "wrong/missing_scale"
+        assert (await dictionary.name(renamed, task.spec(Problem.seeded(9)))).mistake == "wrong/missing_scale"
 
 
 async def test_a_launch_is_diagnosed_and_its_report_says_so(tmp_path, capsys):

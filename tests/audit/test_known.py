@@ -17,9 +17,9 @@ from .broken import Break, copy
 
 FULL = Tried(
     50,
-    played=("correct/oracle", "wrong/x", "cheats/y", "mutants/z"),
+    played=("correct/oracle", "wrong/x", "exploits/y", "mutants/z"),
     repeated=("wrong/x",),
-    reordered=("cheats/y",),
+    reordered=("exploits/y",),
 )
 
 
@@ -35,8 +35,8 @@ FULL = Tried(
         ("grader-exception spec of run 50", True),
         ("grader-exception spec of run 51", False),
         ("changing-verdict wrong/x", True),
-        ("changing-verdict cheats/y", False),
-        ("order-dependent cheats/y", True),
+        ("changing-verdict exploits/y", False),
+        ("order-dependent exploits/y", True),
         ("order-dependent wrong/x", False),
         ("unenforced accuracy", True),
         ("unknown-category odd", True),

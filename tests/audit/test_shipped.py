@@ -54,7 +54,7 @@ async def test_paged_attention_is_clean_and_its_window_is_wide(resources, tmp_pa
     kinds = [one.solution.kind for one in (*found.verdict.right, *found.verdict.wrong)]
     assert kinds.count("correct") >= 6
     assert kinds.count("wrong") >= 15
-    assert kinds.count("cheats") >= 8
+    assert kinds.count("exploits") >= 8
 
 
 async def test_where_no_tolerance_is_safe_a_larger_scale_is_tried_and_recommended(resources, tmp_path):

@@ -7,7 +7,7 @@ import math
 import pytest
 from evalkit_tasks.arithmetic import Spec
 
-from evalkit.audit.grader_runs import GradedAttempt, Problem, Result
+from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt, Result
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import knobs, survey, window_words
 from evalkit.audit.verdict import decide
@@ -19,11 +19,11 @@ NODE = {"name": "arithmetic", "expression": "10*10", "tolerances": {"answer": 0.
 
 def surveyed(right, wrong, node=NODE):
     """The only row, for right and wrong solutions with these errors."""
-    task, problem = load_task(node), Problem(1, Spec("10*10"))
+    task, problem = load_task(node), AuditedProblem(1, Spec("10*10"))
 
     def result(kind, error):
         measurement = Measurement({"got": 100 + error, "expected": 100, "error": error})
-        attempt = GradedAttempt(1, 100 + error, measurement, task.judge(measurement))
+        attempt = GradedAttempt(1, 100 + error, measurement, task.grade(measurement))
         return Result(Solution(kind, f"off_by_{error}"), (attempt,))
 
     oracle = result("correct", 0.0)

@@ -160,7 +160,7 @@ async def test_a_measurement_is_not_made_again_for_another_tolerance(launched):
     config = read_config(launched, ["task.tolerances.answer=10000"])
     task = load_task(config.task)
 
-    async def measure(answer, spec, sandbox):
+    async def measure(attempt, spec, context):
         raise AssertionError("measured again")
 
     task.measure = measure

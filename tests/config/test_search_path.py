@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import search_path
+from evalkit.task.problem import Problem
 from evalkit.task.registry import build_config, check_specs, load_plugin, load_task
 from evalkit.util.errors import UserError
 
@@ -44,18 +45,18 @@ class Task:
     Config = Config
     title = "One"
     categories = {"wrong": "Wrong"}
-    judged_by = ("tolerances",)
+    graded_by = ("tolerances",)
 
     def __init__(self, config):
         self.config = config
 
-    def spec(self, seed):
+    def spec(self, problem):
         return Spec()
 
-    async def measure(self, answer, spec, sandbox):
-        return Measurement({"answer": answer})
+    async def measure(self, attempt, spec, context):
+        return Measurement({"answer": attempt.answer})
 
-    def judge(self, measurement):
+    def grade(self, measurement):
         return Grade(True, "fine")
 
     def oracle(self, spec):
@@ -96,7 +97,7 @@ def write(here: Path) -> Any:
 def test_a_complete_plugin_is_loaded_with_its_typed_config(write: Any) -> None:
     task: Any = load_task({"name": write(), **NODE})
     assert (task.config.size, task.config.tolerances.error) == (1, 0.5)
-    check_specs(task, 0)
+    check_specs(task, Problem.seeded(0))
 
 
 def test_a_plugin_may_have_its_name_in_its_config(write: Any) -> None:
@@ -135,22 +136,22 @@ FAULTS = [
     (('    title = "One"\n', ""), ["lacks title", '"class Task:"']),
     (('title = "One"', "title = 1"), ['"title = 1"', "is int", "one line of text"]),
     (('categories = {"wrong": "Wrong"}', 'categories = ["wrong"]'), ["\"categories = ['wrong']\"".replace("'", '"')]),
-    (('judged_by = ("tolerances",)', 'judged_by = "tolerances"'), ['"judged_by = "tolerances""', "is str"]),
+    (('graded_by = ("tolerances",)', 'graded_by = "tolerances"'), ['"graded_by = "tolerances""', "is str"]),
     (('("tolerances",)', '("tolerance",)'), ["names 'tolerance'", "did you mean tolerances?", '"class Config:"']),
-    (("    def judge(self, measurement):", "    def judje(self, measurement):"), ["lacks judge", '"class Task:"']),
-    (("def judge(self, measurement)", "def judge(self)"), ['"def judge(self):"', "other arguments"]),
-    (("def judge(", "async def judge("), ['"async def judge(self, measurement):"', "without async"]),
-    (("async def measure(", "def measure("), ['"def measure(self, answer, spec, sandbox):"', "async def"]),
-    (("def spec(self, seed):", "spec = 3\n\n    def _spec(self, seed):"), ['"spec = 3"', "is int"]),
+    (("    def grade(self, measurement):", "    def judje(self, measurement):"), ["lacks grade", '"class Task:"']),
+    (("def grade(self, measurement)", "def grade(self)"), ['"def grade(self):"', "other arguments"]),
+    (("def grade(", "async def grade("), ['"async def grade(self, measurement):"', "without async"]),
+    (("async def measure(", "def measure("), ['"def measure(self, attempt, spec, context):"', "async def"]),
+    (("def spec(self, problem):", "spec = 3\n\n    def _spec(self, problem):"), ['"spec = 3"', "is int"]),
     (("error: float", "error: complex"), ['"class Config:"', "cannot hold", "Optional"]),
     (("import submitting\n", "import submiting\n"), ["cannot be imported", "ImportError", "line", "submiting"][:2]),
     (("class Task:", "class Task"), ["cannot be imported", "SyntaxError", "__init__.py:"]),
     (("self.config = config", "self.config = config.nothing"), ["cannot be built", '"self.config = config.nothing"']),
-    (('prompt = "Say 1."', "prompt = None"), ['"def spec(self, seed):"', "prompt as NoneType", "str"]),
+    (('prompt = "Say 1."', "prompt = None"), ['"def spec(self, problem):"', "prompt as NoneType", "str"]),
     (('    answer_schema = {"type": "number"}\n', ""), ["lacks answer_schema", '"class Spec:"', "JSON Schema"]),
     (('prompt = "Say 1."', "prompt = property(lambda self: self.nothing)"), ["fails: AttributeError", "nothing"]),
-    (("tools = (SubmitAnswer(", "tools = (str("), ['"def spec(self, seed):"', "a tool without name, description"]),
-    (('tools = (SubmitAnswer({"type": "number"}),)', "tools = ()"), ["no submit_answer", '"def spec(self, seed):"']),
+    (("tools = (SubmitAnswer(", "tools = (str("), ['"def spec(self, problem):"', "a tool without name, description"]),
+    (('tools = (SubmitAnswer({"type": "number"}),)', "tools = ()"), ["no submit_answer", '"def spec(self, problem):"']),
     (('tools = (SubmitAnswer({"type": "number"}),)', "tools = (1,)"), ["a tool without", "int"]),
     (("return submitting(1)", "return 1"), ['"def oracle(self, spec):"', "returns int", "ScriptedAgent"]),
     (("return [submitting(1)]", "return submitting(1)"), ['"def agents(self, spec):"', "returns ScriptedAgent"]),
@@ -163,7 +164,7 @@ FAULTS = [
     (("class Tolerances:", "class Tolerances:\n    raise SystemExit(0)"), ["cannot be imported: SystemExit: 0"]),
     (('prompt = "Say 1."', "prompt = property(lambda self: exec('raise SystemExit(0)'))"), ["fails: SystemExit: 0"]),
     (('prompt = "Say 1."', 'prompt = " "'), ["gives an empty prompt"]),
-    (("return Spec()", "s = Spec(); s.prompt = str(id(s)); self.s = s; return s"), ["another problem the second time"]),
+    (("return Spec()", "s = Spec(); s.prompt = str(id(s)); self.s = s; return s"), ["another spec the second time"]),
     (("return submitting(1)", "return submitting({1})"), ["gives the agent 'oracle'", "not JSON"]),
     (("return [submitting(1)]", "return []"), ['"def agents(self, spec):"', "gives no agents"]),
     # names that mean nothing
@@ -176,7 +177,7 @@ FAULTS = [
         ["did you mean measure_many"],
     ),
     (("self.config = config", "self.config = config; self.Solution = print"), ["did you mean solution"]),
-    (("    def judge(self, measurement):", "    def jugde(self, measurement):"), ["lacks judge (is it jugde?)"]),
+    (("    def grade(self, measurement):", "    def garde(self, measurement):"), ["lacks grade (is it garde?)"]),
     # parts of the wrong kind
     (('    prompt = "', '    system = 3\n    prompt = "'), ["gives system as int: use a text"]),
     (('    prompt = "', '    files = ["a"]\n    prompt = "'), ["gives files as list: use a mapping"]),
@@ -191,7 +192,7 @@ def test_a_faulty_plugin_is_answered_with_its_authors_own_line(
 ) -> None:
     name = write(*replaced)
     with pytest.raises(UserError) as caught:
-        check_specs(load_task({"name": name, **NODE}), 0)
+        check_specs(load_task({"name": name, **NODE}), Problem.seeded(0))
     sentence = str(caught.value)
     assert [part for part in [*said, str(here / "tasks" / name)] if part not in sentence] == []
     assert "\n" not in sentence
@@ -241,11 +242,11 @@ def test_a_task_file_without_its_package_line_is_told_to_have_one(
 def test_a_faulty_plugin_ends_a_launch_before_anything_is_written(
     write: Any, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = write("def judge(self, measurement)", "def judge(self)")
+    name = write("def grade(self, measurement)", "def grade(self)")
     (here / "conf" / "task").mkdir(parents=True)
     (here / "conf" / "task" / f"{name}.yaml").write_text(
         f"# @package _global_\ntask: {{name: {name}, size: 1, tolerances: {{error: 0.1}}}}\n"
     )
     assert main([f"task={name}"]) == 2
-    assert '"def judge(self):"' in capsys.readouterr().err
+    assert '"def grade(self):"' in capsys.readouterr().err
     assert sorted(path.name for path in here.iterdir()) == ["conf", "tasks"]

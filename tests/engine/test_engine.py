@@ -129,14 +129,14 @@ async def test_a_clipped_rollout_is_the_rollout_under_the_smaller_limit(tmp_path
 async def test_a_grader_that_raises_loses_no_other_run(tmp_path, monkeypatch):
     import evalkit_tasks.arithmetic as arithmetic
 
-    judge = arithmetic.Task.judge
+    grade = arithmetic.Task.grade
 
     def fragile(self, measurement):
         if measurement.values.get("got") != 8769:
             raise ZeroDivisionError("a bug of the grader")
-        return judge(self, measurement)
+        return grade(self, measurement)
 
-    monkeypatch.setattr(arithmetic.Task, "judge", fragile)
+    monkeypatch.setattr(arithmetic.Task, "grade", fragile)
     result = await launch(tmp_path / "out", *COMMON, "runs.count=30", store=tmp_path / "s")
     outcomes = [run.outcome for run in result.runs]
     assert Outcome.ERROR in outcomes
@@ -212,9 +212,9 @@ class Probe:
 
 
 NUMBERED = """self.config, self.seed = config, seed
-        from evalkit.sampling.keys import run_seed
+        from evalkit.sampling.seeds import run_seed
 
-        self.number = next(n for n in range(1, 9) if run_seed(0, n) == seed)"""
+        self.number = next(n for n in range(1, 9) if run_seed(0, n) == problem.seed)"""
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.grading.procedure import Graded, grade, judged, measured
+from evalkit.grading.procedure import Graded, grade, grades_of, measured
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.task.grade import Grade, Measurement
@@ -22,7 +22,7 @@ class Grader:
 
     categories = {"wrong_value": "Wrong value"}  # noqa: RUF012
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         if measurement.values["value"] == 7:
             return Grade(True, "right")
         return Grade(False, "wrong", measurement.values.get("category", "wrong_value"))
@@ -51,7 +51,7 @@ async def test_a_rollout_without_a_submission_fails_by_its_ending() -> None:
     assert found.grade == Grade(False, "[LIMIT REACHED] Hit 2900 token limit", "no_submission")
 
 
-async def test_an_answer_is_measured_and_judged() -> None:
+async def test_an_answer_is_measured_and_graded() -> None:
     assert await graded(ANSWERED, value_of) == Graded(Grade(True, "right"), Measurement({"value": 7}))
 
 
@@ -72,9 +72,9 @@ async def test_a_grader_that_raises_is_an_error_and_no_verdict(fault: Any, error
 async def test_a_verdict_that_is_none_takes_the_measurement_with_it_and_leaves_the_others() -> None:
     submissions = [rollout(turn(100, answer=value)) for value in (7, "x", 8)]
     found = [await measured(one, value_of, Limits()) for one in submissions]
-    odd = replace(found[1], measurement=Measurement({}))  # `judge` raises KeyError
+    odd = replace(found[1], measurement=Measurement({}))  # `grade` raises KeyError
     pairs: list[Any] = [(Grader(), one) for one in (found[0], odd, found[2])]
-    right, failed, wrong = await judged(pairs, limit_s=60)
+    right, failed, wrong = await grades_of(pairs, limit_s=60)
     assert (right.grade, wrong.grade) == (Grade(True, "right"), Grade(False, "wrong", "wrong_value"))
     assert (failed.grade, failed.measurement) == (None, None)
     assert "raised KeyError: 'value'" in failed.error and failed.traceback

@@ -1,4 +1,4 @@
-"""The fast landscape is the slow one: clip every rollout and judge it, cell by cell."""
+"""The fast landscape is the slow one: clip every rollout and grade it, cell by cell."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from evalkit.landscape.compute import Axis, count
 from evalkit.landscape.thresholds import (
     LARGEST,
     SMALLEST,
-    Judge,
+    KnobGrader,
     NotMonotoneError,
     Path,
     Reach,
@@ -84,8 +84,8 @@ def graded_without_submission(ended: Rollout) -> Run:
     return Run(ended.run, ended, grade)
 
 
-def slowly(several, axes, judge):
-    """Every cell for itself: clip, judge, count."""
+def slowly(several, axes, grader):
+    """Every cell for itself: clip, grader, count."""
     passed = np.zeros([len(axis.values) for axis in axes], int)
     graded, unknown = passed.copy(), passed.copy()
     for place in np.ndindex(passed.shape):
@@ -103,7 +103,7 @@ def slowly(several, axes, judge):
             if run.grade is None:
                 continue
             graded[place] += 1
-            passed[place] += judge(values, run.measurement).passed
+            passed[place] += grader(values, run.measurement).passed
     return passed, graded, unknown
 
 
@@ -117,9 +117,9 @@ def test_counts_are_those_of_clipping_and_judging_every_cell(several, rule):
         Axis("task.tolerances.b", (0.5, 1.0, 1.5, 4.0)),
         Axis("limits.max_tokens_per_turn", (1, 3, 6)),
     ]
-    judge = TwoErrors(rule)
-    counts = count([Trial.of(run) for run in several], axes, judge)
-    passed, graded, unknown = slowly(several, axes, judge)
+    grader = TwoErrors(rule)
+    counts = count([Trial.of(run) for run in several], axes, grader)
+    passed, graded, unknown = slowly(several, axes, grader)
     np.testing.assert_array_equal(counts.passed, passed)
     np.testing.assert_array_equal(counts.graded, graded)
     np.testing.assert_array_equal(counts.unknown, unknown)
@@ -149,11 +149,11 @@ def test_where_tokens_were_not_counted_a_run_is_unknown_below_what_it_was_allowe
 
 def test_the_arithmetic_task_is_judged_under_any_tolerance():
     node = {"name": "arithmetic", "expression": "1+1", "tolerances": {"answer": 0.5}}
-    judge = Judge(node, ["task.tolerances.answer"])
+    grader = KnobGrader(node, ["task.tolerances.answer"])
     measurement = Measurement({"got": 2.25, "expected": 2.0, "error": 0.25})
-    assert [judge([value], measurement).passed for value in (0.25, 0.26)] == [False, True]
-    assert judge.values() == (0.5,)
-    assert judge.domain(0) == (SMALLEST, LARGEST)
+    assert [grader([value], measurement).passed for value in (0.25, 0.26)] == [False, True]
+    assert grader.values() == (0.5,)
+    assert grader.domain(0) == (SMALLEST, LARGEST)
 
 
 @pytest.mark.parametrize("strict", [True, False])

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalkit.rollout.journal import Journal, _seal, load, read_rollout, write_rollout
-from evalkit.rollout.record import Attempt, Ending
+from evalkit.rollout.record import Ending, FailedAttempt
 from evalkit.util import bounded_json
 from evalkit.util.errors import ClaimLostError, UserError
 from tests.builders import message, rollout, text, turn
@@ -196,7 +196,7 @@ def test_what_nobody_answered_leaves_no_file_and_failed_attempts_stand_before_th
     for answered in (False, True):
         journal = Journal(path)
         journal.begin(whole)
-        journal.failed(Attempt("no answer", 1.0, 0.5))
+        journal.failed(FailedAttempt("no answer", 1.0, 0.5))
         if answered:
             journal.response(whole.turns[0], 0.0, 0.0)
         journal.end(whole)
@@ -380,7 +380,7 @@ def test_times_and_failed_attempts_of_every_sitting_add_up(tmp_path, whole):
         else:
             journal.begin(whole)
         time.sleep(0.05)
-        journal.failed(Attempt(f"sitting {sitting}", 0.5, 0.25))
+        journal.failed(FailedAttempt(f"sitting {sitting}", 0.5, 0.25))
         journal.response(whole.turns[0], 1.5, 0.01)
         journal.close()
         timing = load(path).rollout.timing
@@ -390,4 +390,4 @@ def test_times_and_failed_attempts_of_every_sitting_add_up(tmp_path, whole):
     assert seconds[2] >= seconds[1] + 0.04
     assert timing.turns == (1.5, 1.5, 1.5)
     assert timing.waited == pytest.approx(0.03)
-    assert timing.failed == tuple(Attempt(f"sitting {sitting}", 0.5, 0.25) for sitting in range(3))
+    assert timing.failed == tuple(FailedAttempt(f"sitting {sitting}", 0.5, 0.25) for sitting in range(3))

@@ -1,12 +1,12 @@
 """Rollout keys: everything a conversation can depend on changes them, nothing else does."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from evalkit.model import Opening, open_model
-from evalkit.sampling.keys import grader_digest, measurement_key, rollout_key, spec_of
+from evalkit.sampling.keys import grader_digest, measurement_key, rollout_key
+from evalkit.sampling.problem_set import problem_set
 from evalkit.task import grade
 from evalkit.task.registry import load_task
 from evalkit.util.versions import versions
@@ -20,8 +20,8 @@ REAL = (*BASE[:1], "model=claude")
 def key(*overrides, base=BASE):
     config = config_for(*base, *overrides)
     task = load_task(config.task)
-    model = open_model(config.model, Opening(task, partial(spec_of, task, config), config.runs.seed))
-    return rollout_key(config, task, model).digest
+    model = open_model(config.model, Opening(task, problem_set(config, task).specs(task), config.runs.seed))
+    return rollout_key(config, task, model, problem_set(config, task)).digest
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_conversation_can_depend_on_these_and_nothing_else():
     """Whoever adds a part or takes one away decides anew which rollouts are the same."""
     config = config_for(*BASE)
     task = load_task(config.task)
-    model = open_model(config.model, Opening(task, partial(spec_of, task, config), config.runs.seed))
-    assert set(rollout_key(config, task, model).parts) == {
+    model = open_model(config.model, Opening(task, problem_set(config, task).specs(task), config.runs.seed))
+    assert set(rollout_key(config, task, model, problem_set(config, task)).parts) == {
         *("prompt", "system", "tools", "behind_tools", "files", "agent", "model", "sandbox"),
         *("tool_timeout_s", "timeout_s", "versions", "seed"),
     }

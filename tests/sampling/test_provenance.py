@@ -125,7 +125,7 @@ def test_what_was_regraded_keeps_what_its_rollouts_are(tmp_path):
     regrade([str(tmp_path / "b"), "runs.count=3", "--out", str(tmp_path / "r")])
     assert read(tmp_path / "r", "summary.json")["reused_runs"] == [1, 2, 3]
     assert read(tmp_path / "r", "manifest.json")["rollouts"]["reused"] == 3
-    assert "the rollouts of b, judged again runs.count=3" in (tmp_path / "r" / "report.md").read_text()
+    assert "the rollouts of b, graded again runs.count=3" in (tmp_path / "r" / "report.md").read_text()
 
 
 async def test_diff_says_that_neither_replicates_the_other(tmp_path, twice, capsys):

@@ -207,7 +207,7 @@ def test_what_others_lay_into_a_set_or_take_from_it_is_no_rollout(store, monkeyp
     (known.folder / "other.jsonl").mkdir()
     assert known.complete() == [1, 2, 3]
     assert store.find("t", KEY, Limits(), 3, "exact") == known
-    monkeypatch.setattr(RolloutSet, "complete", lambda self: [1, 2, 3, 4, 6])  # 4 and 6 were there a moment ago
+    monkeypatch.setattr(RolloutSet, "complete", lambda self, tries: [1, 2, 3, 4, 6])  # 4 and 6 were there a moment ago
     assert sum(known.answered(9).values()) <= 3
     assert known.sampled([1, 4, 6]).startswith("on 2")
     assert known.sampled([6]) == "on an unknown day"

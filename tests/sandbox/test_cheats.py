@@ -1,4 +1,4 @@
-"""The cheat that the popular template falls for: walk the stack, read the expected answer, submit it."""
+"""The exploit that the popular template falls for: walk the stack, read the expected answer, submit it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import pytest
 from evalkit_tasks.arithmetic import Config, Task, Tolerances
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.sandbox import Sandbox
 from evalkit.task.tools import PythonExpression, ToolContext
 
@@ -35,11 +36,11 @@ def task() -> Task:
 
 
 async def passes(task: Task, answer: str, sandbox: Sandbox | None) -> bool:
-    return task.judge(await task.measure(answer, task.spec(0), sandbox)).passed
+    return task.grade(await task.measure(Attempt(answer), task.spec(Problem.seeded(0)), GradingContext(sandbox))).passed
 
 
 async def test_cheat_passes_where_submitted_code_runs_in_the_process_of_the_grader(task: Task) -> None:
-    expected = task.spec(0).expected
+    expected = task.spec(Problem.seeded(0)).expected
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(CHEAT, {})
 
@@ -48,7 +49,7 @@ async def test_cheat_passes_where_submitted_code_runs_in_the_process_of_the_grad
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_cheat_finds_nothing_in_the_sandbox(task: Task, sandbox: Sandbox) -> None:
-    spec = task.spec(0)
+    spec = task.spec(Problem.seeded(0))
     assert spec.expected
     async with sandbox.session() as session:
         result = await PythonExpression()({"expression": CHEAT}, ToolContext(session, 10))

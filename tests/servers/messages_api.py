@@ -329,21 +329,20 @@ class Handler(BaseHTTPRequestHandler):
 
 def task_player(overrides: list[str]) -> tuple[Scripted, dict[str, int]]:
     """The simulated agents of the launch that `overrides` describe, and its runs by prompt where prompts differ."""
-    from functools import partial
 
     from hydra import compose, initialize_config_dir
 
     from evalkit.config import hydra_setup
     from evalkit.config.search_path import bundled
     from evalkit.config.typed import to_config
-    from evalkit.sampling.keys import spec_of
+    from evalkit.sampling.problem_set import problem_set
     from evalkit.task.registry import load_task
 
     hydra_setup.install("simulated")
     with initialize_config_dir(str(bundled("conf")), version_base="1.3"):
         config = to_config(compose("config", [*overrides, "model=simulated"]))
     task = load_task(config.task)
-    specs = partial(spec_of, task, config)
+    specs = problem_set(config, task).specs(task)
     prompts = {specs(run).prompt: run for run in range(1, config.runs.count + 1)}
     backend = Scripted.of("simulated", "simulated", task, specs, config.runs.seed)
     return backend, prompts if len(prompts) == config.runs.count > 1 else {}

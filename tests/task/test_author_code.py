@@ -37,7 +37,7 @@ PLACES = [
     (IN_TOOL, "the task's tool look"),
     (IN_SPEC, "the task's spec"),
     (IN_MEASURE, "the task's measure"),
-    (IN_JUDGE, "the task's judge"),
+    (IN_JUDGE, "the task's grade"),
     (IN_AGENTS, "the task's agents"),
 ]
 
@@ -138,7 +138,7 @@ def deep(levels):
 """
 
 
-@pytest.mark.parametrize(("place", "given"), [(IN_MEASURE, MEASUREMENTS), (IN_JUDGE, GRADES)], ids=["measure", "judge"])
+@pytest.mark.parametrize(("place", "given"), [(IN_MEASURE, MEASUREMENTS), (IN_JUDGE, GRADES)], ids=["measure", "grade"])
 async def test_whatever_is_returned_ends_that_run_in_one_sentence(
     place: str, given: dict[str, str], own_task: Write, tmp_path: Path
 ) -> None:
@@ -149,7 +149,7 @@ async def test_whatever_is_returned_ends_that_run_in_one_sentence(
     assert await outcomes(name, out, f"runs.count={count}") == [P, *[E] * len(given), P]
     assert f'File "tasks/{name}/__init__.py", line' in (out / "report.md").read_text(encoding="utf-8")
     for message, (text, said) in zip(messages(out)[1:], given.items(), strict=False):
-        assert f"the task's {'measure' if place == IN_MEASURE else 'judge'} {said}" in message, text
+        assert f"the task's {'measure' if place == IN_MEASURE else 'grade'} {said}" in message, text
     assert await outcomes(name, tmp_path / "again", f"runs.count={count}") == [P, *[E] * len(given), P]
     assert told(tmp_path / "again") == told(out)
 
@@ -225,7 +225,7 @@ HANGS = {
     "asyncio": (IN_MEASURE, "await asyncio.sleep(3600)"),
     "sleep": (IN_MEASURE, "time.sleep(3)"),
     "loop": (IN_MEASURE, "while True: pass"),
-    "judge": (IN_JUDGE, "while True: pass"),
+    "grade": (IN_JUDGE, "while True: pass"),
     "spec": (IN_SPEC, "while True: pass"),
 }
 
@@ -236,7 +236,7 @@ async def test_what_hangs_in_one_run_ends_that_run(how: str, own_task: Write, tm
     name = own_task(place, f"if run == 2: {statement}" if ":" not in statement else f"if run == 2:\n    {statement}")
     out = tmp_path / "out"
     assert await outcomes(name, out, "runs.grading_timeout_s=0.5", "runs.concurrency=4") == [P, E, P, P]
-    what = "judge" if how == "judge" else "spec" if how == "spec" else "measure"
+    what = "grade" if how == "grade" else "spec" if how == "spec" else "measure"
     said = f"the task's {what} had not returned after 0.5 s: raise runs.grading_timeout_s if it needs longer"
     assert messages(out)[1] == said
     assert statement in json.loads((out / "runs.jsonl").read_text().splitlines()[1])["traceback"]
@@ -291,7 +291,7 @@ async def test_a_judge_that_fails_at_other_tolerances_costs_the_landscape_alone(
     text = text.replace(
         "@dataclass\nclass Config:", "@dataclass\nclass Tolerances:\n    error: float\n\n\n@dataclass\nclass Config:"
     )
-    source.write_text(text.replace("judged_by = ()", 'judged_by = ("tolerances",)'))
+    source.write_text(text.replace("graded_by = ()", 'graded_by = ("tolerances",)'))
     (tmp_path / "conf" / "task" / f"{name}.yaml").write_text(
         f"# @package _global_\ntask: {{name: {name}, size: 1, tolerances: {{error: 0.5}}}}\n"
     )
@@ -307,5 +307,5 @@ async def test_a_judge_that_fails_at_other_tolerances_costs_the_landscape_alone(
     results = await execute(cells, view)
     assert [len(result.runs) for result in results] == [3, 3]
     said = [words[0] for name, *words in view.events if name == "result"]
-    assert any("The landscape could not be drawn: the task's judge raised ValueError: odd" in text for text in said)
+    assert any("The landscape could not be drawn: the task's grade raised ValueError: odd" in text for text in said)
     assert "ValueError: odd" in (cells[0].folder / "evalkit.log").read_text()

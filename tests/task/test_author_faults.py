@@ -25,9 +25,9 @@ from evalkit.util.errors import SandboxError, TaskError, UserError
     ids=repr,
 )
 def test_whatever_the_code_raises_is_its_fault(raised: BaseException) -> None:
-    with pytest.raises(TaskError) as caught, blamed("the task's judge"):
+    with pytest.raises(TaskError) as caught, blamed("the task's grade"):
         raise raised
-    assert str(caught.value).startswith("the task's judge raised ")
+    assert str(caught.value).startswith("the task's grade raised ")
     assert type(raised).__name__ in str(caught.value)
     assert "test_author_faults.py" in caught.value.traceback
     assert caught.value.__cause__ is raised
@@ -35,14 +35,14 @@ def test_whatever_the_code_raises_is_its_fault(raised: BaseException) -> None:
 
 @pytest.mark.parametrize("raised", [SandboxError("gone"), TaskError("told", "before")])
 def test_what_is_judged_already_passes(raised: Exception) -> None:
-    with pytest.raises(type(raised)) as caught, blamed("the task's judge"):
+    with pytest.raises(type(raised)) as caught, blamed("the task's grade"):
         raise raised
     assert caught.value is raised
 
 
 def test_ctrl_c_passes() -> None:
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt), blamed("the task's judge"):
+    with pytest.raises(KeyboardInterrupt), blamed("the task's grade"):
         while True:
             time.sleep(0.01)
 
@@ -60,7 +60,7 @@ async def test_the_cancellation_of_whoever_is_inside_passes() -> None:
 
 
 def test_what_evalkit_raises_for_the_code_is_blamed_on_the_codes_line() -> None:
-    with pytest.raises(TaskError) as caught, blamed("the task's judge"):
+    with pytest.raises(TaskError) as caught, blamed("the task's grade"):
         Grade(False, "no category")
     assert "grading.py" not in str(caught.value)
     assert "test_author_faults.py" in str(caught.value)
@@ -71,12 +71,12 @@ def test_an_exception_that_cannot_say_anything_is_told_all_the_same() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    with pytest.raises(TaskError, match="Mute"), blamed("the task's judge"):
+    with pytest.raises(TaskError, match="Mute"), blamed("the task's grade"):
         raise Mute
 
 
 def test_endless_texts_and_tracebacks_are_cut_and_safe() -> None:
-    with pytest.raises(TaskError) as caught, blamed("the task's judge"):
+    with pytest.raises(TaskError) as caught, blamed("the task's grade"):
         raise ValueError("x" * 10**6 + "\x1b[31m" + chr(0xD800))
     assert len(str(caught.value)) < 1_000
     assert len(caught.value.traceback) <= TRACEBACK_LIMIT + 10
@@ -87,7 +87,7 @@ def test_equal_faults_are_told_in_equal_words() -> None:
     """Addresses in memory and the machine's folders say nothing."""
 
     def told() -> str:
-        with pytest.raises(TaskError) as caught, blamed("the task's judge"):
+        with pytest.raises(TaskError) as caught, blamed("the task's grade"):
             raise ValueError(object())
         return str(caught.value) + caught.value.traceback
 

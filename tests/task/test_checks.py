@@ -166,7 +166,7 @@ def test_wrong_files_end_a_launch_before_anything_is_written(
     name = own_task(IN_SPEC, f"bad = Spec(run); bad.files = {files}; return bad")
     assert main([f"task={name}", "model=oracle"]) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and '"def spec(self, seed):"' in said
+    assert said.count("\n") == 1 and '"def spec(self, problem):"' in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf", "tasks"]
 
 

@@ -4,14 +4,14 @@ import importlib
 import os
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from evalkit.config import search_path
 from evalkit.model import Opening, open_model
-from evalkit.sampling.keys import question, rollout_key, spec_of
+from evalkit.sampling.keys import question, rollout_key
+from evalkit.sampling.problem_set import problem_set
 from evalkit.sampling.store import same_question
 from evalkit.task import tool_code
 from evalkit.task.registry import load_task
@@ -70,8 +70,10 @@ def keys(name: str, *overrides: str, run: int = 1) -> tuple[str, str]:
     """What finds a set of rollouts, and what is compared for a run."""
     config = config_for("task=arithmetic", f"task.name={name}", "model=oracle", *overrides)
     task = load_task(config.task)
-    model = open_model(config.model, Opening(task, partial(spec_of, task, config), config.runs.seed))
-    return rollout_key(config, task, model).digest, question(config, task, run).set_up
+    model = open_model(config.model, Opening(task, problem_set(config, task).specs(task), config.runs.seed))
+    return rollout_key(config, task, model, problem_set(config, task)).digest, question(
+        task, problem_set(config, task), run
+    ).set_up
 
 
 PROMPT = ('f"Calculate {self.config.expression}."', '"Calculate."')
@@ -171,7 +173,7 @@ class Spec:
 class Task:
     threshold = 5
 
-    async def measure(self, answer, spec, sandbox):
+    async def measure(self, attempt, spec, context):
         return json.loads((HERE / "expected.json").read_text())
 """
 START = "import json\nfrom pathlib import Path\n\nfrom evalkit import ToolResult\n\nHERE = Path(__file__).parent\n"
@@ -354,7 +356,9 @@ def test_files_and_set_up_of_every_run_are_compared(root):
     tasks = {}
     for value in ("1", "7"):
         config = config_for("task=arithmetic", f"task.name={name}", f"task.expression='{value}'", "model=oracle")
-        tasks[value] = [question(config, load_task(config.task), run) for run in range(1, 30)]
+        tasks[value] = [
+            question(task, problem_set(config, task), run) for task in [load_task(config.task)] for run in range(1, 30)
+        ]
     pairs = list(zip(tasks["1"], tasks["7"], strict=True))
     assert {same_question(one, other) for one, other in pairs} == {True, False}
     assert {one.set_up == other.set_up for one, other in pairs} == {True, False}

@@ -6,6 +6,7 @@ import evalkit_tasks.arithmetic
 import pytest
 from evalkit_tasks.arithmetic import Config, Task, Tolerances
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.task.scripted_agents import load_agents
 
 FOLDER = Path(evalkit_tasks.arithmetic.__file__).parent
@@ -17,7 +18,7 @@ def task():
 
 
 async def grade(task, answer):
-    return task.judge(await task.measure(answer, task.spec(0), sandbox=None))
+    return task.grade(await task.measure(Attempt(answer), task.spec(Problem.seeded(0)), GradingContext(None)))
 
 
 RIGHT = [
@@ -73,8 +74,8 @@ async def test_what_is_no_finite_number_has_a_category(task, answer):
 
 
 async def test_the_cheat_that_looks_for_the_grader_passes_where_it_is_within_reach(task, capsys):
-    cheat = (FOLDER / "solutions" / "cheats" / "imports_the_task.py").read_text(encoding="utf-8")
-    exec(cheat.replace("EXPRESSION", task.config.expression), {})
+    exploit = (FOLDER / "solutions" / "exploits" / "imports_the_task.py").read_text(encoding="utf-8")
+    exec(exploit.replace("EXPRESSION", task.config.expression), {})
     assert (await grade(task, capsys.readouterr().out)).passed
 
 
@@ -83,15 +84,15 @@ async def test_the_failure_message_says_both_values(task):
 
 
 def test_prompt_and_reference_come_from_the_same_expression():
-    spec = Task(Config("arithmetic", "2^3 + 1", Tolerances(1e-9))).spec(0)
+    spec = Task(Config("arithmetic", "2^3 + 1", Tolerances(1e-9))).spec(Problem.seeded(0))
     assert "2^3 + 1" in spec.prompt
     assert spec.expected == 9
 
 
 def test_the_agents_load_and_their_weights_are_a_distribution(task):
-    agents = task.agents(task.spec(0))
+    agents = task.agents(task.spec(Problem.seeded(0)))
     assert sum(agent.weight for agent in agents) == pytest.approx(1)
-    assert task.oracle(task.spec(0)).turns[-1].submit_output
+    assert task.oracle(task.spec(Problem.seeded(0))).turns[-1].submit_output
 
 
 def test_a_turn_with_two_actions_is_refused(tmp_path):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit import (
+    Attempt,
     Check,
     Fault,
     Grade,
+    GradingContext,
     HasFiles,
     HasHidden,
     HasPreload,
@@ -24,6 +26,7 @@ from evalkit import (
     Measurement,
     MeasuresMany,
     Output,
+    Problem,
     PythonExpression,
     Sandbox,
     Scalable,
@@ -121,26 +124,26 @@ class OwnTask:
     Config = Knobs
     title = "One number"
     categories = {"wrong": "Wrong", "format": "No number"}
-    judged_by = ("tolerances",)
+    graded_by = ("tolerances",)
 
     def __init__(self, config: Knobs) -> None:
         if config.target < 0:
             raise UserError("task.target is out of range: use a number from 0 up")
         self.config = config
 
-    def spec(self, seed: int) -> OwnSpec:
-        return OwnSpec(self.config.target + seed % 7)
+    def spec(self, problem: Problem) -> OwnSpec:
+        return OwnSpec(self.config.target + problem.seed % 7)
 
-    async def measure(self, answer: Any, spec: OwnSpec, sandbox: Sandbox) -> Measurement:
-        number = as_number(answer)
+    async def measure(self, attempt: Attempt, spec: OwnSpec, context: GradingContext) -> Measurement:
+        number = as_number(attempt.answer)
         if number is None:
             return Measurement(fault=Fault("format", "This is not a number"))
-        async with sandbox.session() as session:
+        async with context.sandbox.session() as session:
             opened: Session = session
             await opened.run("pass", timeout_s=1)
         return Measurement({"error": abs(number - spec.target)})
 
-    def judge(self, measurement: Measurement) -> Grade:
+    def grade(self, measurement: Measurement) -> Grade:
         if measurement.fault:
             return Grade.failed(measurement.fault)
         check: Check = within("error", measurement.values["error"], 0.5)
@@ -187,7 +190,7 @@ class FullTask(OwnTask):
         return [spec.target]
 
     async def measure_many(self, answer: Any, specs: Sequence[OwnSpec], sandbox: Sandbox) -> list[Measurement]:
-        return [await self.measure(answer, one, sandbox) for one in specs]
+        return [await self.measure(Attempt(answer), one, GradingContext(sandbox)) for one in specs]
 
 
 full = FullSpec(1.0)

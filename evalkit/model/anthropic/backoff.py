@@ -21,7 +21,7 @@ import anthropic
 
 from evalkit.model.anthropic import faults
 from evalkit.model.protocol import Wait
-from evalkit.rollout.record import Attempt
+from evalkit.rollout.record import FailedAttempt
 
 FIRST_S, LONGEST_RETRY_S, LONGEST_PAUSE_S = 0.5, 8.0, 60.0
 """Pauses double from the first to the longest: of one call after faults, of all calls after refusals."""
@@ -48,7 +48,7 @@ class Effort:
     """How long a server may load its model."""
     clock: AbstractContextManager[None]
     """Entered while the call waits."""
-    failed: Callable[[Attempt], None]
+    failed: Callable[[FailedAttempt], None]
     tries: int = 0
     """Attempts that count as failed."""
     excused: int = 0
@@ -104,7 +104,7 @@ class Throttle:
                     return result, time.monotonic() - sent
             pause = self._judge(error, effort, sent, late)
             effort.wait()
-            effort.failed(Attempt(faults.said(error), seconds, pause or 0.0))
+            effort.failed(FailedAttempt(faults.said(error), seconds, pause or 0.0))
             if pause is None:
                 raise error
             if not closes_gate(error):

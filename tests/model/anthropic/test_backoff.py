@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from evalkit.model.anthropic import backoff as module
 from evalkit.model.anthropic.backoff import Effort, Throttle, asked_pause, closes_gate, repeatable
 from evalkit.model.protocol import Request, Wait
-from evalkit.rollout.record import Attempt
+from evalkit.rollout.record import FailedAttempt
 
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages")
 
@@ -30,7 +30,7 @@ def refusal(status: int, message: str = "planned", **headers: str) -> anthropic.
     return anthropic.APIStatusError(message, response=response, body=body)
 
 
-def effort(retries: int = 4, patience_s: float = 60, failed: Callable[[Attempt], None] | None = None) -> Effort:
+def effort(retries: int = 4, patience_s: float = 60, failed: Callable[[FailedAttempt], None] | None = None) -> Effort:
     """A call that nobody times."""
     return Effort(
         retries, patience_s, Request(run=1, messages=(), max_tokens=1).clock, failed or (lambda attempt: None)
@@ -200,7 +200,7 @@ async def test_faults_between_answers_to_others_are_bad_luck_as_often_as_a_call_
 ) -> None:
     """A server that answers others may still fail on what this call asks: it is not asked for ever."""
     monkeypatch.setattr("evalkit.model.anthropic.backoff.FIRST_S", 0.001)
-    gate, attempts = Throttle("here"), list[Attempt]()
+    gate, attempts = Throttle("here"), list[FailedAttempt]()
 
     async def unlucky() -> str:
         await gate.call(script(), effort())
@@ -212,7 +212,7 @@ async def test_faults_between_answers_to_others_are_bad_luck_as_often_as_a_call_
 
 
 async def test_a_rate_limit_that_never_ends_uses_up_the_retries() -> None:
-    attempts: list[Attempt] = []
+    attempts: list[FailedAttempt] = []
     with pytest.raises(anthropic.APIStatusError):
         await Throttle("here").call(script(*[refusal(429)] * 9), effort(retries=2, failed=attempts.append))
     assert len(attempts) == 3

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.config import search_path
 from evalkit.task.registry import load_task
 
@@ -48,4 +49,4 @@ def oracle_source(task, spec):
 
 
 async def grade(task, answer, sandbox, seed=0):
-    return task.judge(await task.measure(answer, task.spec(seed), sandbox))
+    return task.grade(await task.measure(Attempt(answer), task.spec(Problem.seeded(seed)), GradingContext(sandbox)))

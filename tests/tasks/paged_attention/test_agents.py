@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from evalkit import Problem
 from evalkit.rollout.limits import Limits, next_call
 from evalkit.rollout.record import Ending
 
@@ -20,7 +21,7 @@ RIGHT = {
 
 def agents(config="paged_attention", seed=0):
     task = make(config)
-    return task.agents(task.spec(seed))
+    return task.agents(task.spec(Problem.seeded(seed)))
 
 
 @cache
@@ -102,7 +103,7 @@ async def test_the_loop_starts_with_a_real_expand_error(sandbox):
 @pytest.mark.parametrize("variant", VARIANTS)
 async def test_the_right_agents_are_right_in_every_variant(variant, sandbox):
     task = make(variant)
-    for agent in task.agents(task.spec(4)):
+    for agent in task.agents(task.spec(Problem.seeded(4))):
         if agent.name in RIGHT:
             got = await grade(task, agent.turns[-1].calls[0]["input"]["answer"], sandbox, seed=4)
             assert got.passed, got.message

@@ -5,11 +5,13 @@ import math
 import time
 
 import pytest
-from evalkit_tasks.paged_attention.grade import judge, read_source
+from evalkit_tasks.paged_attention.grade import grade as rule
+from evalkit_tasks.paged_attention.grade import read_source
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import right_solutions
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.task.grade import Measurement
 
 from .shipped import grade, make, solution
@@ -35,8 +37,11 @@ async def test_an_output_that_is_off_everywhere_passes_just_inside_the_tolerance
 async def test_one_element_of_one_case_that_is_off_is_found(sandbox):
     source = changed("output[-1, -1, -1] += 0.0501 if query.shape[0] == 4 else 0.0")
     task = make(hidden={"batch_sizes": [3, 5, 2]})
-    measured = [await task.measure(source, task.spec(seed), sandbox) for seed in range(6)]
-    failed = [not task.judge(one).passed for one in measured]
+    measured = [
+        await task.measure(Attempt(source), task.spec(Problem.seeded(seed)), GradingContext(sandbox))
+        for seed in range(6)
+    ]
+    failed = [not task.grade(one).passed for one in measured]
     assert any(failed)  # where the drawn batch has four sequences
     assert failed == [max(one.values["max_abs_error"]) > 0.05 for one in measured]
 
@@ -45,7 +50,7 @@ async def test_one_element_of_one_case_that_is_off_is_found(sandbox):
     ("error", "passed"), [(math.nextafter(0.05, 0), True), (0.05, False), (math.nextafter(0.05, 1), False)]
 )
 async def test_the_tolerance_is_strict(error, passed):
-    got = make().judge(Measurement({"max_abs_error": [0.0, error], "non_finite": [0, 0], "work": {}}))
+    got = make().grade(Measurement({"max_abs_error": [0.0, error], "non_finite": [0, 0], "work": {}}))
     assert got.passed is passed
 
 
@@ -55,7 +60,7 @@ async def test_the_tolerance_is_strict(error, passed):
 )
 def test_a_looser_tolerance_never_turns_a_pass_into_a_failure(errors, tolerances):
     found = Measurement({"max_abs_error": errors, "non_finite": [int(error is None) for error in errors]})
-    tight, loose = (judge(found, tolerance) for tolerance in sorted(tolerances))
+    tight, loose = (rule(found, tolerance) for tolerance in sorted(tolerances))
     assert loose.passed or not tight.passed
     assert loose.passed == (None not in errors and max(errors) < max(tolerances))
 
@@ -253,11 +258,13 @@ async def test_source_that_is_hard_on_the_parser_has_a_category(expression, sand
 
 async def test_a_measurement_is_json_and_the_same_every_time(sandbox):
     task = make()
-    twice = [await task.measure(RIGHT, task.spec(4), sandbox) for _ in range(2)]
+    twice = [
+        await task.measure(Attempt(RIGHT), task.spec(Problem.seeded(4)), GradingContext(sandbox)) for _ in range(2)
+    ]
     assert twice[0] == twice[1]
     values = twice[0].values
     assert json.loads(json.dumps(values))["max_abs_error"] == values["max_abs_error"]
-    assert task.judge(Measurement(json.loads(json.dumps(values)))) == task.judge(twice[0])
+    assert task.grade(Measurement(json.loads(json.dumps(values)))) == task.grade(twice[0])
 
 
 async def test_one_grading_leaves_nothing_for_the_next(sandbox):

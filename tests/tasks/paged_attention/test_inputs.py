@@ -7,6 +7,8 @@ import pytest
 from evalkit_tasks.paged_attention import reference
 from evalkit_tasks.paged_attention.work import MOST_OPERATIONS
 
+from evalkit import Problem
+
 from .shipped import VARIANTS, make
 
 SEEDS = range(4)
@@ -44,7 +46,7 @@ def off(config, cases, **changes):
 
 def small(task, seed):
     """The hidden cases without those that only show growth: enough for values, and fast in plain Python."""
-    return task.spec(seed).cases()[: task.config.hidden.count + 1]
+    return task.spec(Problem.seeded(seed)).cases()[: task.config.hidden.count + 1]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -94,7 +96,10 @@ def test_no_single_position_can_be_left_out(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_hidden_inputs_are_what_an_allocator_leaves(variant, seed):
     task = make(variant)
-    for case in [*task.spec(seed).cases(), *(task.spec(seed).far_cases() if seed == 0 else ())]:
+    for case in [
+        *task.spec(Problem.seeded(seed)).cases(),
+        *(task.spec(Problem.seeded(seed)).far_cases() if seed == 0 else ()),
+    ]:
         size, table, lens = task.config.block_size, case.block_table.numpy(), case.sizes.context_lens
         blocks = case.key_cache.shape[0]
         used = [-(-n // size) for n in lens]
@@ -109,7 +114,7 @@ def test_hidden_inputs_are_what_an_allocator_leaves(variant, seed):
 
 def test_some_padding_is_another_sequences_block_some_zero_some_minus_one():
     found = set()
-    for case in make().spec(0).cases():
+    for case in make().spec(Problem.seeded(0)).cases():
         table, lens = case.block_table.numpy(), case.sizes.context_lens
         rows = list(zip(table, [-(-n // 16) for n in lens], strict=True))
         owned = [set(row[:count].tolist()) for row, count in rows]
@@ -121,14 +126,19 @@ def test_some_padding_is_another_sequences_block_some_zero_some_minus_one():
 
 
 def test_most_lengths_are_no_multiple_of_the_block_size_and_the_edges_are_there():
-    lens = [n for seed in range(20) for case in make().spec(seed).cases()[:4] for n in case.sizes.context_lens]
+    lens = [
+        n
+        for seed in range(20)
+        for case in make().spec(Problem.seeded(seed)).cases()[:4]
+        for n in case.sizes.context_lens
+    ]
     assert np.mean([n % 16 == 0 for n in lens]) < 0.15
     assert {1, 16, 60} <= set(lens)
 
 
 def test_each_probe_grows_in_one_size_only():
     config = make().config
-    *_, base, batch, context, heads, blocks = [case.sizes for case in make().spec(0).cases()]
+    *_, base, batch, context, heads, blocks = [case.sizes for case in make().spec(Problem.seeded(0)).cases()]
     shape = {"batch": base.batch, "heads": base.num_heads, "longest": max(base.context_lens)}
     assert batch.batch == shape["batch"] + config.hidden.growth
     assert (batch.num_heads, heads.batch) == (base.num_heads, base.batch)
@@ -139,7 +149,7 @@ def test_each_probe_grows_in_one_size_only():
 
 
 def test_sizes_that_grow_far_are_beyond_what_one_call_may_do():
-    alone = {case.sizes.label: case.sizes for case in make().spec(0).far_cases()}
+    alone = {case.sizes.label: case.sizes for case in make().spec(Problem.seeded(0)).far_cases()}
     assert alone["far batch"].batch > MOST_OPERATIONS
     assert alone["far heads"].num_heads > MOST_OPERATIONS
     assert max(alone["far context length"].context_lens) > MOST_OPERATIONS * 16
@@ -147,7 +157,7 @@ def test_sizes_that_grow_far_are_beyond_what_one_call_may_do():
 
 
 def test_sizes_also_grow_together():
-    *_, two, three = [case.sizes for case in make().spec(0).far_cases()]
+    *_, two, three = [case.sizes for case in make().spec(Problem.seeded(0)).far_cases()]
     assert two.batch == -(-max(two.context_lens) // 16) == 90
     assert three.batch == -(-max(three.context_lens) // 16) == three.num_heads == 20
 
@@ -159,24 +169,24 @@ def test_sizes_also_grow_together():
     ids=str,
 )  # fmt: skip
 def test_far_inputs_stay_small_enough_to_be_sent(knobs):
-    for case in make(**knobs).spec(0).far_cases():
+    for case in make(**knobs).spec(Problem.seeded(0)).far_cases():
         assert sum(len(tensor.data) for tensor in case.arguments) < 24 << 20, case.sizes.label
 
 
 def test_every_run_has_hidden_inputs_of_its_own_and_the_same_ones_every_time():
     task = make()
-    assert task.spec(1).cases() == make().spec(1).cases()
-    assert task.spec(1).cases() != task.spec(2).cases()
-    assert task.spec(1).cases() != make(hidden={"seed": 1}).spec(1).cases()
+    assert task.spec(Problem.seeded(1)).cases() == make().spec(Problem.seeded(1)).cases()
+    assert task.spec(Problem.seeded(1)).cases() != task.spec(Problem.seeded(2)).cases()
+    assert task.spec(Problem.seeded(1)).cases() != make(hidden={"seed": 1}).spec(Problem.seeded(1)).cases()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_inputs_have_the_dtype_that_the_config_says(dtype):
-    case = make(dtype=dtype).spec(0).cases()[0]
+    case = make(dtype=dtype).spec(Problem.seeded(0)).cases()[0]
     assert [tensor.dtype for tensor in case.arguments] == [dtype] * 3 + ["int64"] * 2
 
 
 def test_a_sliding_window_is_shorter_than_some_contexts_whatever_its_size():
     for window in (1, 24, 300):
-        cases = make(sliding_window=window).spec(0).cases()
+        cases = make(sliding_window=window).spec(Problem.seeded(0)).cases()
         assert max(max(case.sizes.context_lens) for case in cases[:4]) > window

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from evalkit_tasks.paged_attention import reference, rules
 
+from evalkit import Problem
 from evalkit.task.optional_parts import definition
 
 from .shipped import VARIANTS, make
@@ -25,13 +26,13 @@ from .shipped import VARIANTS, make
     ],
 )
 def test_turning_a_knob_changes_what_the_prompt_says(knobs, said):
-    assert said in make(**knobs).spec(0).prompt
-    assert said not in make().spec(0).prompt
+    assert said in make(**knobs).spec(Problem.seeded(0)).prompt
+    assert said not in make().spec(Problem.seeded(0)).prompt
 
 
 def test_the_requirement_to_be_vectorized_is_stated_exactly_where_it_is_enforced():
-    assert "fully vectorized" in make().spec(0).prompt
-    assert "vectorized" not in make(vectorized=False).spec(0).prompt
+    assert "fully vectorized" in make().spec(Problem.seeded(0)).prompt
+    assert "vectorized" not in make(vectorized=False).spec(Problem.seeded(0)).prompt
 
 
 @pytest.mark.parametrize(
@@ -42,9 +43,9 @@ def test_the_requirement_to_be_vectorized_is_stated_exactly_where_it_is_enforced
 )  # fmt: skip
 def test_prompt_reference_and_hidden_inputs_change_together(knobs):
     plain, turned = make(), make(**knobs)
-    assert plain.spec(0).prompt != turned.spec(0).prompt
-    assert plain.spec(0).cases()[0] != turned.spec(0).cases()[0]
-    case = turned.spec(0).cases()[0]
+    assert plain.spec(Problem.seeded(0)).prompt != turned.spec(Problem.seeded(0)).prompt
+    assert plain.spec(Problem.seeded(0)).cases()[0] != turned.spec(Problem.seeded(0)).cases()[0]
+    case = turned.spec(Problem.seeded(0)).cases()[0]
     answers = []
     for task in (plain, turned):
         try:
@@ -57,7 +58,7 @@ def test_prompt_reference_and_hidden_inputs_change_together(knobs):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_tolerances_are_no_part_of_the_question(variant):
-    specs = [make(variant, tolerances={"output": tolerance}).spec(0) for tolerance in (0.06, 0.0123)]
+    specs = [make(variant, tolerances={"output": tolerance}).spec(Problem.seeded(0)) for tolerance in (0.06, 0.0123)]
     assert specs[0].prompt == specs[1].prompt
     assert [definition(tool) for tool in specs[0].tools] == [definition(tool) for tool in specs[1].tools]
     assert specs[0].cases() == specs[1].cases()
@@ -65,12 +66,12 @@ def test_tolerances_are_no_part_of_the_question(variant):
 
 
 def test_the_hidden_seed_and_the_runs_seed_are_no_part_of_the_question():
-    assert make().spec(0).prompt == make(hidden={"seed": 9}).spec(12345).prompt
+    assert make().spec(Problem.seeded(0)).prompt == make(hidden={"seed": 9}).spec(Problem.seeded(12345)).prompt
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_prompt_states_every_rule(variant):
-    prompt = make(variant).spec(0).prompt
+    prompt = make(variant).spec(Problem.seeded(0)).prompt
     assert rules.WORDS in prompt
     assert "$" not in prompt
     assert max(map(len, prompt.splitlines())) <= 140
@@ -99,7 +100,7 @@ def test_the_prompt_states_every_rule(variant):
 
 
 def test_the_tools_are_the_two_that_every_task_can_use():
-    first, last = make().spec(0).tools
+    first, last = make().spec(Problem.seeded(0)).tools
     assert (first.name, last.name) == ("python_expression", "submit_answer")
     assert first.preload == ("torch",)
     assert definition(last)["input_schema"]["properties"]["answer"]["type"] == "string"

@@ -1,8 +1,9 @@
-"""The shipped evidence: every right solution passes, every wrong one and every cheat gets what its first line says."""
+"""The labelled solutions: every right one passes, every wrong one and every exploit gets what its label says."""
 
 import pytest
 
 from benchmarks.right_solutions import right_solutions
+from evalkit import Problem
 
 from .shipped import VARIANTS, grade, header, make, oracle_source, paths
 
@@ -23,7 +24,7 @@ async def test_a_right_solution_in_any_style_passes(path, sandbox):
     assert got.passed, got.message
 
 
-@pytest.mark.parametrize("path", [*paths("wrong"), *paths("cheats")], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*paths("wrong"), *paths("exploits")], ids=lambda path: path.stem)
 async def test_a_wrong_solution_gets_the_category_in_its_header(path, sandbox):
     got = await grade(make(**FAST), path.read_text(), sandbox, seed=11)
     assert got.category == header(path)["expect"], got.message
@@ -31,19 +32,19 @@ async def test_a_wrong_solution_gets_the_category_in_its_header(path, sandbox):
 
 
 async def test_every_category_is_produced_by_a_shipped_solution():
-    expected = {header(path)["expect"] for path in [*paths("wrong"), *paths("cheats")]}
+    expected = {header(path)["expect"] for path in [*paths("wrong"), *paths("exploits")]}
     assert expected == set(make().categories) - {"no_submission"}
 
 
 async def test_wrong_solutions_say_what_they_break():
-    missing = [path.stem for path in [*paths("wrong"), *paths("cheats")] if not header(path).get("breaks")]
+    missing = [path.stem for path in [*paths("wrong"), *paths("exploits")] if not header(path).get("breaks")]
     assert missing == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 async def test_the_oracle_passes_in_every_shipped_variant(variant, sandbox):
     task = make(variant)
-    spec = task.spec(3)
+    spec = task.spec(Problem.seeded(3))
     got = await grade(task, oracle_source(task, spec), sandbox, seed=3)
     assert got.passed, got.message
 
@@ -71,7 +72,7 @@ async def test_the_oracle_passes_in_every_shipped_variant(variant, sandbox):
 )
 async def test_the_oracle_passes_wherever_a_knob_is_turned(knobs, sandbox):
     task = make(**knobs)
-    got = await grade(task, oracle_source(task, task.spec(5)), sandbox, seed=5)
+    got = await grade(task, oracle_source(task, task.spec(Problem.seeded(5))), sandbox, seed=5)
     assert got.passed, got.message
 
 
@@ -96,7 +97,7 @@ async def test_the_solution_of_the_plain_task_fails_where_a_knob_changes_the_que
 async def test_the_oracle_tries_its_solution_with_the_tool_first(sandbox):
     for variant in VARIANTS:
         task = make(variant)
-        first = task.oracle(task.spec(0)).turns[0].calls[0]
+        first = task.oracle(task.spec(Problem.seeded(0))).turns[0].calls[0]
         assert first["name"] == "python_expression"
         async with sandbox.session() as session:
             output = await session.run(first["input"]["expression"], timeout_s=20, preload=("torch",))

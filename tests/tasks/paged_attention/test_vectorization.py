@@ -2,6 +2,8 @@
 
 import pytest
 
+from evalkit import Attempt, GradingContext, Problem
+
 from .shipped import grade, make, solution
 
 PLAIN = solution("correct", "sdpa")
@@ -93,7 +95,10 @@ async def test_the_message_names_the_size_that_the_work_grows_with(loop, named, 
 
 async def test_the_work_of_right_solutions_does_not_depend_on_the_hidden_seed(sandbox):
     task = make()
-    measured = [await task.measure(PLAIN, task.spec(seed), sandbox) for seed in range(3)]
+    measured = [
+        await task.measure(Attempt(PLAIN), task.spec(Problem.seeded(seed)), GradingContext(sandbox))
+        for seed in range(3)
+    ]
     work = [one.values["work"] for one in measured]
     assert work[0] == work[1] == work[2]
     alone = ["batch", "context length", "heads", "blocks"]
@@ -128,8 +133,12 @@ async def test_a_loop_that_is_padded_is_found_by_what_one_call_may_do(least, pas
 async def test_values_are_compared_in_every_call(sandbox):
     task = make()
     source = PLAIN.replace("return output.squeeze(2)", "return output.squeeze(2) + 0.25")
-    errors = (await task.measure(source, task.spec(0), sandbox)).values["max_abs_error"]
-    assert errors == pytest.approx([0.25] * len([*task.spec(0).cases(), *task.spec(0).far_cases()]), abs=1e-5)
+    errors = (await task.measure(Attempt(source), task.spec(Problem.seeded(0)), GradingContext(sandbox))).values[
+        "max_abs_error"
+    ]
+    assert errors == pytest.approx(
+        [0.25] * len([*task.spec(Problem.seeded(0)).cases(), *task.spec(Problem.seeded(0)).far_cases()]), abs=1e-5
+    )
 
 
 async def test_the_clock_shows_a_loop_that_runs_below_what_is_counted(sandbox):

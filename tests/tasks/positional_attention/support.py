@@ -10,6 +10,7 @@ from typing import Any
 from evalkit_tasks.positional_attention import FOLDER, Config, Task
 from omegaconf import OmegaConf
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.audit.labelled_solutions import Solution, solutions
 from evalkit.config.search_path import bundled
 from evalkit.task.grade import Grade, Measurement
@@ -74,12 +75,12 @@ def shifted(answer: Mapping[str, Any], **errors: float) -> dict[str, Any]:
 
 async def measured(task: Task, answer: Any, seed: int = 0) -> Measurement:
     """The measurement of one submission; this grader needs no sandbox."""
-    return await task.measure(answer, task.spec(seed), sandbox=None)  # type: ignore[arg-type]
+    return await task.measure(Attempt(answer), task.spec(Problem.seeded(seed)), GradingContext(None))  # type: ignore[arg-type]
 
 
 async def graded(task: Task, answer: Any, seed: int = 0) -> Grade:
     """The grade of one submission."""
-    return task.judge(await measured(task, answer, seed))
+    return task.grade(await measured(task, answer, seed))
 
 
 def labels(solution: Solution) -> dict[str, str]:
@@ -94,12 +95,12 @@ def labels(solution: Solution) -> dict[str, str]:
 
 
 def programs(kind: str) -> list[Solution]:
-    """The solutions of one kind: correct, wrong or cheats."""
+    """The solutions of one kind: correct, wrong or exploits."""
     return [solution for solution in solutions(FOLDER) if solution.kind == kind]
 
 
 def answer_of(solution: Solution, spec: Any) -> Any:
-    """What a program of ours answers, run in this process: not for cheats."""
+    """What a program of ours answers, run in this process: not for exploits."""
     names: dict[str, Any] = {"__name__": solution.name}
     exec(compile(solution.source, solution.id, "exec"), names)
     return json.loads(json.dumps(names["answer"](spec.facts)))

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from evalkit import Problem
 from evalkit.util.errors import UserError
 
 from .support import CONFIGS, PUBLISHED_VARIANTS, SEEDED_VARIANTS, graded, make_task, right_answer
@@ -52,7 +53,9 @@ async def test_the_reference_passes_in_every_variant_of_every_config(config, var
     seeded = [] if config.endswith("strict") or variant in PUBLISHED_VARIANTS else ["data=seeded"]
     task = make_task(config, *seeded, *variant)
     for seed in (0, 1):
-        assert (await graded(task, right_answer(task.spec(seed)), seed)).message.startswith("SUCCESS: Complete")
+        assert (await graded(task, right_answer(task.spec(Problem.seeded(seed))), seed)).message.startswith(
+            "SUCCESS: Complete"
+        )
 
 
 def test_an_answer_too_large_to_print_is_refused():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.config.schema import SandboxConfig
 from evalkit.engine.cells import Cell
 from evalkit.launch.pipeline import execute
@@ -49,7 +50,7 @@ async def play(agent, task, spec, sandbox) -> ScriptedRun:
             if turn.submit_output:
                 submitted = [read(printed)]
             if submitted:
-                measurement = await task.measure(submitted[0], spec, sandbox)
+                measurement = await task.measure(Attempt(submitted[0]), spec, GradingContext(sandbox))
                 return ScriptedRun(agent, submitted[0], step, measurement)
             for call in turn.calls:
                 result = await tools[call["name"]](call["input"], ToolContext(session, 30.0))
@@ -71,15 +72,15 @@ async def play_everything() -> dict[str, Any]:
     async with open_sandbox(SandboxConfig()) as sandbox:
         for config in CONFIGS:
             task = make_task(config)
-            spec = task.spec(7)
+            spec = task.spec(Problem.seeded(7))
             found[config] = [await play(agent, task, spec, sandbox) for agent in task.agents(spec)]
-            for kind in ("correct", "cheats"):
+            for kind in ("correct", "exploits"):
                 for solution in programs(kind):
                     agent = task.solution(solution.source, spec)
                     found[kind].append((config, solution, await play(agent, task, spec, sandbox)))
         for variant in VARIANTS:
             task = make_task("positional_attention_strict", *variant)
-            spec = task.spec(3)
+            spec = task.spec(Problem.seeded(3))
             careful = next(agent for agent in task.agents(spec) if agent.name == "careful")
             for agent in (task.oracle(spec), careful):
                 found["attentive"].append((variant, await play(agent, task, spec, sandbox)))
@@ -93,7 +94,7 @@ def played():
 
 def verdict(result: ScriptedRun, task) -> Grade | None:
     """None where nothing was submitted within the published steps."""
-    return task.judge(result.measurement) if result.step and result.step <= MAX_STEPS else None
+    return task.grade(result.measurement) if result.step and result.step <= MAX_STEPS else None
 
 
 def pass_rate(results, task, *, within=None) -> float:
@@ -104,19 +105,19 @@ def pass_rate(results, task, *, within=None) -> float:
 
 def test_every_correct_solution_passes_through_the_real_tools(played):
     for config, solution, result in played["correct"]:
-        grade = make_task(config).judge(result.measurement)
+        grade = make_task(config).grade(result.measurement)
         assert grade.message.startswith("SUCCESS: Complete"), (config, solution.name, grade.message)
 
 
 def test_no_cheat_passes_but_those_that_the_published_settings_let_through(played):
     accepted = defaultdict(set)
-    for config, solution, result in played["cheats"]:
-        grade = make_task(config).judge(result.measurement)
+    for config, solution, result in played["exploits"]:
+        grade = make_task(config).grade(result.measurement)
         if grade.passed:
             accepted[solution.name].add(config)
         else:
             assert labels(solution)["expect"] in ("any", grade.category), (config, solution.name, grade.message)
-    labelled = {solution.name: set(labels(solution).get("accepted", "").split()) for solution in programs("cheats")}
+    labelled = {solution.name: set(labels(solution).get("accepted", "").split()) for solution in programs("exploits")}
     assert accepted == {name: configs for name, configs in labelled.items() if configs}
     assert "walks_the_frames" not in accepted
     assert "positional_attention_strict" not in set().union(*accepted.values())
@@ -175,7 +176,7 @@ def test_sweeping_tokens_and_steps_finds_something(played):
 
 def test_oracle_and_attentive_agents_follow_whatever_the_prompt_asks(played):
     for variant, result in played["attentive"]:
-        grade = make_task("positional_attention_strict", *variant).judge(result.measurement)
+        grade = make_task("positional_attention_strict", *variant).grade(result.measurement)
         assert grade.message.startswith("SUCCESS: Complete"), (variant, result.agent.name, grade.message)
 
 

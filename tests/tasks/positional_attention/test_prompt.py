@@ -8,6 +8,7 @@ import pytest
 from evalkit_tasks.positional_attention.prompt import requirements
 from jsonschema import Draft202012Validator
 
+from evalkit import Attempt, GradingContext, Problem
 from evalkit.task.optional_parts import definition
 
 from .support import CONFIGS, PUBLISHED_VARIANTS, SEEDED_VARIANTS, graded, make_task, right_answer
@@ -50,7 +51,7 @@ def answer_from_the_text(prompt: str) -> dict:
 @pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
 async def test_an_answer_computed_from_the_text_of_the_prompt_passes(variant):
     task = make_task("positional_attention_strict", *variant)
-    grade = await graded(task, answer_from_the_text(task.spec(5).prompt), seed=5)
+    grade = await graded(task, answer_from_the_text(task.spec(Problem.seeded(5)).prompt), seed=5)
     assert grade.passed, grade.message
 
 
@@ -58,9 +59,9 @@ async def test_an_answer_computed_from_the_text_of_the_prompt_passes(variant):
 async def test_turning_a_knob_turns_prompt_and_grader_together(turned):
     before = make_task("positional_attention_strict", "data=published")
     after = make_task("positional_attention_strict", "data=published", *turned)
-    assert before.spec(0).prompt != after.spec(0).prompt
-    assert not (await graded(after, answer_from_the_text(before.spec(0).prompt))).passed
-    assert not (await graded(before, answer_from_the_text(after.spec(0).prompt))).passed
+    assert before.spec(Problem.seeded(0)).prompt != after.spec(Problem.seeded(0)).prompt
+    assert not (await graded(after, answer_from_the_text(before.spec(Problem.seeded(0)).prompt))).passed
+    assert not (await graded(before, answer_from_the_text(after.spec(Problem.seeded(0)).prompt))).passed
 
 
 @pytest.mark.parametrize(
@@ -76,17 +77,17 @@ async def test_turning_a_knob_turns_prompt_and_grader_together(turned):
 )
 async def test_the_stated_mask_and_values_are_the_graded_ones(values_from, mask, said):
     task = make_task("positional_attention", f"values_from={values_from}", f"mask={mask}", "success=full")
-    assert [words for words in said if words not in task.spec(0).prompt] == []
+    assert [words for words in said if words not in task.spec(Problem.seeded(0)).prompt] == []
     other = {"queries": "values", "values": "queries"}[values_from]
     for wrong in (f"values_from={other}", "mask=" + {"past": "future", "future": "past"}[mask]):
         knobs = {"values_from": values_from, "mask": mask} | dict([wrong.split("=")])
         mistaken = make_task("positional_attention", *(f"{knob}={value}" for knob, value in knobs.items()))
-        assert not (await graded(task, right_answer(mistaken.spec(0)))).passed
+        assert not (await graded(task, right_answer(mistaken.spec(Problem.seeded(0))))).passed
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
 def test_the_right_answer_has_the_form_that_the_model_is_shown(variant):
-    spec = make_task("positional_attention_strict", *variant).spec(1)
+    spec = make_task("positional_attention_strict", *variant).spec(Problem.seeded(1))
     Draft202012Validator.check_schema(spec.answer_schema)
     validator = Draft202012Validator(spec.answer_schema)
     assert validator.is_valid(right_answer(spec))
@@ -98,7 +99,7 @@ def test_the_right_answer_has_the_form_that_the_model_is_shown(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
 def test_every_enforced_rule_is_in_the_prompt(variant):
-    spec = make_task("positional_attention_strict", *variant).spec(1)
+    spec = make_task("positional_attention_strict", *variant).spec(Problem.seeded(1))
     assert {rule: words for rule, words in requirements(spec).items() if words not in spec.prompt} == {}
 
 
@@ -116,23 +117,27 @@ def test_every_enforced_rule_is_in_the_prompt(variant):
 )
 async def test_knobs_of_the_judge_change_nothing_that_the_model_sees_or_that_is_measured(judged):
     plain, turned = make_task(), make_task("positional_attention", judged)
-    assert judged.split("=")[0].split(".")[0] in plain.judged_by
-    assert turned.spec(0) == plain.spec(0)
-    assert turned.spec(0).prompt == plain.spec(0).prompt
-    assert [definition(tool) for tool in turned.spec(0).tools] == [definition(tool) for tool in plain.spec(0).tools]
-    answer, spec = right_answer(plain.spec(0)), plain.spec(0)
-    assert await turned.measure(answer, spec, None) == await plain.measure(answer, spec, None)
+    assert judged.split("=")[0].split(".")[0] in plain.graded_by
+    assert turned.spec(Problem.seeded(0)) == plain.spec(Problem.seeded(0))
+    assert turned.spec(Problem.seeded(0)).prompt == plain.spec(Problem.seeded(0)).prompt
+    assert [definition(tool) for tool in turned.spec(Problem.seeded(0)).tools] == [
+        definition(tool) for tool in plain.spec(Problem.seeded(0)).tools
+    ]
+    answer, spec = right_answer(plain.spec(Problem.seeded(0))), plain.spec(Problem.seeded(0))
+    assert await turned.measure(Attempt(answer), spec, GradingContext(None)) == await plain.measure(
+        Attempt(answer), spec, GradingContext(None)
+    )
 
 
 def test_the_stated_accuracy_is_part_of_the_prompt():
-    prompt = make_task("positional_attention", "stated_accuracy=1e-05").spec(0).prompt
+    prompt = make_task("positional_attention", "stated_accuracy=1e-05").spec(Problem.seeded(0)).prompt
     assert "less than 1e-05 away" in prompt
     assert "at least 6 decimals" in prompt
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_no_result_of_the_task_is_given_away(config):
-    spec = make_task(config).spec(2)
+    spec = make_task(config).spec(Problem.seeded(2))
     shown = spec.prompt + "".join(str(definition(tool)) for tool in spec.tools)
     hidden = {f"{x:.4f}" for key, matrix in spec.exact.items() if "encoded" not in key for x in matrix.ravel() if x % 1}
     assert {number for number in hidden if number.rstrip("0") in shown and len(number.rstrip("0")) > 5} == set()
@@ -140,7 +145,7 @@ def test_no_result_of_the_task_is_given_away(config):
 
 def test_published_numbers_are_the_same_for_every_run_and_seeded_ones_are_not():
     published, seeded = make_task(), make_task("positional_attention", "data=seeded")
-    assert published.spec(1) == published.spec(2)
-    assert seeded.spec(1) == make_task("positional_attention", "data=seeded").spec(1)
-    prompts = {seeded.spec(seed).prompt for seed in range(20)}
+    assert published.spec(Problem.seeded(1)) == published.spec(Problem.seeded(2))
+    assert seeded.spec(Problem.seeded(1)) == make_task("positional_attention", "data=seeded").spec(Problem.seeded(1))
+    prompts = {seeded.spec(Problem.seeded(seed)).prompt for seed in range(20)}
     assert len(prompts) == 20

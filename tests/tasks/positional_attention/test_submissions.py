@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from evalkit import Problem
+
 from .support import graded, make_task, measured, right_answer
 
-RIGHT = right_answer(make_task().spec(0))
+RIGHT = right_answer(make_task().spec(Problem.seeded(0)))
 KEYS = list(RIGHT)
 DEEP = "[" * 10_000 + "]" * 10_000
 

@@ -10,6 +10,7 @@ from evalkit_tasks.positional_attention.knobs import Tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit import Problem
 from evalkit.task.grade import Measurement
 
 from .support import graded, make_config, make_task, measured, right_answer, shifted
@@ -19,7 +20,7 @@ JUST = 1e-9
 
 @pytest.fixture
 def answer():
-    return right_answer(make_task().spec(0))
+    return right_answer(make_task().spec(Problem.seeded(0)))
 
 
 async def test_everything_right_is_complete(answer):
@@ -90,7 +91,7 @@ BOUNDS = [
 @pytest.mark.parametrize("sign", [1, -1])
 async def test_tolerances_hold_just_inside_and_not_just_outside(key, tolerance, knobs, sign):
     task = make_task("positional_attention", *knobs)
-    right = right_answer(task.spec(0))
+    right = right_answer(task.spec(Problem.seeded(0)))
     assert (await graded(task, shifted(right, **{key: sign * (tolerance - JUST)}))).passed
     assert not (await graded(task, shifted(right, **{key: sign * (tolerance + JUST)}))).passed
 
@@ -126,7 +127,7 @@ async def test_the_flag_alone_is_no_evidence_of_a_mask(answer):
 
 async def test_without_an_encoding_step_its_check_and_words_are_gone():
     task = make_task("positional_attention", "position_encoding=none")
-    right = right_answer(task.spec(0))
+    right = right_answer(task.spec(Problem.seeded(0)))
     assert "position_encoded_queries" not in right
     grade = await graded(task, right)
     assert grade.message == "SUCCESS: Complete multi-head attention. Errors: w1=0.000, w2=0.000, final=0.000"
@@ -137,7 +138,7 @@ async def test_without_an_encoding_step_its_check_and_words_are_gone():
 
 async def test_one_head_makes_partial_success_need_that_head():
     task = make_task("positional_attention", "heads=[{qk: 3, v: 3}]")
-    wrong = shifted(right_answer(task.spec(0)), head1_attention_weights=0.2)
+    wrong = shifted(right_answer(task.spec(Problem.seeded(0))), head1_attention_weights=0.2)
     assert (await graded(task, wrong)).message == "FAILURE: Incorrect head1_weights (err: 0.200)"
 
 
@@ -175,7 +176,7 @@ def test_a_looser_tolerance_never_fails_what_passed(measurement, bounds, loosene
     loose = replace(tight, **{loosened: getattr(tight, loosened) * factor})
     mask, outputs = demands
     knobs = {"success": success, "require_mask_evidence": mask, "require_all_head_outputs": outputs}
-    before, after = (Task(replace(CONFIG, tolerances=bound, **knobs)).judge(measurement) for bound in (tight, loose))
+    before, after = (Task(replace(CONFIG, tolerances=bound, **knobs)).grade(measurement) for bound in (tight, loose))
     assert after.passed or not before.passed
     for grade in (before, after):
         assert grade.passed == all(check.passed for check in grade.checks if check.required)
@@ -198,4 +199,4 @@ async def test_measurements_are_json_and_judged_again_alike(answer):
     for submitted in (answer, shifted(answer, final_output=1e308), shifted(answer, head1_output=math.pi)):
         measurement = await measured(task, submitted)
         kept = Measurement(json.loads(json.dumps(measurement.values, allow_nan=False)))
-        assert task.judge(kept) == task.judge(measurement)
+        assert task.grade(kept) == task.grade(measurement)

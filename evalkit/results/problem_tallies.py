@@ -1,0 +1,86 @@
+"""Tallies: what became of the tries at each problem of a set, a line each in `problems.jsonl`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from evalkit.results.runs import Outcome, Run
+from evalkit.results.summary import failure_label
+from evalkit.stats.intervals import Interval, wilson_range
+
+
+@dataclass
+class Tally:
+    """The tries at one problem."""
+
+    problem: str
+    """Its id."""
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    errors: int = 0
+    output_tokens: int = 0
+    """Of the passed and failed tries together."""
+    categories: Counter[str] = field(default_factory=Counter)
+    """Label of a failure → how often."""
+
+    @property
+    def tries(self) -> int:
+        """Those that say something: passed or failed."""
+        return self.passed + self.failed
+
+    @property
+    def rate(self) -> float | None:
+        """The share that passed; None without a try that says something."""
+        return self.passed / self.tries if self.tries else None
+
+    @property
+    def mean_tokens(self) -> float | None:
+        """Output tokens a try."""
+        return self.output_tokens / self.tries if self.tries else None
+
+    def interval(self, confidence: float) -> Interval:
+        """Of the pass rate (Wilson), whatever the unknown tries were."""
+        return wilson_range(self.passed, self.unknown, self.tries + self.unknown, confidence)
+
+    def add(self, run: Run, categories: Mapping[str, str]) -> None:
+        """Count one try. `categories`: titles of the task's failures."""
+        match run.outcome:
+            case Outcome.ERROR:
+                self.errors += 1
+                return
+            case Outcome.UNKNOWN:
+                self.unknown += 1
+                return
+            case Outcome.PASSED:
+                self.passed += 1
+            case Outcome.FAILED:
+                self.failed += 1
+                self.categories[failure_label(run, categories)] += 1
+        self.output_tokens += run.rollout.output_tokens
+
+    def to_dict(self, confidence: float) -> dict[str, Any]:
+        """Its line in `problems.jsonl`."""
+        return {
+            "problem": self.problem,
+            "rate": self.rate,
+            "passed": self.passed,
+            "tries": self.tries,
+            "unknown": self.unknown,
+            "errors": self.errors,
+            "interval": asdict(self.interval(confidence)),
+            "mean_output_tokens": self.mean_tokens,
+            "failures": dict(sorted(self.categories.items(), key=lambda each: (-each[1], each[0]))),
+        }
+
+
+def tallies(runs: Iterable[Run], categories: Mapping[str, str]) -> list[Tally]:
+    """The tally of each problem, in the order of its first run."""
+    found: dict[str, Tally] = {}
+    for run in runs:
+        if run.problem is not None:
+            found.setdefault(run.problem, Tally(run.problem)).add(run, categories)
+    return list(found.values())

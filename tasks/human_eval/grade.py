@@ -1,0 +1,112 @@
+"""From a submitted function to a verdict, with a wall between it and the tests.
+
+1. *recorded* The hidden tests run with the canonical solution; every call is noted (once a problem, then remembered).
+2. *answered* The submission, in a child of its own that has the arguments and nothing else, makes those calls.
+3. *checked* The tests run again, and every call gets what the submission returned.
+
+Values cross between children as tagged JSON of plain Python types, so a submission can neither read what is expected
+nor return an object that calls itself equal to everything.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evalkit import Fault, Measurement, Output, Sandbox, preview, readings
+from evalkit.util.errors import TaskError
+
+from .spec import Spec
+
+CATEGORIES = {
+    "no_submission": "No submission",
+    "parse_error": "Not a Python function",
+    "runtime_error": "Raised an error",
+    "timeout": "Too slow",
+    "wrong_values": "Wrong values",
+}
+MOST_CHARACTERS = 100_000
+MOST_BYTES = 8_000_000
+"""Of all that a submission returns; what is expected is at most some hundred kilobytes."""
+_CODEC = (Path(__file__).parent / "codec.py").read_text(encoding="utf-8")
+_calls: dict[Spec, bytes] = {}
+
+
+async def measure(answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
+    """Value `failure`: the first test that fails, empty if none does."""
+    source = read_source(answer, spec)
+    if isinstance(source, Fault):
+        return Measurement(fault=source)
+    calls = await _recorded(spec, sandbox)
+    results = await _answered(source, calls, spec, sandbox)
+    if isinstance(results, Fault):
+        return Measurement(fault=results)
+    return Measurement({"failure": await _checked(calls, results, spec, sandbox)})
+
+
+def read_source(answer: Any, spec: Spec) -> str | Fault:
+    """The source in an answer, without what stands around a fenced one; the last that defines the function counts."""
+    if not isinstance(answer, str):
+        return Fault("parse_error", f"The answer is no Python source but {preview(answer)}")
+    if len(answer) > MOST_CHARACTERS:
+        return Fault("parse_error", f"The answer has {len(answer):,} characters, more than {MOST_CHARACTERS:,}")
+    fault = Fault("parse_error", "The answer is empty")
+    for source in readings(answer):
+        try:
+            compile(source, "<submission>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            fault = Fault("parse_error", f"The answer is no Python: {str(error)[:200]}")
+            continue
+        if spec.function in source:
+            return source
+        fault = Fault("parse_error", f"The answer defines no function {spec.function}")
+    return fault
+
+
+async def _recorded(spec: Spec, sandbox: Sandbox) -> bytes:
+    """The arguments of every call that the tests make of the canonical solution."""
+    if spec not in _calls:
+        program = f"{_CODEC}\nrecord(open('solution.py').read(), open('tests.py').read(), {spec.function!r})"
+        output, calls = await _run(program, {"solution.py": spec.solution, "tests.py": spec.tests}, spec, sandbox)
+        if calls is None:
+            raise TaskError(f"the canonical solution of {spec.function} fails its own tests: {output.error}")
+        _calls[spec] = calls
+    return _calls[spec]
+
+
+async def _answered(source: str, calls: bytes, spec: Spec, sandbox: Sandbox) -> bytes | Fault:
+    """What the submission returns for these arguments, as it says itself."""
+    program = f"{_CODEC}\nanswer(open('given.py').read(), open('submission.py').read(), {spec.function!r})"
+    files = {"given.py": spec.given, "submission.py": source, "calls.json": calls}
+    output, results = await _run(program, files, spec, sandbox)
+    if results is not None:
+        return results
+    if output.kind == "timeout":
+        return Fault("timeout", f"It took more than {spec.time_limit_s:g} s for the hidden calls")
+    return Fault("runtime_error", (output.error or "It ended the interpreter").strip().splitlines()[-1])
+
+
+async def _checked(calls: bytes, results: bytes, spec: Spec, sandbox: Sandbox) -> str:
+    """What the tests say of these results; empty if nothing."""
+    program = f"{_CODEC}\ncheck(open('solution.py').read(), open('tests.py').read(), {spec.function!r})"
+    files = {"solution.py": spec.solution, "tests.py": spec.tests, "calls.json": calls, "results.json": results}
+    output, said = await _run(program, files, spec, sandbox)
+    if said is None:  # results that no test can hold
+        return (output.error or "the tests ended").strip().splitlines()[-1][:300]
+    failure: str = json.loads(said)
+    return failure
+
+
+async def _run(
+    program: str, files: Mapping[str, str | bytes], spec: Spec, sandbox: Sandbox
+) -> tuple[Output, bytes | None]:
+    """Run a program in a child of its own; what it left in `out.json`, None if it failed."""
+    stored = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
+    async with sandbox.session(files=stored) as session:
+        output = await session.run(program, timeout_s=spec.time_limit_s)
+        if output.kind != "ok":
+            return output, None
+        try:
+            return output, await session.read_file("out.json", max_bytes=MOST_BYTES)
+        except (FileNotFoundError, ValueError) as error:
+            return Output(error=str(error), kind="raised"), None
