@@ -48,7 +48,7 @@ class Row(dict[str, Any]):
 
     @cached_property
     def id(self) -> str:
-        """What its column `id` says, else its digest."""
+        """What its column `id` says, else its digest. Raises `UserError` for what is no name."""
         if "id" not in self:
             return self.digest
         found = self.get("id")

@@ -214,7 +214,7 @@ class Probe:
 NUMBERED = """self.config, self.seed = config, seed
         from evalkit.sampling.seeds import run_seed
 
-        self.number = next(n for n in range(1, 9) if run_seed(0, n) == problem.seed)"""
+        self.number = next(n for n in range(1, 9) if run_seed(0, n) == seed)"""
 
 
 @pytest.fixture
