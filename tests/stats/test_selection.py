@@ -52,7 +52,7 @@ def test_a_stricter_level_chooses_fewer_and_says_its_error():
     assert all(there or not here for here, there in zip(strict.chosen, loose.chosen, strict=True))
 
 
-@pytest.mark.parametrize("count", [(0, 5), (3, 12), (5, 12), (40, 40), (9, 30)])
+@pytest.mark.parametrize("count", [(0, 5), (3, 12), (5, 12), (40, 40), (9, 30), (0, 320)])
 @pytest.mark.parametrize("band", [BAND, Band(0.6, 0.9)])
 def test_evidence_is_the_smaller_of_two_average_likelihood_ratios(count, band):
     passed, tries = count
