@@ -1,6 +1,6 @@
 """Command line: `python -m evalkit <overrides>` launches, `python -m evalkit <verb> …` runs another command.
 
-A bare first word is a verb; an override contains `=`. Modules are imported only once it is clear which are needed.
+The commands are in `evalkit.cli`; here, errors and signals become a sentence and an exit status.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from importlib import import_module
 from typing import NoReturn
 
+from evalkit.cli import tree
 from evalkit.cli.commands import VERBS
-from evalkit.launch.flags import arranged
 from evalkit.util import signals
 from evalkit.util.errors import ProviderError, SandboxError, StorageError, TaskError, UserError
 from evalkit.util.redaction import print_traceback, redacted
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         with signals.end_orderly():
-            return _dispatch(words)
+            return tree.run(words)
     except KeyboardInterrupt as error:
         number = getattr(error, "number", signal.SIGINT)
         name = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
@@ -119,65 +118,6 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
-
-
-def _dispatch(argv: list[str]) -> int:
-    _refuse_what_is_no_text(argv)
-    if argv[:1] in (["--help"], ["-h"], ["help"]) and argv[1:2] and argv[1] in VERBS:
-        argv = [argv[1], "--help"]
-    first = argv[0] if argv else "help"
-    if first in VERBS:
-        return _verb(first, argv[1:])
-    if first == "help" or {"--help", "-h"} & set(argv):
-        from evalkit.cli.help import usage
-
-        sys.stdout.write(fitted(usage(VERBS), sys.stdout))
-        return 0
-    if "--version" in argv:
-        from evalkit import __version__
-
-        sys.stdout.write(f"evalkit {__version__}\n")
-        return 0
-    if not first.strip():
-        raise UserError(f"{first!r} is not a command: to launch, write key=value, such as task=arithmetic")
-    if "=" not in first and first[0] not in "-~+":
-        raise UserError(_unknown_word(first))
-    from evalkit.launch.entry import main as launch
-
-    return launch(arranged(argv))
-
-
-def _refuse_what_is_no_text(argv: Sequence[str]) -> None:
-    """Raise `UserError` for bytes that are not UTF-8 and for NUL: no file, YAML or terminal takes them."""
-    for word in argv:
-        if re.search("[\0\ud800-\udfff]", word):
-            raise UserError(f"{plain(word, one_line=True)!r} contains bytes that are not UTF-8: write it in UTF-8")
-
-
-def _verb(name: str, words: list[str]) -> int:
-    from evalkit.cli.parser import HelpShown  # signals are handled before anything else is loaded
-
-    module, _, function = VERBS[name].target.partition(":")
-    command: Callable[[list[str]], int] = getattr(import_module(module), function)
-    try:
-        return command(words)
-    except HelpShown:
-        return 0
-
-
-def _unknown_word(word: str) -> str:
-    from evalkit.cli.help import choices
-    from evalkit.util.suggestions import nearest
-
-    tasks = [name for name, _ in choices("task")]
-    if word in tasks:
-        return f"{word!r} is a task: write task={word}"
-    if verb := nearest(word, VERBS):
-        return f"Unknown command {word!r}: did you mean `python -m evalkit {verb}`?"
-    if task := nearest(word, tasks):
-        return f"Unknown command {word!r}: did you mean task={task}?"
-    known = f"commands are {', '.join(VERBS)}; " if VERBS else ""
-    return f"Unknown command {word!r}: {known}to launch, write key=value, such as task=arithmetic"
 
 
 if __name__ == "__main__":

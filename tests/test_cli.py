@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from evalkit import __main__ as front
-from evalkit.__main__ import arranged, main
-from evalkit.cli.commands import Verb
+from evalkit.__main__ import main
+from evalkit.cli import tree
+from evalkit.cli.commands import VERBS
+from evalkit.cli.parser import VerbParser
+from evalkit.launch.flags import arranged
 from evalkit.util.errors import ProviderError, UserError
 
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "EVALKIT_MODEL", "EVALKIT_PATH", "HYDRA_FULL_ERROR")
@@ -182,36 +186,44 @@ def test_the_version_is_ours(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("evalkit ")
 
 
-def test_a_verb_gets_the_words_after_it_and_gives_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(front.VERBS, "probe", Verb(f"{__name__}:probe", "Test only."))
-    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or sys.modules["tests.test_cli"])
-    assert main(["probe", "a", "b=c"]) == 5
-    assert probe.words == ["a", "b=c"]
-
-
-def probe(words: list[str]) -> int:
-    """A verb."""
-    probe.words = words
-    return 5
-
-
-probe.words = []
-
-
-def test_an_unknown_verb_is_answered_with_the_nearest(
+def test_a_verb_is_one_module_and_one_line_of_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(front.VERBS, "regrade", Verb("nowhere:main", "Test only."))
-    assert main(["regrad"]) == 2
+    """Its parser gets the words after it, its status is that of the process, and help and refusals come with it."""
+    monkeypatch.setitem(VERBS, "probe", "Test only.")
+    monkeypatch.setitem(sys.modules, "evalkit.cli.probe", Probe("evalkit.cli.probe"))
+    assert main(["probe", "3"]) == 5
+    assert main(["probe"]) == 2
+    assert capsys.readouterr().err == "evalkit: probe needs N: write for example `python -m evalkit probe 1`\n"
+    assert main(["help", "probe"]) == main([]) == 0
+    out = capsys.readouterr().out
+    assert "python -m evalkit probe      Test only." in out and "usage: python -m evalkit probe [-h] N" in out
+
+
+class Probe(ModuleType):
+    """The module of a command."""
+
+    @staticmethod
+    def parser() -> VerbParser:
+        verb = VerbParser("probe", "Test only.", "probe 1")
+        verb.add_argument("number", type=int, metavar="N")
+        return verb
+
+    @staticmethod
+    def run(options: Namespace) -> int:
+        return int(options.number) + 2
+
+
+@pytest.mark.parametrize("argv", [["regrad"], ["help", "regrad"], ["--help", "regrad"], ["-h", "regrad"]])
+def test_an_unknown_verb_is_answered_with_the_nearest(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
     assert "did you mean `python -m evalkit regrade`?" in capsys.readouterr().err
 
 
 def test_every_verb_of_the_table_exists() -> None:
-    from importlib import import_module
-
-    for verb in front.VERBS.values():
-        module, _, function = verb.target.partition(":")
-        assert callable(getattr(import_module(module), function))
+    for verb in VERBS:
+        module = tree.module_of(verb)
+        assert module.parser().verb == verb and callable(module.run)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +236,7 @@ def test_whose_fault_it_is_decides_the_exit_status(
     def fail(argv: list[str]) -> int:
         raise error
 
-    monkeypatch.setattr(front, "_dispatch", fail)
+    monkeypatch.setattr(tree, "run", fail)
     assert main([]) == status
     assert capsys.readouterr().err == "evalkit: x\n"
 
@@ -233,7 +245,7 @@ def test_our_own_fault_is_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(argv: list[str]) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(front, "_dispatch", fail)
+    monkeypatch.setattr(tree, "run", fail)
     with pytest.raises(ZeroDivisionError):
         main([])
 

@@ -6,9 +6,9 @@ label. Needs no key. Exit status: 0 clean, 1 something is wrong with the task, 2
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +24,37 @@ if TYPE_CHECKING:  # `audit --help` needs no audits
     from evalkit.audit.run import Audit
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb."""
-    options, overrides = _parse(argv)
-    return signals.run(_audit_all(_configs(overrides), options))
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser(
+        "audit",
+        "Check a task's grader. Without task=… every task is audited; overrides are those of a launch.",
+        "audit task=paged_attention task.tolerances.output=0.1",
+        "Exit status: 0 clean, 1 something is wrong with the task, 2 bad input, 130 interrupted.",
+        intermixed=True,
+    )
+    verb.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
+    verb.add_argument("--seeds", type=int, default=50, help="problems to try: those of runs 1 to N (default 50)")
+    verb.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
+    verb.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
+    verb.add_argument(
+        "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
+    )
+    verb.add_argument("--out", default="outputs/audit", metavar="DIR", help="where reports go (outputs/audit)")
+    return verb
 
 
-async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Namespace) -> int:
+def run(options: Namespace) -> int:
+    """Audit every task that is meant. Raises `UserError` for bad input."""
+    if options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
+    for word in options.overrides:
+        if word.isidentifier():
+            raise UserError(f"{word!r} is not an override: write task={word}")
+    return signals.run(_audit_all(_configs(options.overrides), options))
+
+
+async def _audit_all(configs: Sequence[tuple[str, Config]], options: Namespace) -> int:
     """One after the other, in as few sandboxes as they need."""
     from evalkit.audit.run import audit  # as above
     from evalkit.sampling.resources import Resources
@@ -53,30 +77,6 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: argparse.Na
     finally:
         await resources.close()
     return status
-
-
-def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = VerbParser(
-        "audit",
-        "Check a task's grader. Without task=… every task is audited; overrides are those of a launch.",
-        "audit task=paged_attention task.tolerances.output=0.1",
-        "Exit status: 0 clean, 1 something is wrong with the task, 2 bad input, 130 interrupted.",
-    )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
-    parser.add_argument("--seeds", type=int, default=50, help="problems to try: those of runs 1 to N (default 50)")
-    parser.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
-    parser.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
-    parser.add_argument(
-        "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
-    )
-    parser.add_argument("--out", default="outputs/audit", metavar="DIR", help="where reports go (outputs/audit)")
-    options = parser.parse(argv, intermixed=True)
-    if options.seeds < 1:
-        raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
-    for word in options.overrides:
-        if word.isidentifier():
-            raise UserError(f"{word!r} is not an override: write task={word}")
-    return options, options.overrides
 
 
 def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:

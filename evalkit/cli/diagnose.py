@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
 
 from evalkit.audit.diagnosis import FILE, name_mistakes, reasons, warnings
 from evalkit.audit.dictionary import Match
@@ -20,11 +20,16 @@ from evalkit.util.errors import UserError
 from evalkit.util.text import fitted, plain
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb. Exit status 0, 2 for a directory that cannot be read."""
-    parser = VerbParser("diagnose", "Name the known mistake behind each failed run of a launch.", f"diagnose {DIR}")
-    parser.takes_directories("+")
-    for given in parser.parse(argv).folder:
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser("diagnose", "Name the known mistake behind each failed run of a launch.", f"diagnose {DIR}")
+    verb.takes_directories("+")
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Name the mistakes of every directory. Raises `UserError` for one that cannot be read."""
+    for given in options.folder:
         with launched_from(given) as folder:
             for cell in load(folder).cells:
                 _diagnose_cell(cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
 from evalkit.cli.parser import DIR, VerbParser, directory
@@ -10,9 +11,23 @@ from evalkit.diff.compare import LaunchDiff, SweepDiff, compare
 from evalkit.results.reading import load
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb. Exit status like that of `diff`: 0 the same, 1 different, 2 trouble."""
-    options = _parser().parse(argv)
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser(
+        "diff",
+        "Compare launches, or sweeps cell by cell. The others are compared with the first.",
+        f"diff {DIR} {DIR[:-4]}cd34",
+        "Exit status: 0 the same, 1 different, 2 trouble, 130 interrupted.",
+    )
+    verb.add_argument("folder", type=directory, metavar="A", help="output directory of a launch or a sweep")
+    verb.add_argument("others", type=directory, nargs="+", metavar="B", help="one or more to compare with it")
+    verb.add_argument("--format", choices=("text", "markdown", "json", "html"), default="text")
+    verb.add_argument("--no-pager", action="store_true", help="do not use a pager")
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Exit status like that of `diff`: 0 the same, 1 different, 2 trouble."""
     first, *others = map(load, (options.folder, *options.others))
     diffs = [compare(first, other) for other in others]
     _write(diffs, options.format, pager=not options.no_pager)
@@ -33,17 +48,3 @@ def _write(diffs: Sequence[LaunchDiff | SweepDiff], form: str, *, pager: bool) -
         sys.stdout.write(formats.page(stories))
     else:
         sys.stdout.write(formats.as_json(diffs))
-
-
-def _parser() -> VerbParser:
-    parser = VerbParser(
-        "diff",
-        "Compare launches, or sweeps cell by cell. The others are compared with the first.",
-        f"diff {DIR} {DIR[:-4]}cd34",
-        "Exit status: 0 the same, 1 different, 2 trouble, 130 interrupted.",
-    )
-    parser.add_argument("folder", type=directory, metavar="A", help="output directory of a launch or a sweep")
-    parser.add_argument("others", type=directory, nargs="+", metavar="B", help="one or more to compare with it")
-    parser.add_argument("--format", choices=("text", "markdown", "json", "html"), default="text")
-    parser.add_argument("--no-pager", action="store_true", help="do not use a pager")
-    return parser

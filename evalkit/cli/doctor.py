@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from argparse import Namespace
 from dataclasses import dataclass
 
 from evalkit.cli.parser import VerbParser
@@ -105,12 +106,15 @@ def _verdict(level: Level, in_force: str | None) -> str:
     return "in force" if level.name == in_force else "holds"
 
 
-def main(argv: list[str]) -> int:
-    """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
+def parser() -> VerbParser:
+    """The arguments: none."""
     status = "Exit status: 0 sandbox=auto would run, 1 it would stop, 2 bad input."
-    VerbParser(
-        "doctor", "Show which sandbox isolation works on this machine, and what the rest needs.", "doctor", status
-    ).parse(argv)
+    about = "Show which sandbox isolation works on this machine, and what the rest needs."
+    return VerbParser("doctor", about, "doctor", status)
+
+
+def run(_: Namespace) -> int:
+    """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
     diagnosis = signals.run(diagnose())
     sys.stdout.write(fitted(text(diagnosis), sys.stdout))
     return 0 if diagnosis.in_force else 1

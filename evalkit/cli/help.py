@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
 
-from evalkit.cli.commands import Verb
 from evalkit.config.default_model import default_model
 from evalkit.config.search_path import folders
 
@@ -46,9 +45,9 @@ Exit status: 0 everything was done, 1 runs could not be completed, 2 bad input, 
 """
 
 
-def usage(verbs: Mapping[str, Verb]) -> str:
-    """The whole help."""
-    rows = "".join(f"  python -m evalkit {name:<10} {verb.summary}\n" for name, verb in verbs.items())
+def usage(verbs: Mapping[str, str]) -> str:
+    """The whole help; `verbs`: a line of help for each command, by name."""
+    rows = "".join(f"  python -m evalkit {name:<10} {summary}\n" for name, summary in verbs.items())
     return _HELP.format(
         verbs=rows,
         tasks=_table("task"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
 
 from evalkit.cli.parser import SWEEP, VerbParser
@@ -12,11 +12,16 @@ from evalkit.landscape.rebuild import rebuild
 from evalkit.util.text import fitted
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb. Raises `UserError` for a directory that is not a sweep."""
-    parser = VerbParser("landscape", "Compute the landscape of a sweep again from its directory.", f"landscape {SWEEP}")
-    parser.takes_directories(what="a sweep")
-    folder: Path = parser.parse(argv).folder
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser("landscape", "Compute the landscape of a sweep again from its directory.", f"landscape {SWEEP}")
+    verb.takes_directories(what="a sweep")
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Rebuild it. Raises `UserError` for a directory that is not a sweep."""
+    folder: Path = options.folder
     with launched_from(folder) as place:
         landscape = rebuild(place)
     for line in (*landscape.lines, f"Landscape: {folder / 'landscape.html'}"):

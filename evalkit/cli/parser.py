@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -19,15 +18,14 @@ SWEEP = "outputs/arithmetic/sweep-2026-11-27_10-00-00-ab12"
 """Directories in the examples of the help."""
 
 
-class HelpShown(Exception):
-    """`--help` was printed, so the command is done."""
-
-
 class VerbParser(argparse.ArgumentParser):
     """Argument parser of one verb, which never prints usage for a mistake and never exits."""
 
-    def __init__(self, verb: str, about: str, example: str, status: str = EXIT) -> None:
-        """`about` says what the verb does; `example` is what follows `python -m evalkit`."""
+    def __init__(self, verb: str, about: str, example: str, status: str = EXIT, *, intermixed: bool = False) -> None:
+        """`about` says what the verb does; `example` is what follows `python -m evalkit`.
+
+        `intermixed`: options may stand between the words of a list.
+        """
         super().__init__(
             f"python -m evalkit {verb}",
             description=about,
@@ -36,20 +34,21 @@ class VerbParser(argparse.ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
-        self.verb, self.example = verb, f"python -m evalkit {example}"
+        self.verb, self.example, self._intermixed = verb, f"python -m evalkit {example}", intermixed
         self.add_argument("-h", "--help", action="store_true", help="show this")
 
     def takes_directories(self, nargs: str | None = None, what: str = "a launch or a sweep") -> None:
         """Add `folder`: one output directory, or with `nargs` as many as that says."""
         self.add_argument("folder", type=directory, nargs=nargs, metavar="DIR", help=f"output directory of {what}")
 
-    def parse(self, argv: Sequence[str], *, intermixed: bool = False) -> argparse.Namespace:
-        """The arguments. Raises `HelpShown` after `--help`, and `UserError` for bad arguments."""
-        own = argv[: argv.index("--")] if "--" in argv else argv
-        if "-h" in own or "--help" in own:
-            sys.stdout.write(self.format_help())
-            raise HelpShown
-        return (self.parse_intermixed_args if intermixed else self.parse_args)(list(argv))
+    def asks_for_help(self, words: Sequence[str]) -> bool:
+        """Whether `--help` is among the words, before any `--`."""
+        own = words[: words.index("--")] if "--" in words else words
+        return "-h" in own or "--help" in own
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments. Raises `UserError` for bad ones."""
+        return (self.parse_intermixed_args if self._intermixed else self.parse_args)(list(words))
 
     def error(self, message: str) -> NoReturn:
         """One sentence instead of the usage that argparse prints. Raises `UserError`, always."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,9 +36,23 @@ FREE = ("task", "limits", "band")
 FREE_KNOBS = ("runs.count", "runs.batches", "sandbox.level", "sandbox.allow_weak", "sandbox.pool", "verbose")
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb. Exit status 0, or 1 if the grader failed on a run. Raises `UserError` for bad input."""
-    given, overrides, out = _arguments(argv)
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser(
+        "regrade",
+        "Grade a launch or a sweep again, without a model: other tolerances, smaller limits, a better grader.",
+        f"regrade {DIR} task.tolerances.answer=0.1",
+        "Exit status: 0 done, 1 the grader failed on a run, 2 bad input, 130 interrupted.",
+        intermixed=True,
+    )
+    verb.add_argument("words", nargs="+", metavar="DIR [key=value …]", help="output directory, and settings to change")
+    verb.add_argument("--out", type=directory, metavar="DIR", help="new output directory (default: DIR-regraded)")
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Grade again. Exit status 0, or 1 if the grader failed on a run. Raises `UserError` for bad input."""
+    given, overrides, out = _arguments(options)
     named = out or _free_name(given)
     target = named.resolve()
     with launched_from(given) as folder:
@@ -67,22 +82,11 @@ def _regrade_into(target: Path, results: Results, overrides: Sequence[str]) -> l
     return regraded
 
 
-def _arguments(argv: Sequence[str]) -> tuple[Path, list[str], Path | None]:
-    parser = VerbParser(
-        "regrade",
-        "Grade a launch or a sweep again, without a model: other tolerances, smaller limits, a better grader.",
-        f"regrade {DIR} task.tolerances.answer=0.1",
-        "Exit status: 0 done, 1 the grader failed on a run, 2 bad input, 130 interrupted.",
-    )
-    parser.add_argument(
-        "words", nargs="+", metavar="DIR [key=value …]", help="output directory, and settings to change"
-    )
-    parser.add_argument("--out", type=directory, metavar="DIR", help="new output directory (default: DIR-regraded)")
-    options = parser.parse(argv, intermixed=True)
+def _arguments(options: Namespace) -> tuple[Path, list[str], Path | None]:
     overrides = [word for word in options.words if "=" in word and not exists(word)]
     folders = [word for word in options.words if word not in overrides]
     if len(folders) != 1:
-        raise UserError(f"regrade takes one output directory: write for example `{parser.example}`")
+        raise UserError(f"regrade takes one output directory: write for example `{parser().example}`")
     if options.out and options.out.exists():
         raise UserError(f"--out {options.out} exists: name a new folder")
     return directory(folders[0]), overrides, options.out

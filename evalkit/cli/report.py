@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
 
 from evalkit.cli.parser import DIR, VerbParser
 from evalkit.report import write
@@ -11,9 +11,16 @@ from evalkit.results.reading import Results, load
 from evalkit.util.text import counted
 
 
-def main(argv: Sequence[str]) -> int:
-    """`python -m evalkit report DIR…`."""
-    options = _parser().parse(argv)
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser("report", "Write report.md and report.html into output directories.", f"report {DIR}")
+    verb.takes_directories("+")
+    verb.add_argument("--times", action="store_true", help="show durations, which differ between equal launches")
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Write the pages of every directory. Raises `UserError` for one that cannot be read."""
     for folder in options.folder:
         results = load(folder)
         for cell in results.cells if results.is_sweep else ():
@@ -30,10 +37,3 @@ def _left_out(results: Results) -> str:
         f" (without {counted(len(results.unfinished), 'unfinished cell')}: "
         f"`python -m evalkit resume {results.folder}` finishes them)"
     )
-
-
-def _parser() -> VerbParser:
-    parser = VerbParser("report", "Write report.md and report.html into output directories.", f"report {DIR}")
-    parser.takes_directories("+")
-    parser.add_argument("--times", action="store_true", help="show durations, which differ between equal launches")
-    return parser

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +30,16 @@ class _Job:
     index: int
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb. The launch's exit status; 0 at once if nothing is left to do."""
-    parser = VerbParser("resume", "Finish an interrupted launch or sweep, in its own directory.", f"resume {DIR}")
-    parser.takes_directories()
-    given: Path = parser.parse(argv).folder
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser("resume", "Finish an interrupted launch or sweep, in its own directory.", f"resume {DIR}")
+    verb.takes_directories()
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Finish it: the launch's exit status; 0 at once if nothing is left to do. Raises `UserError` for bad input."""
+    given: Path = options.folder
     with launched_from(given) as folder:
         return _resume(given, folder)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -36,9 +37,18 @@ HIGHLIGHTED = 60_000
 """Characters of one program that are coloured; longer ones are shown without colours."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """The verb."""
-    options = _parser().parse(argv)
+def parser() -> VerbParser:
+    """The arguments."""
+    verb = VerbParser("show", "Show a launch, a sweep or a conversation.", f"show {DIR} 3")
+    verb.add_argument("folder", type=directory, metavar="DIR", help="output directory of a launch or a sweep")
+    verb.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run whose conversation to show")
+    verb.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
+    verb.add_argument("--no-pager", action="store_true", help="do not use a pager")
+    return verb
+
+
+def run(options: Namespace) -> int:
+    """Show what was asked for. Raises `UserError` for a directory or a run that cannot be read."""
     results = load(options.folder)
     if options.run is None:
         content = sweep(results) if results.is_sweep else launch(results.cells[0])
@@ -245,12 +255,3 @@ def _indented(text: str, style: str = "") -> Padding:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) if value is not None else "null"
-
-
-def _parser() -> VerbParser:
-    parser = VerbParser("show", "Show a launch, a sweep or a conversation.", f"show {DIR} 3")
-    parser.add_argument("folder", type=directory, metavar="DIR", help="output directory of a launch or a sweep")
-    parser.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run whose conversation to show")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
-    parser.add_argument("--no-pager", action="store_true", help="do not use a pager")
-    return parser

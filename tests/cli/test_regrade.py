@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cli.regrade import main
 from evalkit.cli.resume import _complete
 from evalkit.config.saved import read_config, write_config
 from evalkit.engine.regrading import regrade
@@ -21,6 +20,9 @@ from evalkit.task.registry import load_task
 from evalkit.util.errors import UserError
 from tests.launching import config_for, launch
 from tests.owntask import write_task
+from tests.verbs import verb
+
+main = verb("regrade")
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.count=25", "runs.concurrency=8")
 

@@ -7,9 +7,11 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.cli.resume import find_cells
-from evalkit.cli.resume import main as resume
 from evalkit.results.writing import TIMED
 from evalkit.util.errors import UserError
+from tests.verbs import verb
+
+resume = verb("resume")
 
 
 @pytest.fixture

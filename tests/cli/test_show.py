@@ -12,12 +12,14 @@ import pytest
 from rich.text import Text
 
 from evalkit import UserError
-from evalkit.cli.show import main
 from evalkit.display.pager import present
 from evalkit.results.runs import Run
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.task.grade import Grade, Measurement
 from tests.outputs import conversation, failed, passed, some_runs, write_launch, write_sweep
+from tests.verbs import verb
+
+main = verb("show")
 
 NASTY = "\x1b[2J\x1b]0;owned\x07\x9b31m \x1b]52;c;YmFk\x07 \u202egnp.exe [bold red]markup[/] \r\x08\x7f"
 

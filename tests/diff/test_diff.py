@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from evalkit import UserError, load
-from evalkit.cli.diff import main
 from evalkit.diff.compare import compare_sweeps
 from evalkit.results.reading import summary_from
 from evalkit.results.runs import Run
@@ -31,6 +30,9 @@ from tests.outputs import (
     write_launch,
     write_sweep,
 )
+from tests.verbs import verb
+
+main = verb("diff")
 
 ROOT = Path(__file__).resolve().parents[2]
 NASTY = "\x1b[2J <script>alert(1)</script> | ![x](http://y) \u202e `code` *b*"
@@ -119,7 +121,7 @@ def test_exit_statuses_serve_scripts(launches: dict[str, Path], tmp_path: Path) 
 
 def test_comparing_imports_neither_torch_nor_anthropic(launches: dict[str, Path]) -> None:
     code = (
-        "import sys; from evalkit.cli.diff import main; status = main(sys.argv[1:]);"
+        "import sys; from evalkit.cli import tree; status = tree.run(['diff', *sys.argv[1:]]);"
         "print([name for name in ('torch', 'anthropic', 'pandas') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(launches["first"]), str(launches["loose"])]

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from evalkit import load
-from evalkit.cli.diff import main
 from evalkit.diff.pairs import Pairing, pair
 from evalkit.results.reading import CellRecord
 from evalkit.results.runs import Run
 from evalkit.rollout.record import Rollout
 from evalkit.stats import compare_paired
 from tests.outputs import broken, failed, passed, write_launch, write_sweep
+from tests.verbs import verb
+
+main = verb("diff")
 
 NUMBERS = (1, 2, 3, 4)
 

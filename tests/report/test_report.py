@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from evalkit import UserError
-from evalkit.cli.report import main
 from evalkit.report import conversations, write
 from evalkit.report.markdown import escaped, launch_markdown
 from evalkit.report.page import launch_page
@@ -19,6 +18,9 @@ from evalkit.results.reading import load
 from evalkit.rollout.record import Timing
 from evalkit.task.grade import Grade
 from tests.outputs import failed, manifest_of, passed, some_runs, write_launch, write_sweep
+from tests.verbs import verb
+
+main = verb("report")
 
 
 def test_equal_launches_have_equal_reports(tmp_path: Path) -> None:

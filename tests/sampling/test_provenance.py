@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from evalkit.cli import diff, show
-from evalkit.cli.regrade import main as regrade
 from evalkit.config.saved import write_config
 from evalkit.display.console import ConsoleView
 from evalkit.report.page import launch_page
@@ -19,6 +18,9 @@ from evalkit.sampling.provenance import Reused, mark_of, sweep_sentence
 from tests.landscape.conftest import run_sweep
 from tests.launching import config_for, launch
 from tests.outputs import failed, passed, write_launch
+from tests.verbs import verb
+
+regrade = verb("regrade")
 
 COMMON = ("task=arithmetic", "model=simulated", "runs.count=4")
 SAYS = "were sampled by another launch on 20"

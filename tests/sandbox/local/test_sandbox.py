@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cli.doctor import main as doctor
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox import Sandbox, canary, open_sandbox
 from evalkit.sandbox.local.scratch_directories import ScratchDirectories
@@ -20,6 +19,9 @@ from evalkit.sandbox.local.slots import SharedSlot
 from evalkit.sandbox.local.start import LANDLOCK, LEVELS, NAMESPACES, WEAK, around, protected_paths
 from evalkit.util.errors import UserError
 from tests.sandbox import levels
+from tests.verbs import verb
+
+doctor = verb("doctor")
 
 ROOT = Path(__file__).resolve().parents[3]
 
