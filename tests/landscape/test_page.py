@@ -97,6 +97,28 @@ def test_any_value_can_be_tried_and_has_the_exact_rate(page: Any, swept: Path) -
     assert f"{passed} of {graded} pass" in output.inner_text()
 
 
+def test_a_mouse_over_a_drawing_reads_the_exact_rate_there(page: Any, swept: Path) -> None:
+    panel = json.loads((swept / "landscape.json").read_text())["panels"][0]
+    drawing, output = page.locator("svg.plot").first, page.locator("label.probe:has-text('Try a value') output").first
+    drawing.scroll_into_view_if_needed()
+    box = drawing.bounding_box()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 100)
+    tried = int(output.inner_text().split("= ")[1].split(":")[0])
+    low, high = (float(end) for end in drawing.get_attribute("data-x").split()[:2])
+    share = (0.7 * box["width"] - 48) / (box["width"] - 68)
+    assert abs(tried - (low + share * (high - low))) <= 1
+    passed, graded = [step[1:3] for step in panel["curves"][0]["steps"] if step[0] <= tried][-1]
+    assert f"{passed} of {graded} pass" in output.inner_text()
+    field = page.locator("svg.map").first
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    said = page.locator(".maps output").first
+    page.mouse.move(box["x"] + box["width"] - 60, box["y"] + 60)
+    before = said.inner_text()
+    page.mouse.move(box["x"] + 90, box["y"] + 60)
+    assert said.inner_text() != before
+
+
 def test_another_curve_can_be_chosen(page: Any) -> None:
     box = page.locator("select[aria-label='Other knobs at']").first
     options = box.locator("option").all_inner_texts()

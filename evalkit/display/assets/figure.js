@@ -30,7 +30,15 @@ function cursorOf(drawing, name) {
   };
 }
 
-// A slider along one axis, up to `end`. `say(v)` puts what is true at a value into words; `at` is where it stands first.
+// Where a pointer is along an axis, as a share of it.
+function pointedAt(drawing, name, event) {
+  const box = drawing.getBoundingClientRect(), style = getComputedStyle(drawing);
+  const [left, right, top, bottom] = ["Left", "Right", "Top", "Bottom"].map((side) => parseFloat(style[`padding${side}`]));
+  return name === "x" ? (event.clientX - box.left - left) / (box.width - left - right)
+    : 1 - (event.clientY - box.top - top) / (box.height - top - bottom);
+}
+
+// A slider along one axis, which follows a mouse over the drawing, up to `end`. `say(v)` puts what is true at a value into words; `at` is where it stands first.
 function sliderOf(drawing, name, { label, say, at, whole = false, end = Infinity, id = null }) {
   const scale = scaleOf(drawing, name), move = cursorOf(drawing, name), most = scale.share(end);
   const slider = el("input", { type: "range", id, min: 0, max: 1000, value: Math.round(1000 * scale.share(at) / most), "aria-label": label });
@@ -43,6 +51,13 @@ function sliderOf(drawing, name, { label, say, at, whole = false, end = Infinity
     return whole ? Math.round(v) : v;
   };
   slider.addEventListener("input", () => show(chosen()));
+  drawing.addEventListener("pointermove", (event) => {  // a finger that moves scrolls the page
+    if (event.pointerType === "touch") return;
+    const share = pointedAt(drawing, name, event);
+    if (share < 0 || share > 1) return;
+    slider.value = Math.round(1000 * share / most);
+    slider.dispatchEvent(new Event("input"));
+  });
   show(at);
   return slider;
 }
