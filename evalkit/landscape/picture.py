@@ -16,7 +16,9 @@ MOST_PLOTS = 24
 MAP_SIZE = (72, 54)
 """Tiles across and up; small, because a page holds many."""
 KEY = "dots: swept cells, thick bars: their intervals, thin: all cells at once; green: target and recommended values"
-MAP_KEY = "numbers: percent passed in the swept cells; darker: higher, grey: not known; green: border of the target, and recommended values"
+MAP_KEY = (
+    "numbers: percent passed in the swept cells; darker: higher, grey: unknown; green: target and recommended values"
+)
 
 
 def as_svg(landscape: Landscape) -> str:
