@@ -62,7 +62,7 @@ def svg_file(figures: Sequence[Figure], size: tuple[int, int], title: str = "", 
         parts.append(f'<text x="50%" y="{height - 10}" text-anchor="middle">{_text(key)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="file" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}"><style>{asset("figure.css")}</style>'
+        f'viewBox="0 0 {width} {height}"><style>{asset("figure.css").partition("/* in a page")[0]}</style>'
         f'<rect class="paper" width="100%" height="100%"/>{"".join(parts)}</svg>\n'
     )
 
