@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Column, Table
 from rich.text import Text
 
 from evalkit.display.formatting import bare_rate, rate_words
@@ -77,17 +79,19 @@ def status(progress: Progress, width: int, encoding: str) -> RenderableType:
     if progress.running:
         parts.append(f"{progress.running} running")
     parts.append(duration(progress.seconds) + (f", about {duration(left)} left" if left else ""))
-    text = Text(for_encoding(" · ".join(parts), encoding))
-    room = max(10, min(60, width - text.cell_len - 1))
-    bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=room, complete_style="green")
-    head = Table.grid(padding=(0, 1))
-    head.add_row(bar, text)
+    words = for_encoding(" · ".join(parts), encoding)
+    room = max(10, min(60, width - cell_len(words) - 1))
+    head = RichProgress(
+        BarColumn(room, complete_style="green"),
+        TextColumn("{task.description}", markup=False, table_column=Column()),  # by default it would not wrap
+    )
+    head.add_task(words, total=max(progress.total, 1), completed=progress.done)
     lines = [Text(for_encoding(figures(progress), encoding), style="dim")]
     if progress.wait and progress.wait.left:
         waits = f"waits another {duration(progress.wait.left)} for {progress.wait.where}: {progress.wait.reason}"
         words = for_encoding(plain(redacted(waits), one_line=True), encoding)
         lines.append(Text(words, style="yellow", no_wrap=True, overflow="ellipsis"))
-    return Group(head, *lines)
+    return Group(head.make_tasks_table(head.tasks), *lines)
 
 
 def figures(progress: Progress) -> str:
