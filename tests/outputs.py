@@ -20,6 +20,9 @@ from evalkit.task.grade import Check, Grade, Measurement
 from evalkit.util.versions import versions
 from tests.builders import call, message, text
 
+TIMED = ("evalkit.log", "timing.json", ".hydra/hydra.yaml")
+"""Files that hold times, durations and host facts; all others are equal for equal inputs."""
+
 CATEGORIES = {"wrong_value": "Wrong value", "format_error": "Not a number", "no_submission": "No submission"}
 TOOLS = ({"name": "python_expression", "description": "Run Python.", "input_schema": {"type": "object"}},)
 PROGRAM = "def f(x):\n    # square it\n    return x ** 2  # 'quoted'\n\nprint(f(12))"

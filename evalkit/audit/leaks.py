@@ -104,7 +104,7 @@ def round_to(value: float) -> str:
     return f"{abs(value):.15g}" if value.is_integer() else f"{abs(value):.{DIGITS}g}"
 
 
-async def check(exam: GraderRuns, right: Mapping[int, Any]) -> Leaks:
+async def find_leaks(exam: GraderRuns, right: Mapping[int, Any]) -> Leaks:
     """Look everywhere that a model can look. `right`: run → the right answer to its problem.
 
     Every problem's prompt is read, and everything else of the first one.

@@ -39,7 +39,7 @@ class Promises:
     findings: tuple[Finding, ...]
 
 
-async def check(exam: GraderRuns, verdict: GraderVerdict) -> Promises:
+async def check_prompt(exam: GraderRuns, verdict: GraderVerdict) -> Promises:
     """Compare prompt, spec and evidence."""
     spec = exam.problems[0].spec
     rules = rules_of(spec)

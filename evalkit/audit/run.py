@@ -87,10 +87,10 @@ async def audit(
     results, same = distinct([reference, *await exam.sit_all(others)])
     decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
     graded = [one.result for one in (*decided.right, *decided.wrong)]
-    map_ = tolerances.survey(task, config.task, decided, asked)
-    stable = await stability.check(exam, graded, map_, quick=quick)
-    said = await prompt_consistency.check(exam, decided)
-    leaked = await leaks.check(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
+    map_ = tolerances.map_tolerances(task, config.task, decided, asked)
+    stable = await stability.check_stability(exam, graded, map_, quick=quick)
+    said = await prompt_consistency.check_prompt(exam, decided)
+    leaked = await leaks.find_leaks(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
     hints = await advice(exam, map_, decided)
     found = [*faults, *verdict.findings(decided, task)]
     found += [one for part in (stable, map_, said, leaked) for one in part.findings]

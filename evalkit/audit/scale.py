@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.audit.grader_runs import AuditedProblem, GraderRuns
 from evalkit.audit.labelled_solutions import Solution
-from evalkit.audit.tolerances import Row, ToleranceMap, survey, window_words
+from evalkit.audit.tolerances import Row, ToleranceMap, map_tolerances, window_words
 from evalkit.audit.values import flat_weights
 from evalkit.audit.verdict import GradedSolution, GraderVerdict, decide
 from evalkit.task.optional_parts import scaled_of
@@ -63,7 +63,7 @@ async def _scaled(exam: GraderRuns, row: Row, verdict: GraderVerdict, factor: fl
     chosen = [one.solution for one in (*verdict.right, *verdict.wrong) if one.solution.id in on_it and _plays(one)]
     reference = await small.sit(_oracle(verdict))
     results = [reference, *await small.sit_all(chosen)]
-    rows = survey(exam.task, exam.config.task, decide(results, reference, asked, frozenset()), asked).rows
+    rows = map_tolerances(exam.task, exam.config.task, decide(results, reference, asked, frozenset()), asked).rows
     return next(scaled for scaled in rows if scaled.knob == row.knob)
 
 

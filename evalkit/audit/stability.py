@@ -28,7 +28,7 @@ class GradeStability:
     findings: tuple[Finding, ...]
 
 
-async def check(
+async def check_stability(
     exam: GraderRuns, results: Sequence[Result], map_: ToleranceMap, *, quick: bool = False
 ) -> GradeStability:
     """Grade the solutions nearest to the other verdict `GRADINGS` times, and all once more in reverse order.

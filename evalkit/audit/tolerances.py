@@ -92,7 +92,7 @@ def knobs(task: Task, node: Mapping[str, Any]) -> list[str]:
     return [name for knob in task.graded_by if knob in node for name, _ in numbers(node[knob], f"task.{knob}")]
 
 
-def survey(
+def map_tolerances(
     task: Task, node: Mapping[str, Any], verdict: GraderVerdict, problems: Sequence[AuditedProblem]
 ) -> ToleranceMap:
     """Map every tolerance."""

@@ -47,7 +47,7 @@ class Diagnosis:
         return next((level.name for level in self.levels if level.holds and level.name != WEAK), None)
 
 
-async def diagnose() -> Diagnosis:
+async def examine() -> Diagnosis:
     """Start every level and attack it: half a second or so."""
     places = ScratchDirectories()
     try:
@@ -115,6 +115,6 @@ def parser() -> VerbParser:
 
 def run(_: Namespace) -> int:
     """Print the page. 0 if `sandbox=auto` would run, 1 if it would stop."""
-    diagnosis = signals.run(diagnose())
+    diagnosis = signals.run(examine())
     sys.stdout.write(fitted(text(diagnosis), sys.stdout))
     return 0 if diagnosis.in_force else 1

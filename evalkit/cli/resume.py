@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cli.parser import DIR, VerbParser
-from evalkit.config.checks import check
+from evalkit.config.checks import check_config
 from evalkit.config.saved import is_sweep, launched_from, read_config, read_recorded, with_knob
 from evalkit.results.reading import OtherFormatError, load
 from evalkit.results.runs import Outcome
@@ -68,7 +68,7 @@ def find_cells(folder: Path) -> list[Cell]:
     for place in folders:
         config, job = read_config(place), _job(place)
         config = with_knob(config, "store", str(job.cwd / config.store))
-        check(config)
+        check_config(config)
         started = (place / ".hydra" / "config.yaml").stat().st_mtime
         cells.append(Cell(config, place.resolve(), job.swept, job.index, since=started))
     return sorted(cells, key=lambda cell: cell.index)

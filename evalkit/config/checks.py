@@ -11,7 +11,7 @@ from evalkit.util.errors import UserError
 from evalkit.util.redaction import holds_secret, learn, names_secret
 
 
-def check(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Raise `UserError` for the first value out of its range. Types were checked when it was composed."""
     for key, value, fine, want in _rules(config):
         if value is not None and not fine(value):

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.config.checks import check
+from evalkit.config.checks import check_config
 from evalkit.config.schema import Config
 from evalkit.config.search_path import also_at
 from evalkit.util import dotted
@@ -69,7 +69,7 @@ def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         _apply(node, override)
     config = to_config(node)
-    check(config)
+    check_config(config)
     return config
 
 

@@ -13,7 +13,7 @@ from evalkit.results.runs import Outcome
 from evalkit.results.summary import Rate, mean
 from evalkit.stats.comparisons import (
     Comparison,
-    compare,
+    compare_independent,
     compare_paired,
     paired_runs_to_tell_apart,
     runs_to_tell_apart,
@@ -171,7 +171,7 @@ def _independent(
     old: Sequence[RunRecord], new: Sequence[RunRecord], confidence: float
 ) -> tuple[Comparison, int | None]:
     one, other = figures(old, confidence).rate, figures(new, confidence).rate
-    comparison = compare(one.passed, one.runs, other.passed, other.runs, confidence)
+    comparison = compare_independent(one.passed, one.runs, other.passed, other.runs, confidence)
     if one.value is None or other.value is None or one.value == other.value:
         return comparison, None
     return comparison, runs_to_tell_apart(one.value, other.value, confidence, POWER)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.thresholds import Box, Reach, Trial, breakpoints, passing_boxes
 from evalkit.task.grade import Grade, Measurement
 
@@ -39,7 +40,7 @@ class Axis:
     @property
     def is_limit(self) -> bool:
         """Whether it is a budget; else it is a tolerance."""
-        return self.knob.startswith("limits.")
+        return self.knob in LIMITS
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from evalkit.engine.cells import CellResult
 from evalkit.engine.engine import Engine
 from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import json_number
+from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.recommend import number
 from evalkit.landscape.write import write
 from evalkit.results.summary import Rate
-from evalkit.stats.comparisons import Comparison, compare
+from evalkit.stats.comparisons import Comparison, compare_independent
 from evalkit.stats.intervals import wilson
 
 
@@ -69,7 +70,9 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
         engine.view.result(f"confirm=true: {reason}.")
         _keep(folder, landscape, {"done": False, "reason": reason})
         return [fresh]
-    comparison = compare(predicted.nearest(passed, runs), predicted.runs, passed, runs, landscape.confidence)
+    comparison = compare_independent(
+        predicted.nearest(passed, runs), predicted.runs, passed, runs, landscape.confidence
+    )
     sentence = describe(predicted, passed, runs, comparison, landscape.confidence)
     engine.view.result(sentence)
     facts = {
@@ -105,8 +108,7 @@ def fresh_config(chosen: FacetResult, predicted: Prediction) -> Config:
     assert top is not None
     config = top.config
     for name, value in predicted.knobs.items():
-        is_limit = name.startswith("limits.")
-        config = with_knob(config, name, (None if value == math.inf else int(value)) if is_limit else value)
+        config = with_knob(config, name, (None if value == math.inf else int(value)) if name in LIMITS else value)
     fresh = {
         "reuse": "never",
         "confirm": False,

@@ -31,7 +31,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit.config import hydra_setup
-from evalkit.config.checks import check
+from evalkit.config.checks import check_config
 from evalkit.config.default_model import default_model
 from evalkit.config.hydra_setup.explain import explain, knobs
 from evalkit.config.hydra_setup.words import spelled
@@ -119,7 +119,7 @@ def compose(overrides: Sequence[str], default: str) -> Config:
         words = spelled(overrides, partial(_is_text, overrides))
         with hydra.initialize_config_dir(str(bundled("conf")), **version):
             config = typed(hydra.compose("config", overrides=words))
-    check(config)
+    check_config(config)
     return config
 
 
@@ -186,7 +186,7 @@ def _check(configs: Sequence[Config]) -> set[Path]:
     from evalkit.task.registry import check_specs, load_task
 
     for config in configs:
-        check(config)
+        check_config(config)
     for config in configs:
         task = load_task(config.task)
         problems = problem_set(config, task)
@@ -262,7 +262,7 @@ def cell(node: DictConfig, index: int = 0) -> Cell:
 
     own = HydraConfig.get()
     config = typed(node)
-    check(config)
+    check_config(config)
     folder = Path(unresolved(own.runtime)["output_dir"])
     if _NAME in str(folder):
         for name, saved in (("config", node), ("hydra", HydraConfig.instance().cfg), ("overrides", own.overrides.task)):

@@ -20,9 +20,6 @@ from evalkit.util.files import write_atomically
 FORMAT = "1.0"
 """Version of the output directory. A newer major version is refused by everything that reads one."""
 
-TIMED = ("evalkit.log", "timing.json", ".hydra/hydra.yaml")
-"""Files that hold times, durations and host facts; all others are equal for equal inputs."""
-
 
 def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Mapping[str, Any]) -> None:
     """Everything but the configuration, which Hydra writes. `summary.json` comes last: with it the cell is complete.

@@ -5,7 +5,7 @@ SciPy does the arithmetic it has and is imported where it is first needed: loadi
 
 from evalkit.stats.comparisons import (
     Comparison,
-    compare,
+    compare_independent,
     compare_paired,
     paired_runs_to_tell_apart,
     runs_to_tell_apart,
@@ -35,7 +35,7 @@ __all__ = [
     "UntilDecided",
     "Verdict",
     "best_split",
-    "compare",
+    "compare_independent",
     "compare_paired",
     "compare_sets",
     "components",

@@ -30,7 +30,7 @@ class Comparison:
         return self.p_value <= 1 - confidence
 
 
-def compare(passed_1: int, runs_1: int, passed_2: int, runs_2: int, confidence: float = 0.95) -> Comparison:
+def compare_independent(passed_1: int, runs_1: int, passed_2: int, runs_2: int, confidence: float = 0.95) -> Comparison:
     """Two launches that share no rollouts. Runs are counted without errors; no runs at all tell nothing (p = 1)."""
     p_value, method = two_sample_test(passed_1, runs_1, passed_2, runs_2)
     difference = passed_2 / runs_2 - passed_1 / runs_1 if runs_1 and runs_2 else 0.0

@@ -9,7 +9,7 @@ from evalkit_tasks.arithmetic import Spec
 
 from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt, Result
 from evalkit.audit.labelled_solutions import Solution
-from evalkit.audit.tolerances import knobs, survey, window_words
+from evalkit.audit.tolerances import knobs, map_tolerances, window_words
 from evalkit.audit.verdict import decide
 from evalkit.task.grade import Measurement
 from evalkit.task.registry import load_task
@@ -28,7 +28,7 @@ def surveyed(right, wrong, node=NODE):
 
     oracle = result("correct", 0.0)
     results = [oracle, *(result("correct", e) for e in right), *(result("wrong", e) for e in wrong)]
-    map_ = survey(task, node, decide(results, oracle, [problem], frozenset()), [problem])
+    map_ = map_tolerances(task, node, decide(results, oracle, [problem], frozenset()), [problem])
     return map_.rows[0], map_
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.cli.resume import find_cells
-from evalkit.results.writing import TIMED
 from evalkit.util.errors import UserError
+from tests.outputs import TIMED
 from tests.verbs import verb
 
 resume = verb("resume")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evalkit.__main__ import main
-from evalkit.config.checks import check
+from evalkit.config.checks import check_config
 from evalkit.config.hydra_setup import FOLDER_LENGTH, cell_name, folder_name
 from evalkit.config.schema import BandConfig, Config
 from evalkit.config.search_path import bundled
@@ -53,12 +53,12 @@ def composed(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_every_task_composes_and_is_within_its_ranges(task: str, composed: Any) -> None:
     node = composed(f"task={task}")
     assert node["task"]["name"]
-    check(config(node))
+    check_config(config(node))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_composes_and_is_within_its_ranges(model: str, composed: Any) -> None:
-    check(config(composed("task=arithmetic", f"model={model}")))
+    check_config(config(composed("task=arithmetic", f"model={model}")))
 
 
 def config(node: dict[str, Any]) -> Config:
@@ -182,10 +182,10 @@ def test_check_accepts_the_ends_of_every_range() -> None:
     config.band.low, config.band.high = 0.0, 1.0
     config.runs.count = config.runs.concurrency = config.runs.batches = 1
     config.limits.max_tokens = config.limits.max_steps = 1
-    check(config)
+    check_config(config)
     config.band.low = 1.0
     with pytest.raises(UserError, match="not below"):
-        check(config)
+        check_config(config)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_the_documentation_lists_every_knob_and_no_other() -> None:
 
 @pytest.mark.parametrize("confidence", [0.01, 0.5, 0.95, 0.999999])
 def test_a_verdict_is_possible_at_every_confidence_that_is_allowed(confidence: float) -> None:
-    check(Config(band=BandConfig(confidence=confidence)))
+    check_config(Config(band=BandConfig(confidence=confidence)))
     for passed in (0, 1, 7, 30):
         runs = [run_passed(n) if n <= passed else run_failed(n) for n in range(1, 31)]
         summary = summarize(runs, band=Band(0.1, 0.4), confidence=confidence, categories={}, batches=3, seconds={})

@@ -13,8 +13,8 @@ from evalkit.config.schema import Config
 from evalkit.engine.cells import Cell
 from evalkit.launch.pipeline import execute
 from evalkit.results.runs import Outcome
-from evalkit.results.writing import TIMED
 from tests.launching import Watcher, config_for, launch
+from tests.outputs import TIMED
 from tests.owntask import write_task
 
 COMMON = ("task=arithmetic", "model=simulated")

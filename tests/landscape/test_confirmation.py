@@ -9,7 +9,7 @@ from evalkit.landscape.confirmation import Prediction, describe
 from evalkit.landscape.files import schema
 from evalkit.results.reading import load
 from evalkit.rollout.limits import MORE_FOLLOWS
-from evalkit.stats.comparisons import compare
+from evalkit.stats.comparisons import compare_independent
 from tests.launching import Watcher
 from tests.servers.fixtures import MessagesServer
 
@@ -70,7 +70,7 @@ async def test_a_confirmation_that_only_met_errors_is_said_to_be_none_and_counts
     [((25, 100), "consistent with the prediction"), ((60, 100), "REFUTED"), ((0, 0), "consistent with")],
 )
 def test_either_outcome_is_said(fresh, words):
-    comparison = compare(30, 100, *fresh)
+    comparison = compare_independent(30, 100, *fresh)
     said = describe(Prediction({"limits.max_tokens": 2900.0}, 30, 100), *fresh, comparison, 0.95)
     assert words in said
     assert said.startswith("Confirmation at limits.max_tokens=2,900: predicted 30.0%, sampled afresh ")
@@ -79,7 +79,7 @@ def test_either_outcome_is_said(fresh, words):
 def test_the_number_of_passes_that_unknown_runs_allow_nearest_to_the_fresh_rate_is_compared():
     predicted = Prediction({"limits.max_tokens": 60.0}, 2, 12, 6)
     assert [predicted.nearest(fresh, 10) for fresh in (0, 1, 2, 5, 7, 10)] == [2, 2, 2, 6, 8, 8]
-    said = describe(predicted, 5, 10, compare(6, 12, 5, 10), 0.95)
+    said = describe(predicted, 5, 10, compare_independent(6, 12, 5, 10), 0.95)
     assert said.startswith(
         "Confirmation at limits.max_tokens=60: predicted between 16.7 and 66.7%, sampled afresh 50.0%"
     )

@@ -13,11 +13,10 @@ from evalkit.config.saved import write_config
 from evalkit.display.console import ConsoleView
 from evalkit.report.page import launch_page
 from evalkit.results.reading import load
-from evalkit.results.writing import TIMED
 from evalkit.sampling.provenance import Reused, mark_of, sweep_sentence
 from tests.landscape.conftest import run_sweep
 from tests.launching import config_for, launch
-from tests.outputs import failed, passed, write_launch
+from tests.outputs import TIMED, failed, passed, write_launch
 from tests.verbs import verb
 
 regrade = verb("regrade")

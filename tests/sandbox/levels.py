@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from evalkit.cli.doctor import Level, diagnose
+from evalkit.cli.doctor import Level, examine
 from evalkit.sandbox.local.start import LEVELS
 
 
 @functools.cache
 def _found() -> dict[str, Level]:
     with ThreadPoolExecutor(1) as thread:  # a test may ask from its own event loop
-        diagnosis = thread.submit(lambda: asyncio.run(diagnose())).result()
+        diagnosis = thread.submit(lambda: asyncio.run(examine())).result()
     return {level.name: level for level in diagnosis.levels}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.cli.doctor import diagnose
+from evalkit.cli.doctor import examine
 from evalkit.sandbox.local.start import LANDLOCK, NAMESPACES, WEAK
 from tests.sandbox import as_user, levels
 from tests.sandbox.stage import FUNCTIONS, PROGRAMS
@@ -130,6 +130,6 @@ def test_level_in_force_is_the_required_one() -> None:
     if required is None:
         pytest.skip("EVALKIT_REQUIRE_LEVEL is not set (it names the level that must hold, as .ci/run does)")
 
-    diagnosis = asyncio.run(diagnose())
+    diagnosis = asyncio.run(examine())
 
     assert diagnosis.in_force == required

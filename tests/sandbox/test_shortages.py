@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMITED = """
 import asyncio, resource
 resource.setrlimit(resource.RLIMIT_{name}, ({value}, {value}))
-from evalkit.cli.doctor import diagnose, text
-print(text(asyncio.run(diagnose())))
+from evalkit.cli.doctor import examine, text
+print(text(asyncio.run(examine())))
 """
 
 

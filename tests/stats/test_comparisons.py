@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, fisher_exact
 
 from benchmarks import coverage
-from evalkit.stats import Interval, compare, compare_paired, paired_runs_to_tell_apart, runs_to_tell_apart
+from evalkit.stats import Interval, compare_independent, compare_paired, paired_runs_to_tell_apart, runs_to_tell_apart
 from evalkit.stats.comparisons import mcnemar, mcnemar_power, newcombe, newcombe_paired, two_sample_test
 
 small = st.integers(1, 25).flatmap(lambda runs: st.tuples(st.integers(0, runs), st.just(runs)))
@@ -61,7 +61,7 @@ def test_shared_rollouts_give_a_narrower_interval_than_independent_ones():
 
 def test_no_runs_tell_nothing():
     assert newcombe(0, 0, 3, 5) == newcombe_paired(0, 0, 0, 0) == Interval(-1.0, 1.0)
-    assert compare(0, 0, 3, 5).p_value == compare_paired(0, 0, 0, 0).p_value == 1.0
+    assert compare_independent(0, 0, 3, 5).p_value == compare_paired(0, 0, 0, 0).p_value == 1.0
 
 
 @settings(max_examples=20)
@@ -85,7 +85,7 @@ def test_the_same_result_in_all_runs_is_no_difference(table):
 
 
 def test_large_samples_get_fishers_test():
-    found = compare(400, 1000, 460, 1000)
+    found = compare_independent(400, 1000, 460, 1000)
     assert found.method == "Fisher"
     assert found.differs() and not found.differs(confidence=0.999)
     assert found.difference == pytest.approx(0.06)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.config.checks import check
+from evalkit.config.checks import check_config
 from evalkit.config.schema import Config, SandboxConfig
 from evalkit.config.search_path import PACKAGE
 from evalkit.util.errors import UserError
@@ -128,4 +128,4 @@ def test_a_name_of_two_packages_is_refused_and_one_of_evalkits_own_stays_its_own
 def test_a_secret_for_a_sandbox_is_refused_where_it_stands_in_a_file() -> None:
     config = Config(sandbox=SandboxConfig(provider="acme", options={"registry": {"api_key": "typed"}}))
     with pytest.raises(UserError, match=r"sandbox\.options\.registry\.api_key would write a secret to disk"):
-        check(config)
+        check_config(config)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.__main__ import main
-from evalkit.config.checks import check
+from evalkit.config.checks import check_config
 from evalkit.config.model_settings import check_settings
 from evalkit.config.schema import Config, ModelConfig
 from evalkit.display.log import cell_log
@@ -194,7 +194,7 @@ def test_other_knobs_may_be_called_anything(typed: str) -> None:
 def test_settings_are_checked_whatever_the_model(config: dict[str, Any], said: str, kind: str) -> None:
     learn(SECRET, "K")
     model = ModelConfig(kind=kind, id="m", **config)
-    for refuse in (lambda: check_settings(model), lambda: check(Config(model=model))):
+    for refuse in (lambda: check_settings(model), lambda: check_config(Config(model=model))):
         with pytest.raises(UserError, match=said) as raised:
             refuse()
         assert SECRET not in str(raised.value)

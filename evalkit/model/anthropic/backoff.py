@@ -72,7 +72,7 @@ class Effort:
 
 
 @dataclass
-class Throttle:
+class RetryGate:
     """The gate of one endpoint. Safe for concurrent calls on one event loop."""
 
     where: str

@@ -48,7 +48,7 @@ def connect(config: ModelConfig) -> Client:
     learn_from(os.environ)
     own = addresses.parse(config.base_url) if config.base_url is not None else None
     options: dict[str, Any] = {
-        "max_retries": 0,  # `Throttle` repeats attempts, and says so
+        "max_retries": 0,  # `RetryGate` repeats attempts, and says so
         "timeout": _timeout(config),
         "middleware": [WholeAnswer()],
         "http_client": _http_client(config, own),
@@ -202,7 +202,7 @@ class AnthropicModel:
 
     def watch(self, told: Callable[[Wait], None]) -> Callable[[], None]:
         """Have `told` called whenever all calls to the endpoint begin to wait; returns what ends that."""
-        listeners = self._endpoint.throttle.told
+        listeners = self._endpoint.gate.told
         listeners.append(told)
         return lambda: listeners.remove(told)
 
@@ -256,7 +256,7 @@ class AnthropicModel:
                 return None
 
         effort = Effort(min(1, self._config.max_retries), self._config.patience_s, nullcontext(), lambda failed: None)
-        return (await self._endpoint.throttle.call(attempt, effort))[0]
+        return (await self._endpoint.gate.call(attempt, effort))[0]
 
     def _remember(self, listed: Sequence[Mapping[str, Any]]) -> None:
         """What the endpoint says of the model becomes part of the key, unless its ids are their maker's."""
@@ -307,7 +307,7 @@ class AnthropicModel:
         effort = Effort(self._config.max_retries, self._config.patience_s, request.clock, request.failed)
         arguments = self._arguments(request, max_tokens)
         try:
-            message, seconds = await self._endpoint.throttle.call(lambda: self._send(arguments), effort)
+            message, seconds = await self._endpoint.gate.call(lambda: self._send(arguments), effort)
         except anthropic.NotFoundError as error:
             names = [name_of(entry) for entry in await self._listed()]
             raise faults.unknown_model(self.id, self._place, names) from error

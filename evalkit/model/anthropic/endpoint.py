@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalkit.model.anthropic.backoff import Throttle
+from evalkit.model.anthropic.backoff import RetryGate
 from evalkit.rollout.record import Json
 from evalkit.util.addresses import MAKER, Address
 
@@ -21,7 +21,7 @@ class Endpoint:
     """Shared by all clients with the same model settings, so that each is asked once and waited for once."""
 
     address: Address
-    throttle: Throttle = field(init=False)
+    gate: RetryGate = field(init=False)
     serves: Mapping[str, Json] | None = None
     """What its model list says about the model; None if it says nothing."""
     notes: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Endpoint:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.throttle = Throttle(str(self.address))
+        self.gate = RetryGate(str(self.address))
 
     @property
     def is_the_makers(self) -> bool:

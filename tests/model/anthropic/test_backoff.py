@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.model.anthropic import backoff as module
-from evalkit.model.anthropic.backoff import Effort, Throttle, asked_pause, closes_gate, repeatable
+from evalkit.model.anthropic.backoff import Effort, RetryGate, asked_pause, closes_gate, repeatable
 from evalkit.model.protocol import Request, Wait
 from evalkit.rollout.record import FailedAttempt
 
@@ -120,13 +120,13 @@ def test_what_is_repeated_and_what_holds_all_calls_back(error: Exception, again:
 
 
 async def test_a_thousand_refusals_in_a_row_overflow_nothing() -> None:
-    gate = Throttle("here")
+    gate = RetryGate("here")
     answer, _ = await gate.call(script(*[refusal(529)] * 1200), effort(retries=1200))
     assert answer == "answer"
 
 
 async def test_pauses_of_one_call_overflow_nothing() -> None:
-    answer, _ = await Throttle("here").call(script(*[refusal(500, retry_after_ms="1")] * 1200), effort(retries=1200))
+    answer, _ = await RetryGate("here").call(script(*[refusal(500, retry_after_ms="1")] * 1200), effort(retries=1200))
     assert answer == "answer"
 
 
@@ -135,7 +135,7 @@ async def test_refusals_of_one_round_count_once(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "FIRST_S", 0.05)
     monkeypatch.setattr(module, "LONGEST_PAUSE_S", 60.0)
     told: list[Wait] = []
-    gate = Throttle("here", told=[told.append])
+    gate = RetryGate("here", told=[told.append])
     arrived = asyncio.Event()
 
     async def refused_together() -> None:
@@ -158,14 +158,14 @@ async def test_refusals_of_one_round_count_once(monkeypatch: pytest.MonkeyPatch)
 async def test_refusals_in_later_rounds_wait_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_PAUSE_S", 60.0)
     told: list[Wait] = []
-    await Throttle("here", told=[told.append]).call(script(*[refusal(429)] * 4), effort())
+    await RetryGate("here", told=[told.append]).call(script(*[refusal(429)] * 4), effort())
     assert [wait.seconds for wait in told] == [0.004, 0.008, 0.016, 0.032]
 
 
 async def test_hours_of_patience_are_told_at_once_and_capped() -> None:
     told: list[Wait] = []
     call = asyncio.create_task(
-        Throttle("http://here", told=[told.append]).call(script(refusal(429, "later", retry_after="7200")), effort())
+        RetryGate("http://here", told=[told.append]).call(script(refusal(429, "later", retry_after="7200")), effort())
     )
     await asyncio.sleep(0.05)
     call.cancel()
@@ -180,7 +180,7 @@ async def test_hours_of_patience_are_told_at_once_and_capped() -> None:
 
 async def test_a_call_that_loses_to_others_uses_up_no_retry() -> None:
     """Where others are answered between its refusals, a rate limit is shared, not down."""
-    gate = Throttle("here")
+    gate = RetryGate("here")
     refusals = 0
 
     async def unlucky() -> str:
@@ -200,7 +200,7 @@ async def test_faults_between_answers_to_others_are_bad_luck_as_often_as_a_call_
 ) -> None:
     """A server that answers others may still fail on what this call asks: it is not asked for ever."""
     monkeypatch.setattr("evalkit.model.anthropic.backoff.FIRST_S", 0.001)
-    gate, attempts = Throttle("here"), list[FailedAttempt]()
+    gate, attempts = RetryGate("here"), list[FailedAttempt]()
 
     async def unlucky() -> str:
         await gate.call(script(), effort())
@@ -214,14 +214,14 @@ async def test_faults_between_answers_to_others_are_bad_luck_as_often_as_a_call_
 async def test_a_rate_limit_that_never_ends_uses_up_the_retries() -> None:
     attempts: list[FailedAttempt] = []
     with pytest.raises(anthropic.APIStatusError):
-        await Throttle("here").call(script(*[refusal(429)] * 9), effort(retries=2, failed=attempts.append))
+        await RetryGate("here").call(script(*[refusal(429)] * 9), effort(retries=2, failed=attempts.append))
     assert len(attempts) == 3
     assert [attempt.pause > 0 for attempt in attempts] == [True, True, False]
 
 
 async def test_a_server_that_loads_its_model_uses_up_no_retry_and_is_named() -> None:
     told: list[Wait] = []
-    gate = Throttle("here", told=[told.append])
+    gate = RetryGate("here", told=[told.append])
     answer, _ = await gate.call(script(*[refusal(503, "Loading model")] * 9), effort(retries=0))
     assert answer == "answer"
     assert {wait.reason for wait in told} == {"it is loading its model"}
@@ -229,7 +229,7 @@ async def test_a_server_that_loads_its_model_uses_up_no_retry_and_is_named() -> 
 
 async def test_patience_with_a_server_that_loads_for_ever_ends() -> None:
     with pytest.raises(anthropic.APIStatusError, match="Loading"):
-        await Throttle("here").call(script(*[refusal(503, "Loading model")] * 999), effort(retries=0, patience_s=0.1))
+        await RetryGate("here").call(script(*[refusal(503, "Loading model")] * 999), effort(retries=0, patience_s=0.1))
 
 
 async def test_a_time_out_of_a_process_that_stood_still_uses_up_no_retry() -> None:
@@ -239,7 +239,7 @@ async def test_a_time_out_of_a_process_that_stood_still_uses_up_no_retry() -> No
         raise anthropic.APITimeoutError(request=REQUEST)
 
     stalled = [attempt, attempt, script()]
-    answer, _ = await Throttle("here").call(lambda: stalled.pop(0)(), effort(retries=0))
+    answer, _ = await RetryGate("here").call(lambda: stalled.pop(0)(), effort(retries=0))
     assert answer == "answer"
 
 
@@ -249,15 +249,15 @@ async def test_a_time_out_of_an_idle_process_is_a_failure() -> None:
         raise anthropic.APITimeoutError(request=REQUEST)
 
     with pytest.raises(anthropic.APITimeoutError):
-        await Throttle("here").call(attempt, effort(retries=1))
+        await RetryGate("here").call(attempt, effort(retries=1))
 
 
 async def test_after_an_answer_the_next_refusal_is_a_first_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_PAUSE_S", 1.0)
     waits: list[Wait] = []
-    throttle = Throttle("here", [waits.append])
+    gate = RetryGate("here", [waits.append])
     for _ in range(2):
-        await throttle.call(script(refusal(429), refusal(429)), effort())
+        await gate.call(script(refusal(429), refusal(429)), effort())
     first, second, again, last = (wait.seconds for wait in waits)
     assert (first, second) == (again, last)
     assert second == 2 * first

@@ -64,10 +64,10 @@ class Rules:
         attributes = _Ruleset(self._every_right, network, scoped)
         size = ctypes.c_size_t(8 * (1 + (self._abi >= 4) + (self._abi >= 6)))
         ruleset = linux.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, ctypes.c_uint32(0))
-        linux.check(ruleset, "landlock_create_ruleset")
+        linux.raise_failure(ruleset, "landlock_create_ruleset")
         place = os.open(writable, os.O_PATH | os.O_CLOEXEC)
         for descriptor, rights in (*self._places, (place, own)):
             rule = _Beneath(rights, descriptor)
             added = linux.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), ctypes.c_uint32(0))
-            linux.check(added, "landlock_add_rule")
-        linux.check(linux.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)), "landlock_restrict_self")
+            linux.raise_failure(added, "landlock_add_rule")
+        linux.raise_failure(linux.syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)), "landlock_restrict_self")

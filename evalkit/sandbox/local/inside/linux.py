@@ -16,7 +16,7 @@ CAP_DAC_READ_SEARCH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def check(result: int, what: str) -> int:
+def raise_failure(result: int, what: str) -> int:
     """Pass on a result, or raise OSError for a call that failed."""
     if result < 0:
         number = ctypes.get_errno()
@@ -32,20 +32,20 @@ def syscall(number: int, *arguments: object) -> int:
 
 def unshare(flags: int) -> None:
     """Leave the given namespaces for new ones."""
-    check(_libc.unshare(flags), "unshare")
+    raise_failure(_libc.unshare(flags), "unshare")
 
 
 def mount(kind: str | None, target: str, flags: int, options: str | None = None) -> None:
     """Mount a file system of this kind, or change how `target` propagates."""
     name = kind.encode() if kind else None
     data = options.encode() if options else None
-    check(_libc.mount(name, target.encode(), name, ctypes.c_ulong(flags), data), f"mount {kind} on {target}")
+    raise_failure(_libc.mount(name, target.encode(), name, ctypes.c_ulong(flags), data), f"mount {kind} on {target}")
 
 
 def prctl(option: int, value: int = 1, pointer: object = None) -> None:
     """Set one attribute of the process."""
     zero = ctypes.c_ulong(0)
-    check(_libc.prctl(option, ctypes.c_ulong(value), pointer, zero, zero), f"prctl {option}")
+    raise_failure(_libc.prctl(option, ctypes.c_ulong(value), pointer, zero, zero), f"prctl {option}")
 
 
 def set_capabilities(*kept: int) -> None:
@@ -59,7 +59,7 @@ def set_capabilities(*kept: int) -> None:
 
     mask = sum(1 << number for number in kept)
     header, sets = Header(0x20080522, 0), (Sets * 2)(Sets(mask, mask, 0), Sets(0, 0, 0))
-    check(_libc.capset(ctypes.byref(header), sets), "capset")
+    raise_failure(_libc.capset(ctypes.byref(header), sets), "capset")
 
 
 def map_ids(uid: int, gid: int) -> None:
