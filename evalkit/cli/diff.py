@@ -35,16 +35,20 @@ def run(options: Namespace) -> int:
 
 
 def _write(diffs: Sequence[LaunchDiff | SweepDiff], form: str, *, pager: bool) -> None:
-    from evalkit.diff import formats  # what is printed is loaded once there is something to print
-    from evalkit.diff.document import tell
-    from evalkit.display.pager import present
+    from evalkit.diff.document import tell  # what is printed is loaded once there is something to print
+    from evalkit.diff.facts import as_json
+    from evalkit.display.html import as_html, page
+    from evalkit.display.markdown import markdown
 
-    stories = [tell(diff) for diff in diffs]
+    documents = [tell(diff) for diff in diffs]
     if form == "text":
-        present(formats.terminal([section for story in stories for section in story]), sys.stdout, pager=pager)
+        from evalkit.display.pager import present
+        from evalkit.display.terminal import terminal
+
+        present(terminal([section for document in documents for section in document]), sys.stdout, pager=pager)
     elif form == "markdown":
-        sys.stdout.write("\n".join(formats.markdown(story) for story in stories))
+        sys.stdout.write("\n".join(markdown(document, 2) for document in documents))
     elif form == "html":
-        sys.stdout.write(formats.page(stories))
+        sys.stdout.write(page("evalkit diff", f"<main>{''.join(map(as_html, documents))}</main>"))
     else:
-        sys.stdout.write(formats.as_json(diffs))
+        sys.stdout.write(as_json(diffs))

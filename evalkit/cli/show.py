@@ -6,7 +6,6 @@ Whatever a model or a provider wrote goes through `evalkit.util.text.plain`: no 
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -20,19 +19,18 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.cli.parser import DIR, VerbParser, directory
-from evalkit.display.formatting import closing_block, sweep_advice, unknown_cells
+from evalkit.display.document import tone_of
 from evalkit.display.pager import present
-from evalkit.report.markdown import observation, reuse_sentence, status, sweep_row
+from evalkit.display.terminal import STYLES, terminal
+from evalkit.report.launch import launch_overview, status
+from evalkit.report.sweep import sweep_document
 from evalkit.results.reading import CellRecord, Results, RunRecord, load
 from evalkit.results.runs import Outcome
 from evalkit.rollout.record import Ending, Turn
-from evalkit.stats.verdict import Decision
 from evalkit.util import bounded_json
 from evalkit.util.errors import UserError
-from evalkit.util.text import counted, dollars, duration, plain, short_names
+from evalkit.util.text import counted, dollars, duration, plain
 
-STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "yellow", Outcome.ERROR: "yellow"}
-DECIDED = {Decision.IN_BAND: "green", Decision.UNDECIDED: "yellow"}
 HIGHLIGHTED = 60_000
 """Characters of one program that are coloured; longer ones are shown without colours."""
 
@@ -51,7 +49,8 @@ def run(options: Namespace) -> int:
     """Show what was asked for. Raises `UserError` for a directory or a run that cannot be read."""
     results = load(options.folder)
     if options.run is None:
-        content = sweep(results) if results.is_sweep else launch(results.cells[0])
+        document = sweep_document(results) if results.is_sweep else launch_overview(results.cells[0])
+        content: RenderableType = terminal(document)
     else:
         content = conversation(*_pick(results, options.run))
     wanted = {"always": True, "never": False}.get(options.color)
@@ -68,53 +67,11 @@ def _pick(results: Results, number: int) -> tuple[CellRecord, RunRecord]:
     return results.cells[0], found
 
 
-def launch(cell: CellRecord) -> RenderableType:
-    """The closing block, then a line for every run."""
-    words = closing_block(cell.summary, cell.title, simulated=cell.simulated)
-    style = DECIDED.get(cell.summary.verdict.decision, "red")
-    block = Text("\n").join(Text(line, style=style * line.startswith("Verdict:")) for line in words.split("\n"))
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in ("run", "status", "observation", "tokens", "steps"):
-        justify: Any = "left" if name in ("status", "observation") else "right"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in ("run", "status", "tokens", "steps"))
-    for run in cell.runs:
-        style = STYLES[run.outcome]
-        cells = (str(run.number), status(run), observation(run), f"{run.output_tokens:,}", str(run.steps))
-        table.add_row(*(Text(item, style=style if place == 1 else "") for place, item in enumerate(cells)))
-    hint = Text(f"\npython -m evalkit show {shlex.quote(plain(cell.folder))} RUN   shows a conversation", style="dim")
-    notes = [Text(f"Note: {plain(note, one_line=True)}", style="yellow") for note in cell.notes]
-    return Group(block, *notes, Text(), table, hint)
-
-
-def sweep(results: Results) -> RenderableType:
-    """A line for every cell."""
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for name in short_names(results.knobs):
-        table.add_column(plain(name, one_line=True), no_wrap=True)
-    for name in ("runs", "pass rate", "interval", "verdict", "tokens", "errors"):
-        table.add_column(name, overflow="fold")
-    for cell in results.cells:
-        style = "green" if cell.summary.verdict.decision is Decision.IN_BAND else ""
-        row = sweep_row(results, cell)
-        table.add_row(*(Text(plain(item, one_line=True)) for item in row), style=style)
-    title = Text(f"{plain(results.cells[0].title, one_line=True)}: {counted(len(results.cells), 'cell')}", style="bold")
-    parts: list[RenderableType] = [title, Text(), table]
-    if results.cells[0].simulated:
-        parts.append(Text("\nModel: simulated: these figures measure no LLM", style="yellow"))
-    if said := reuse_sentence(results):
-        parts.append(Text(f"\n{said}", style="yellow"))
-    summaries = [cell.summary for cell in results.cells]
-    parts += [Text(f"\n{said}") for said in (*unknown_cells(summaries), sweep_advice(summaries)) if said]
-    if results.unfinished:
-        missing = counted(len(results.unfinished), "cell")
-        parts.append(Text(f"\n{missing} without results: the sweep is unfinished", style="yellow"))
-    return Group(*parts)
-
-
 def conversation(cell: CellRecord, run: RunRecord) -> RenderableType:
     """One run: verdict, checks, and everything that was said."""
     rollout = run.rollout
-    parts: list[RenderableType] = [Rule(Text(f"Run {run.number}: {status(run)}", style=STYLES[run.outcome]))]
+    verdict = status(run)
+    parts: list[RenderableType] = [Rule(Text(f"Run {run.number}: {verdict}", style=STYLES[tone_of(verdict)]))]
     parts.append(Text(plain(run.message), style="bold"))
     parts += [Text(line) for line in _figures(cell, run)]
     if run.checks:

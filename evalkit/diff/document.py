@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from evalkit.diff.compare import CellDiff, GraderEffect, LaunchDiff, SweepDiff
 from evalkit.diff.knobs import Change
 from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
-from evalkit.diff.settings import Settings, TextSpan
+from evalkit.diff.settings import Settings
+from evalkit.display.document import Changes, Code, Section, Table, with_content
 from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, level, rate_words
 from evalkit.results.runs import Outcome
 from evalkit.util.text import counted, dollars, duration, percent, plain, short_names
@@ -22,37 +22,9 @@ _PAIRS = {
 }
 
 
-@dataclass(frozen=True)
-class Table:
-    """Text cells; the header names the columns."""
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """Hydra overrides quoted for a shell, each with the value that it replaces."""
-
-    rows: tuple[tuple[str, str], ...]
-
-
-Part = str | Table | Overrides | tuple[TextSpan, ...]
-"""A sentence, a table, overrides to paste, or the changed words of a text."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A title and what stands under it."""
-
-    title: str
-    parts: tuple[Part, ...]
-
-
 def tell(diff: LaunchDiff | SweepDiff) -> list[Section]:
     """All sections, the empty ones left out."""
-    sections = _launches(diff) if isinstance(diff, LaunchDiff) else _sweeps(diff)
-    return [section for section in sections if section.parts]
+    return with_content(list(_launches(diff) if isinstance(diff, LaunchDiff) else _sweeps(diff)))
 
 
 def _launches(diff: LaunchDiff) -> Iterator[Section]:
@@ -68,20 +40,20 @@ def _launches(diff: LaunchDiff) -> Iterator[Section]:
 
 def _changed(settings: Settings) -> Iterator[Section]:
     if settings.config:
-        yield Section("Config", (Overrides(tuple(_override(change) for change in settings.config)),))
+        yield Section("Config", (Code("\n".join(map(_override, settings.config)), "sh"),))
     yield Section("Config that no override can write", _changes(settings.unwritable))
     for title, pieces in (("Prompt", settings.prompt), ("System prompt", settings.system)):
-        yield Section(title, (pieces,) if pieces else ())
+        yield Section(title, (Changes(pieces),) if pieces else ())
     rest = [*settings.model, *settings.tools, *settings.grader, *settings.versions]
     yield Section("Model, tools, grader, versions", _changes(rest))
     yield Section("Provenance (no difference)", _changes(settings.provenance))
 
 
-def _override(change: Change) -> tuple[str, str]:
+def _override(change: Change) -> str:
     """As it is pasted into a shell behind the command of the first launch, and what it replaces."""
-    if change.new is None:
-        return shlex.quote(f"~{change.name.lstrip('~')}"), change.old or ""
-    return shlex.quote(f"{change.name}={change.new}"), _NONE if change.old is None else change.old
+    override = f"~{change.name.lstrip('~')}" if change.new is None else f"{change.name}={change.new}"
+    was = _NONE if change.old is None else change.old
+    return f"{shlex.quote(override)}  # was {was or 'not there'}"
 
 
 def _changes(changes: Sequence[Change]) -> tuple[Table, ...]:

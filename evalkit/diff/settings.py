@@ -11,6 +11,7 @@ from typing import Any
 
 from evalkit.config.overrides import knob
 from evalkit.diff.knobs import Change, changes
+from evalkit.display.document import TextSpan
 from evalkit.results.reading import CellRecord, read
 from evalkit.util import dotted
 from evalkit.util.yaml_files import read_yaml
@@ -21,14 +22,6 @@ NEUTRAL = ("store", "reuse", "verbose", "confirm", "runs.concurrency", "sandbox.
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _CONTEXT = 12
 """Tokens (words, spaces, signs) shown on both sides of a changed place in a text."""
-
-
-@dataclass(frozen=True)
-class TextSpan:
-    """A stretch of a text: in both (`=`), in the old only (`-`), in the new only (`+`), or left out (`…`)."""
-
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True)

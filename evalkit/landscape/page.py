@@ -8,14 +8,14 @@ from importlib import resources
 from typing import Any
 
 from evalkit.display.figure import QUARTERS
-from evalkit.display.svg import shade, svg
+from evalkit.display.html import escaped, page
+from evalkit.display.svg import asset, shade, svg
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.figures import curve_figure, map_figure, recommended, said
 from evalkit.landscape.files import facts, json_number
 from evalkit.landscape.grids import Slice, slices
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.picture import MAP_SIZE, MOST_PLOTS
-from evalkit.report.page import document, escaped
 from evalkit.util.text import counted
 
 
@@ -51,8 +51,8 @@ def as_html(landscape: Landscape) -> str:
         "<noscript><p>This page draws with JavaScript; landscape.csv and landscape.svg say the same.</p></noscript>"
         f'{templates}<script type="application/json" id="facts">{text}</script>'
     )
-    style, script = _asset("landscape.css"), _asset("landscape.js")
-    return document(title, body, scripts=("dom.js", "figure.js"), own_style=style, own_script=script)
+    script = asset("dom.js") + asset("figure.js") + _asset("landscape.js")
+    return page(title, body, style=_asset("landscape.css"), script=script)
 
 
 class Words:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.report.markdown import launch_markdown, sweep_markdown
+from evalkit.display.markdown import markdown
+from evalkit.report.launch import launch_document
 from evalkit.report.page import launch_page, sweep_page
+from evalkit.report.sweep import sweep_document
 from evalkit.results.reading import CellRecord, load
 from evalkit.util.files import write_atomically
 
@@ -25,10 +27,10 @@ def write(folder: Path, *, times: bool = False) -> Path:
     """
     results = load(folder)
     if results.is_sweep:
-        words, html = sweep_markdown(results), sweep_page(results)
+        words, html = markdown(sweep_document(results)), sweep_page(results)
     else:
         cell = results.cells[0] if times else _without_times(results.cells[0])
-        words, html = launch_markdown(cell), launch_page(cell)
+        words, html = markdown(launch_document(cell)), launch_page(cell)
     write_atomically(folder / "report.md", words)
     write_atomically(folder / "report.html", html)
     return folder / "report.html"

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from evalkit.display.formatting import bare_rate
-from evalkit.report.markdown import command, metric_rows, setting_rows
 from evalkit.results.reading import CellRecord, RunRecord
 
 
@@ -29,9 +28,6 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
         "band": asdict(summary.band),
         "verdict": str(summary.verdict),
         "decision": summary.verdict.decision.value,
-        "metrics": metric_rows(cell),
-        "warnings": summary.warnings,
-        "notes": cell.notes,
         "failures": [{"label": row.label, "count": row.count, "share": row.share} for row in summary.failures],
         "graded": summary.rate.runs,
         "limits": {
@@ -40,8 +36,6 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
             "steps": cell.limits.max_steps,
         },
         "runs": [_run(run) for run in cell.runs],
-        "settings": setting_rows(cell),
-        "command": command(cell),
     }
 
 

@@ -40,7 +40,7 @@ def report(tmp_path: Path) -> Path:
 def test_the_page_says_what_came_out(report: Path, visit: Visitor) -> None:
     page = visit(report).page
     assert page.locator("h1").inner_text() == "Arithmetic with a Python tool"
-    assert page.locator("#simulated").is_visible()
+    assert page.get_by_text("measure no LLM").is_visible()
     assert page.locator("#headline").inner_text().startswith("36.4%")
     assert "UNDECIDED" in page.locator("#headline").inner_text()
     assert "15.2% to 64.6%" in page.locator("#headline").inner_text()

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from evalkit import UserError
+from evalkit.display.markdown import escaped, markdown
+from evalkit.display.svg import asset
 from evalkit.report import conversations, write
-from evalkit.report.markdown import escaped, launch_markdown
+from evalkit.report.launch import launch_document
 from evalkit.report.page import launch_page
 from evalkit.results.reading import load
 from evalkit.rollout.record import Timing
@@ -65,8 +67,8 @@ def test_a_simulated_model_is_called_simulated_and_a_real_one_is_not(tmp_path: P
     simulated = load(write_launch(tmp_path / "a")).cells[0]
     model = {"id": "claude-sonnet-4-5", "kind": "anthropic", "simulated": False}
     real = load(write_launch(tmp_path / "b", manifest=manifest_of(model=model))).cells[0]
-    assert "measure no LLM" in launch_markdown(simulated) and '"simulated":true' in launch_page(simulated)
-    assert "measure no LLM" not in launch_markdown(real) and '"simulated":false' in launch_page(real)
+    assert "measure no LLM" in markdown(launch_document(simulated)) and '"simulated":true' in launch_page(simulated)
+    assert "measure no LLM" not in markdown(launch_document(real)) and '"simulated":false' in launch_page(real)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +92,13 @@ def test_markdown_shows_what_others_wrote_and_does_nothing_else(text: str, shown
 
 def test_an_observation_does_not_repeat_the_verdict(tmp_path: Path) -> None:
     run = replace(failed(1), grade=Grade(False, "FAILURE: Incorrect position_encoding", "wrong_value"))
-    words = launch_markdown(load(write_launch(tmp_path / "a", [run])).cells[0])
+    words = markdown(launch_document(load(write_launch(tmp_path / "a", [run])).cells[0]))
     assert "| 1 | ✗ FAILURE | Wrong value: Incorrect position\\_encoding |" in words
 
 
 def test_a_command_with_backticks_stays_inside_its_fence(tmp_path: Path) -> None:
     folder = write_launch(tmp_path / "a", overrides=["task=arithmetic", "+task.note='```\n# no heading'"])
-    assert "````sh\n" in launch_markdown(load(folder).cells[0])
+    assert "````sh\n" in markdown(launch_document(load(folder).cells[0]))
 
 
 def test_a_sweep_is_reported_cell_by_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,9 +107,9 @@ def test_a_sweep_is_reported_cell_by_cell(tmp_path: Path, capsys: pytest.Capture
     assert main([str(sweep)]) == 0
     assert "without 1 unfinished cell" in capsys.readouterr().out
     words = (sweep / "report.md").read_text()
-    assert "| limits.max\\_tokens | Runs | Pass rate |" in words
+    assert "| max\\_tokens | Runs | Pass rate |" in words
     assert "| 500 | 12 | 36.4% | 15.2-64.6% | UNDECIDED | 445 | 1 |" in words
-    assert "1 cell without results" in words
+    assert "> **Unfinished:** 1 cell without results." in words
     assert (sweep / "0,limits.max_tokens=500" / "report.html").is_file()
 
 
@@ -157,7 +159,7 @@ def _contrast(one: str, other: str) -> float:
 
 
 def test_every_text_colour_has_contrast_in_light_dark_and_print() -> None:
-    css = (Path(conversations.__file__).parent / "assets" / "page.css").read_text()
+    css = asset("page.css")
     schemes = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     assert len(schemes) == 3
     for scheme in schemes:

@@ -4,15 +4,12 @@ const STATES = { "IN BAND": "passed", "TOO EASY": "failed", "TOO HARD": "failed"
 
 byId("title").textContent = visible(facts.title);
 byId("subtitle").textContent = visible(`${facts.task} · ${facts.model} · ${counted(facts.runs.length, "run")}`);
-byId("simulated").hidden = !facts.simulated;
 byId("headline").append(
   el("span", { class: "rate" }, facts.rate_words),
   el("span", { class: `decision ${STATES[facts.decision]}` }, facts.verdict),
   el("span", { class: "muted" }, !facts.graded ? "no run was graded" :
     `${percent(facts.confidence, 0)} interval ${percent(facts.interval.low)} to ${percent(facts.interval.high)}, ` +
     `target ${numeral(100 * facts.band.low)} to ${numeral(100 * facts.band.high)}%`));
-byId("warnings").append(...facts.warnings.map((text) => el("p", { class: "note" }, `Warning: ${text}`)),
-  ...facts.notes.map((text) => el("p", { class: "note" }, `Note: ${text}`)));
 const runs = runTable(facts);
 byId("failures").append(facts.failures.length ? table(["Reason", figureHead("Runs"), figureHead("Share"), ""], facts.failures.map((row) => {
   const bar = el("div", { class: "share" });
@@ -21,9 +18,6 @@ byId("failures").append(facts.failures.length ? table(["Reason", figureHead("Run
     el("td", { class: "figure" }, number(row.count)), el("td", { class: "figure" }, percent(row.share)),
     el("td", { class: "bar minor" }, bar)];
 }), "Failure reasons") : el("p", { class: "muted" }, "No run failed."));
-byId("metrics").append(pairs(["Metric", "Result"], facts.metrics, "Figures"));
-byId("settings").append(pairs(["Setting", "Value"], facts.settings, "Settings"));
-byId("command").textContent = visible(facts.command);
 const title = document.title;
 let opened = null;
 

@@ -43,8 +43,6 @@ function numeral(value) {
 }
 
 const figureHead = (text) => el("th", { scope: "col", class: "figure" }, text);
-const pairs = (header, rows, caption) => table(header, rows.map(([name, value]) => [el("th", { scope: "row" }, name), value]),
-  caption);
 
 function table(header, rows, caption) {
   const head = header.map((cell) => cell instanceof Node ? cell : el("th", { scope: "col" }, cell));
