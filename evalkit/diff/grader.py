@@ -8,9 +8,9 @@ from dataclasses import replace
 from evalkit.config.saved import launched_from, read_config
 from evalkit.config.schema import Config
 from evalkit.engine.regrading import regrade
+from evalkit.results.failures import failure_label
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome, Run
-from evalkit.results.summary import failure_label
 from evalkit.sampling.keys import grader_digest, question
 from evalkit.sampling.problem_set import first_spec, problem_set
 from evalkit.sampling.resources import Resources

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalkit.config.schema import Config
-from evalkit.results.early_stopping import Watched
+from evalkit.results.early_stopping import Watched, WatchedSet
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.limits import Limits
@@ -40,7 +40,7 @@ class CellResult:
     limits: Limits
     runs: list[Run] = field(default_factory=list)
     summary: Summary | None = None
-    watched: Watched | None = None
+    watched: Watched | WatchedSet | None = None
     """Decides when there are enough runs; None if their number is fixed."""
     tries: int = 0
     """Planned, at each of its problems."""

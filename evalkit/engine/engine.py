@@ -220,7 +220,7 @@ class Engine:
         wanted = [budgets.from_config(cell.config.limits) for cell, _, _ in cells]
         wanted += [cell.reach for cell, _, _ in cells if cell.reach and clippable(model)]
         problems = problem_set(first.config, task)
-        tries = [planned(cell.config.runs, several=problems.several) for cell, _, _ in cells]
+        tries = [planned(cell.config, several=problems.several) for cell, _, _ in cells]
         store = Store(Path(first.config.store), problems)
         reuse = first.config.reuse if clippable(model) or first.config.reuse == "never" else "exact"
         known = store.find(first.config.task["name"], key, budgets.join(wanted), max(tries), reuse, first.since)
@@ -236,7 +236,7 @@ class Engine:
                 own_task,
                 source,
                 budgets.from_config(cell.config.limits),
-                watched=watch(cell.config),
+                watched=watch(cell.config, problems),
                 tries=most,
                 asked=problems.size(most),
                 open_runs=problems.size(most),
@@ -388,6 +388,8 @@ class Engine:
             confidence=config.band.confidence,
             categories=member.task.categories,
             batches=config.runs.batches,
+            about=config.band.about,
+            group=config.band.group,
             seconds={run.number: run.rollout.timing.seconds for run in member.runs},
             reused=Reused.of({run.number: begun[run.number] for run in member.runs if run.number in begun}),
         )

@@ -152,12 +152,15 @@ def _summary(cell: CellRecord, config: Config, task: Task, runs: Sequence[Run]) 
         confidence=config.band.confidence,
         categories=task.categories,
         batches=min(config.runs.batches, len(runs)),
+        about=config.band.about,
+        group=config.band.group,
         seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
         reused=cell.summary.reused,
     )
-    watched = watch(config)
+    problems = problem_set(config, task)
+    watched, tries = watch(config, problems), planned(config, several=problems.several)
     if watched is None:
-        return cut_short(summary, planned(config.runs))
+        return cut_short(summary, problems.size(tries))
     for run in runs:
         watched.take(run)
-    return conclude(summary, runs, watched, planned(config.runs))
+    return conclude(summary, runs, watched, tries)

@@ -16,6 +16,7 @@ from evalkit.results.early_stopping import planned
 from evalkit.results.reading import CellRecord, RunRecord, load
 from evalkit.results.runs import Run
 from evalkit.sampling.keys import grader_digest
+from evalkit.sampling.problem_set import problem_set
 from evalkit.task.grade import Grade
 from evalkit.task.registry import load_task
 from evalkit.util.errors import UserError
@@ -51,7 +52,7 @@ def entry(cell: CellRecord, index: int) -> Entry:
     task = load_task(config.task)
     if cell.manifest["digests"]["grader"] != grader_digest(config, task)[:16]:
         raise UserError(f"The grader of task {cell.task} has changed since {cell.folder}: regrade the sweep first")
-    stopped = cell.summary.stopping
+    stopped, problems = cell.summary.stopping, problem_set(config, task)
     return Entry(
         config=config,
         folder=cell.folder,
@@ -61,7 +62,7 @@ def entry(cell: CellRecord, index: int) -> Entry:
         limits=cell.limits,
         runs=[_run(record) for record in cell.runs],
         summary=cell.summary,
-        asked=stopped.sampled if stopped else planned(config.runs),
+        asked=stopped.sampled if stopped else problems.size(planned(config, several=problems.several)),
         rollouts=cell.rollout_set,
         model=cell.model,
         simulated=cell.simulated,

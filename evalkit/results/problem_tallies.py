@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from evalkit.results.failures import Failure
 from evalkit.results.runs import Outcome, Run
-from evalkit.results.summary import failure_label
 from evalkit.stats.intervals import Interval, wilson_range
 
 
@@ -46,8 +46,8 @@ class Tally:
         """Of the pass rate (Wilson), whatever the unknown tries were."""
         return wilson_range(self.passed, self.unknown, self.tries + self.unknown, confidence)
 
-    def add(self, run: Run, categories: Mapping[str, str]) -> None:
-        """Count one try. `categories`: titles of the task's failures."""
+    def add(self, run: Run, label: str) -> None:
+        """Count one try. `label`: what it is called in the failure table, if it failed."""
         match run.outcome:
             case Outcome.ERROR:
                 self.errors += 1
@@ -59,7 +59,7 @@ class Tally:
                 self.passed += 1
             case Outcome.FAILED:
                 self.failed += 1
-                self.categories[failure_label(run, categories)] += 1
+                self.categories[label] += 1
         self.output_tokens += run.rollout.output_tokens
 
     def to_dict(self, confidence: float) -> dict[str, Any]:
@@ -77,10 +77,11 @@ class Tally:
         }
 
 
-def tallies(runs: Iterable[Run], categories: Mapping[str, str]) -> list[Tally]:
-    """The tally of each problem, in the order of its first run."""
+def tallies(runs: Iterable[Run], failures: Iterable[Failure]) -> list[Tally]:
+    """The tally of each problem, in the order of its first run; `failures`: the rows of the failure table."""
+    labels = {number: row.label for row in failures for number in row.runs}
     found: dict[str, Tally] = {}
     for run in runs:
         if run.problem is not None:
-            found.setdefault(run.problem, Tally(run.problem)).add(run, categories)
+            found.setdefault(run.problem, Tally(run.problem)).add(run, labels.get(run.number, ""))
     return list(found.values())

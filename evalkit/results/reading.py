@@ -15,6 +15,7 @@ from evalkit.grading.measurements import measurement_from
 from evalkit.results.early_stopping import Stopping
 from evalkit.results.failures import Failure
 from evalkit.results.runs import Outcome
+from evalkit.results.set_summary import SetSummary
 from evalkit.results.summary import Rate, Stability, Summary, Unknown
 from evalkit.results.writing import FORMAT
 from evalkit.rollout.journal import read_rollout
@@ -414,16 +415,22 @@ def summary_from(
         stopping=Stopping.of(facts["stopping"]) if facts.get("stopping") else None,
         reused=Reused.read(facts, manifest or {}),
         seconds=tuple((seconds or {}).values()),
+        set=SetSummary.of(facts["set"]) if facts.get("set") else None,
     )
 
 
 def _rate(facts: Mapping[str, Any]) -> Rate:
     interval = Interval(facts["interval"]["low"], facts["interval"]["high"])
-    return Rate(facts["passed"], facts["runs"], interval, facts.get("unknown", 0))
+    unknown = facts.get("unknown", 0)
+    pooled = facts["passed"] / facts["runs"] if facts["runs"] and not unknown else None
+    mean = facts["rate"] if facts["rate"] != pooled else None
+    return Rate(facts["passed"], facts["runs"], interval, unknown, mean)
 
 
 def _row(cell: CellRecord, index: int, run: RunRecord) -> dict[str, Any]:
-    row: dict[str, Any] = {"cell": index, **cell.knobs, "run": run.number, "passed": run.passed}
+    row: dict[str, Any] = {"cell": index, **cell.knobs, "run": run.number}
+    row |= {"problem": run.problem, "try": run.attempt} if run.problem is not None else {}
+    row["passed"] = run.passed
     for name, unknown in (("passed_low", False), ("passed_high", True)):
         row[name] = unknown if run.outcome is Outcome.UNKNOWN else run.passed
     for name in ("outcome", "ending"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evalkit.results.early_stopping import Stopping, Watched, result_of
+from evalkit.results.early_stopping import Stopping, Watched, WatchedSet, result_of
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.stats.intervals import Interval
@@ -14,16 +14,20 @@ from evalkit.stats.verdict import Verdict
 from evalkit.util.text import counted
 
 
-def conclude(summary: Summary, runs: Sequence[Run], watched: Watched, most: int) -> Summary:
+def conclude(summary: Summary, runs: Sequence[Run], watched: Watched | WatchedSet, most: int) -> Summary:
     """The summary with the sequence's verdict and intervals: those of a fixed plan do not survive peeking.
 
     Nor does the test of stability: the last batch leans towards the decision.
     """
     stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
+    if isinstance(watched, WatchedSet):
+        interval, with_errors = watched.interval, watched.with_errors_failed(runs).interval
+    else:
+        interval, with_errors = (_interval(runs, watched.confidence, error) for error in (None, False))
     return replace(
         summary,
-        rate=replace(summary.rate, interval=_interval(runs, watched.confidence)),
-        rate_with_errors=replace(summary.rate_with_errors, interval=_interval(runs, watched.confidence, error=False)),
+        rate=replace(summary.rate, interval=interval),
+        rate_with_errors=replace(summary.rate_with_errors, interval=with_errors),
         stability=replace(summary.stability, p_value=None) if summary.stability else None,
         verdict=Verdict(watched.decision),
         stopping=stopping,

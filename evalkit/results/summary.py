@@ -6,28 +6,23 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from evalkit.results.early_stopping import Stopping
-from evalkit.results.failures import Failure
+from evalkit.results.failures import NO_SUBMISSION, Failure, failure_label
+from evalkit.results.problem_tallies import Tally, tallies
 from evalkit.results.runs import Outcome, Run
+from evalkit.results.set_summary import ABOUT, SetSummary, rate_over, summarize_set
 from evalkit.results.warnings import cautions
 from evalkit.rollout.record import Ending
 from evalkit.sampling.provenance import Reused
 from evalkit.stats.homogeneity import homogeneity
 from evalkit.stats.intervals import Interval, wilson_range
 from evalkit.stats.passk import pass_at_k, pass_at_k_interval, pass_hat_k, pass_hat_k_interval
-from evalkit.stats.verdict import Band, Verdict, verdict
-
-NO_SUBMISSION = {
-    Ending.TOKEN_LIMIT: "Token limit",
-    Ending.TIME_LIMIT: "Time limit",
-    Ending.REFUSED: "Refused",
-    Ending.CONTEXT_LIMIT: "Context limit",
-}
-"""How a `no_submission` failure is called in reports; every other ending is "No submission"."""
+from evalkit.stats.problem_sets import About
+from evalkit.stats.verdict import Band, Verdict, decide, verdict
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,8 @@ class Rate:
     interval: Interval
     """Covers whatever the unknown runs were."""
     unknown: int = 0
+    mean: float | None = None
+    """Of a set: the mean of its problems' rates, which differs from passed of all where problems have unequal tries."""
 
     @classmethod
     def of(cls, passed: int, runs: int, confidence: float, unknown: int = 0) -> Rate:
@@ -49,7 +46,9 @@ class Rate:
     @property
     def value(self) -> float | None:
         """Passed of all; None of nothing, and where it is only known to lie in `range`."""
-        return self.passed / self.runs if self.runs and not self.unknown else None
+        if not self.runs or self.unknown:
+            return None
+        return self.passed / self.runs if self.mean is None else self.mean
 
     @property
     def range(self) -> Interval | None:
@@ -141,6 +140,8 @@ class Summary:
     """Runs whose rollouts other launches sampled."""
     seconds: tuple[float, ...] = field(default=(), compare=False)
     """Wall clock of every run whose time is known, in seconds."""
+    set: SetSummary | None = None
+    """Of a task with several problems. `rate` has the interval and `verdict` the meaning that it names."""
 
     def of_k(self) -> dict[str, dict[int, Interval]]:
         """Intervals of `pass_at_k` and `pass_hat_k` by name and k, from that of the rate."""
@@ -193,6 +194,7 @@ class Summary:
             "stability": asdict(self.stability) if self.stability else None,
             "stopping": self.stopping.to_dict() if self.stopping else None,
             "warnings": list(self.warnings),
+            **({"set": self.set.to_dict()} if self.set else {}),
         }
 
     def times(self) -> dict[str, Any]:
@@ -214,8 +216,13 @@ def summarize(
     batches: int = 1,
     seconds: Mapping[int, float] | None = None,
     reused: Reused | None = None,
+    about: str = "these",
+    group: int = 8,
 ) -> Summary:
-    """Count, estimate and grade. `categories`: the task's titles; `seconds`: wall clock by run number."""
+    """Count, estimate and decide.
+
+    `categories`: the task's titles; `seconds`: wall clock by run number; `about`, `group`: `band.about`, `band.group`.
+    """
     runs = sorted(runs, key=lambda run: run.number)
     graded = [run for run in runs if run.outcome is not Outcome.ERROR]
     passed = sum(run.outcome is Outcome.PASSED for run in graded)
@@ -223,7 +230,7 @@ def summarize(
     unknown = len(graded) - len(known)
     failures = _failures(graded, categories)
     ks = _ks(len(known)) if (problems := _problems(graded)) == 1 and not unknown else []
-    return Summary(
+    summary = Summary(
         total=len(runs),
         passed=passed,
         failed=len(known) - passed,
@@ -252,6 +259,25 @@ def summarize(
         reused=(reused or Reused()).among(run.number for run in runs),
         seconds=tuple((seconds or {})[run.number] for run in runs if run.number in (seconds or {})),
     )
+    each = tallies(runs, failures)
+    return _over_problems(summary, each, ABOUT[about], group) if each else summary
+
+
+def _over_problems(summary: Summary, each: Sequence[Tally], about: About, group: int) -> Summary:
+    """The summary of a set: every problem weighs the same, and verdict and interval are of the rate that is meant."""
+    of_set = summarize_set(each, band=summary.band, confidence=summary.confidence, about=about, group=group)
+    with_errors = rate_over(each, about, summary.confidence, errors=True)
+    return replace(
+        summary,
+        rate=replace(summary.rate, interval=of_set.rate.interval, mean=of_set.rate.value),
+        rate_with_errors=replace(summary.rate_with_errors, interval=with_errors.interval, mean=with_errors.value),
+        verdict=Verdict(decide(of_set.rate.interval, summary.band)),
+        problems=len(each),
+        pass_at_k={},
+        pass_hat_k={},
+        stability=None,
+        set=of_set,
+    )
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -263,19 +289,6 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
-
-
-def failure_label(run: Run, categories: Mapping[str, str]) -> str:
-    """What a failed run is called in reports: its category's title, and for no submission how it ended.
-
-    Raises `ValueError` for a run that did not fail.
-    """
-    category = run.grade.category if run.grade else None
-    if category is None:
-        raise ValueError(f"run {run.number} did not fail")
-    if category == "no_submission":
-        return NO_SUBMISSION.get(run.rollout.ending, "No submission")
-    return categories.get(category) or category.replace("_", " ").capitalize()
 
 
 def _failures(graded: Sequence[Run], categories: Mapping[str, str]) -> tuple[Failure, ...]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.results.problem_tallies import tallies
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.journal import write_rollout
@@ -32,6 +33,9 @@ def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Ma
     for run in runs:
         write_rollout(rollouts / f"{run.number:04d}.jsonl", run.rollout)
     write_atomically(folder / "runs.jsonl", _lines(run.to_dict() for run in runs))
+    if summary.set:
+        each = tallies(runs, summary.failures)
+        write_atomically(folder / "problems.jsonl", _lines(tally.to_dict(summary.confidence) for tally in each))
     write_atomically(folder / "measurements.jsonl", _lines(_measurement(run) for run in runs if run.measurement))
     write_atomically(folder / "manifest.json", _pretty({"format": FORMAT, **manifest}))
     write_atomically(folder / "timing.json", _pretty(_timing(runs, summary)))

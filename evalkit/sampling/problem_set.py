@@ -37,6 +37,8 @@ class ProblemSet:
     def __init__(self, seed: int, ids: Sequence[str], picked: Sequence[int], rows: Sequence[Row] = ()):
         """`ids`: of all problems by index; `picked`: indices of those that are asked; `rows`: of a file, else empty."""
         self._seed, self._ids, self._rows, self._picked = seed, ids, rows, picked
+        self.by_rounds = False
+        """Whether a unit is one try at every problem; else it is every try at one problem."""
 
     def __len__(self) -> int:
         return len(self._picked)
@@ -71,13 +73,21 @@ class ProblemSet:
         return len(self) * tries
 
     def units(self, tries: int) -> Iterator[Sequence[int]]:
-        """The numbers of the runs of each independent unit in order: here, of all tries at a problem."""
+        """The numbers of the runs of each independent unit, in order."""
+        if self.by_rounds:
+            for attempt in range(1, tries + 1):
+                yield [index * TRIES + attempt for index in self._picked]
+            return
         for index in self._picked:
             yield range(index * TRIES + 1, index * TRIES + tries + 1)
 
     def unit(self, run: int) -> int:
         """The place of a run's unit in that order, from 1."""
-        return bisect_left(self._picked, run // TRIES) + 1
+        return self.attempt(run) if self.by_rounds else bisect_left(self._picked, run // TRIES) + 1
+
+    def unit_size(self, tries: int) -> int:
+        """How many runs a unit has."""
+        return len(self) if self.by_rounds else tries
 
     def runs(self, tries: int) -> Iterator[int]:
         """The numbers of all runs in that order."""
@@ -158,6 +168,12 @@ class OneProblem(ProblemSet):
 
 def problem_set(config: Config, task: Task) -> ProblemSet:
     """The problems that a config asks for. Raises `UserError` for a bad file, and where `problems.*` names none."""
+    found = _problem_set(config, task)
+    found.by_rounds = config.runs.until == "decided" and config.band.about == "these"
+    return found
+
+
+def _problem_set(config: Config, task: Task) -> ProblemSet:
     wanted, seed = config.problems, config.runs.seed
     if wanted.file:
         path = find_data(wanted.file, "problems.file")
