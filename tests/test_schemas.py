@@ -24,6 +24,7 @@ FILES = {
     "summary": "summary.json",
     "manifest": "manifest.json",
     "rollout": "rollouts/*.jsonl",
+    "problem": "problems.jsonl",
 }
 
 
@@ -69,7 +70,8 @@ async def real(tmp_path: Path) -> Path:
 
 async def test_a_real_launch_satisfies_every_schema_and_they_name_every_key(real: Path) -> None:
     for name, pattern in FILES.items():
-        assert any(values(real, pattern)), name
+        if name != "problem":
+            assert any(values(real, pattern)), name
         assert faults(real, name) == []
 
 
@@ -126,3 +128,13 @@ def test_the_lists_in_the_schemas_are_those_of_the_code() -> None:
     assert run["ending"]["enum"] == [ending.value for ending in Ending]
     assert run["outcome"]["enum"] == [outcome.value for outcome in Outcome]
     assert sorted(summary["verdict"]["properties"]["decision"]["enum"]) == sorted(one.value for one in Decision)
+
+
+async def test_a_launch_over_a_set_of_problems_satisfies_them_and_has_a_line_for_each_problem(tmp_path: Path) -> None:
+    for about, more in (("these", ()), ("like_these", ("runs.until=decided",))):
+        folder = tmp_path / about
+        knobs = ("problems.count=4", "runs.count=3", "runs.max=5", f"band.about={about}", *more)
+        await launch(folder, "task=positional_attention", "task.data=seeded", *knobs, store=tmp_path / "store")
+        assert len(list(values(folder, "problems.jsonl"))) == 4
+        for name in ("run", "summary", "problem"):
+            assert faults(folder, name) == []

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from evalkit.cli.parser import DIR, VerbParser, directory
 from evalkit.display.document import tone_of
+from evalkit.display.formatting import run_name
 from evalkit.display.pager import present
 from evalkit.display.terminal import STYLES, terminal
 from evalkit.report.launch import launch_overview, status
@@ -29,6 +30,7 @@ from evalkit.results.runs import Outcome
 from evalkit.rollout.record import Ending, Turn
 from evalkit.util import bounded_json
 from evalkit.util.errors import UserError
+from evalkit.util.suggestions import suggestion
 from evalkit.util.text import counted, dollars, duration, plain
 
 HIGHLIGHTED = 60_000
@@ -39,7 +41,10 @@ def parser() -> VerbParser:
     """The arguments."""
     verb = VerbParser("show", "Show a launch, a sweep or a conversation.", f"show {DIR} 3")
     verb.add_argument("folder", type=directory, metavar="DIR", help="output directory of a launch or a sweep")
-    verb.add_argument("run", type=int, nargs="?", metavar="RUN", help="number of a run whose conversation to show")
+    verb.add_argument(
+        "run", nargs="?", metavar="RUN|PROBLEM", help="a run whose conversation to show: its number, or its problem"
+    )
+    verb.add_argument("attempt", nargs="?", metavar="TRY", help="which try at the problem (default: the first)")
     verb.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: on a terminal")
     verb.add_argument("--no-pager", action="store_true", help="do not use a pager")
     return verb
@@ -52,18 +57,28 @@ def run(options: Namespace) -> int:
         document = sweep_document(results) if results.is_sweep else launch_overview(results.cells[0])
         content: RenderableType = terminal(document)
     else:
-        content = conversation(*_pick(results, options.run))
+        content = conversation(*_pick(results, options.run, options.attempt))
     wanted = {"always": True, "never": False}.get(options.color)
     present(content, sys.stdout, colour=wanted, pager=not options.no_pager)
     return 0
 
 
-def _pick(results: Results, number: int) -> tuple[CellRecord, RunRecord]:
+def _pick(results: Results, name: str, attempt: str | None) -> tuple[CellRecord, RunRecord]:
+    """A run by its number, or by its problem and its try. Raises `UserError` where there is none."""
     if results.is_sweep:
         raise UserError(f"{results.folder} is a sweep: name one of its cells, such as {results.cells[0].folder}")
-    found = next((run for run in results.runs if run.number == number), None)
+    of_problem = {str(run.attempt): run for run in results.runs if run.problem == name}
+    if of_problem:
+        found = of_problem.get(attempt or next(iter(of_problem)))
+        if found is None:
+            raise UserError(f"{name} has no try {attempt} in {results.folder}: its tries are 1 to {len(of_problem)}")
+        return results.cells[0], found
+    found = next((run for run in results.runs if str(run.number) == name and attempt is None), None)
     if found is None:
-        raise UserError(f"{results.folder} has no run {number}: its runs are 1 to {len(results.runs)}")
+        ids = list(dict.fromkeys(run.problem for run in results.runs if run.problem is not None))
+        if ids:
+            raise UserError(f"{results.folder} has no problem {name}{suggestion(name, ids)} ({', '.join(ids[:5])}, …)")
+        raise UserError(f"{results.folder} has no run {name}: its runs are 1 to {len(results.runs)}")
     return results.cells[0], found
 
 
@@ -71,7 +86,7 @@ def conversation(cell: CellRecord, run: RunRecord) -> RenderableType:
     """One run: verdict, checks, and everything that was said."""
     rollout = run.rollout
     verdict = status(run)
-    parts: list[RenderableType] = [Rule(Text(f"Run {run.number}: {verdict}", style=STYLES[tone_of(verdict)]))]
+    parts: list[RenderableType] = [Rule(Text(f"{run_name(run)}: {verdict}", style=STYLES[tone_of(verdict)]))]
     parts.append(Text(plain(run.message), style="bold"))
     parts += [Text(line) for line in _figures(cell, run)]
     if run.checks:

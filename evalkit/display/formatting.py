@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from evalkit.display.set_figures import set_figures
+from evalkit.results.reading import RunRecord
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import Rate, Summary
 from evalkit.stats.intervals import Interval
@@ -35,7 +37,14 @@ def run_result(run: Run) -> str:
     """The run line without its mark. A message that starts with the verdict does not say it twice."""
     word = WORDS[run.outcome]
     message = plain(run.message, one_line=True, limit=MESSAGE_LIMIT).removeprefix(f"{word}: ")
-    return f"Run {run.number}: {word} - {message}" if message else f"Run {run.number}: {word}"
+    return f"{run_name(run)}: {word} - {message}" if message else f"{run_name(run)}: {word}"
+
+
+def run_name(run: Run | RunRecord) -> str:
+    """`Run 3`; of a set, the problem and the try: `HumanEval/11 try 3`."""
+    if run.problem is None:
+        return f"Run {run.number}"
+    return f"{plain(run.problem, one_line=True)} try {run.attempt}"
 
 
 def closing_block(summary: Summary, title: str, *, simulated: bool = False, published: bool = False) -> str:
@@ -95,9 +104,10 @@ def advice(summary: Summary) -> str | None:
         return None
     if summary.stopping:
         more = f"runs.max={2 * summary.stopping.planned}"
+        more = "more problems" if summary.stopping.unit == "problem" else more
         return f"the same command with {more} keeps these runs and goes on until it is known"
     kept = f"keeps {'this run' if summary.total == 1 else f'these {summary.total:,} runs'}"
-    most = f" runs.max={5 * summary.total}" if summary.total > PLANNED // 2 else ""
+    most = f" runs.max={5 * summary.total}" if summary.total > PLANNED // 2 and not summary.set else ""
     return f"the same command with runs.until=decided{most} {kept} and goes on until it is known"
 
 
@@ -157,8 +167,10 @@ def _failure_rows(summary: Summary) -> Iterator[str]:
 
 def figures(summary: Summary, *, simulated: bool = False) -> list[tuple[str, str]]:
     """Name and text of everything that evalkit says beside counts and pass rate; what does not apply is left out."""
+    of_set = list(set_figures(summary.set)) if summary.set else []
     rows = [
-        (f"{level(summary.confidence)} interval", _interval(summary)),
+        (f"{level(summary.confidence)} interval", None if of_set else _interval(summary)),
+        *of_set,
         ("Verdict", _verdict(summary)),
         ("To decide", advice(summary)),
         ("Stopping", str(summary.stopping) if summary.stopping else None),
@@ -195,7 +207,8 @@ def _interval(summary: Summary) -> str | None:
 
 
 def _verdict(summary: Summary) -> str:
-    return f"{summary.verdict} at {level(summary.confidence)} confidence"
+    about = f", about {summary.set.meanings[0][0]}" if summary.set else ""
+    return f"{summary.verdict} at {level(summary.confidence)} confidence{about}"
 
 
 def _errors(summary: Summary) -> str | None:
@@ -233,6 +246,8 @@ def unknown_cells(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _pass_k(summary: Summary) -> str | None:
+    if summary.set:
+        return None
     if summary.problems > 1:
         return (
             f"not estimated: the {summary.rate.runs:,} runs were {summary.problems:,} different problems, and a rate "

@@ -29,27 +29,35 @@ class Stopping:
     """At least `decided_at`: cells that share their rollouts stop together."""
     each_side: float
     """The error that `TOO EASY` and `TOO HARD` are allowed each: all of it, or half where the band is too narrow."""
+    unit: str = "run"
+    """What is counted: of a set `round` (a try at every problem) or `problem` (every try at it)."""
 
     @property
     def saved(self) -> int:
-        """Runs that were not needed."""
+        """Runs, rounds or problems that were not needed."""
         return self.planned - self.sampled
 
     def to_dict(self) -> dict[str, Any]:
         """As `summary.json` has it."""
-        return {**asdict(self), "saved": self.saved}
+        facts = {**asdict(self), "saved": self.saved}
+        return facts if self.unit != "run" else {name: value for name, value in facts.items() if name != "unit"}
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Stopping:
         """From its JSON."""
         return cls(
-            Decision(facts["decision"]), facts["decided_at"], facts["planned"], facts["sampled"], facts["each_side"]
+            Decision(facts["decision"]),
+            facts["decided_at"],
+            facts["planned"],
+            facts["sampled"],
+            facts["each_side"],
+            facts.get("unit", "run"),
         )
 
     def __str__(self) -> str:
         if self.decided_at is None:
-            return f"not decided after {counted(self.sampled, 'run')} of at most {self.planned:,}"
-        return f"decided after {counted(self.decided_at, 'run')} of at most {self.planned:,}"
+            return f"not decided after {counted(self.sampled, self.unit)} of at most {self.planned:,}"
+        return f"decided after {counted(self.decided_at, self.unit)} of at most {self.planned:,}"
 
 
 def planned(config: Config, *, several: bool) -> int:
@@ -135,6 +143,14 @@ class WatchedSet:
     def decided_at(self) -> int | None:
         """The number of the unit that decided."""
         return self._decided or None
+
+    def stopping(self, runs: Sequence[Run]) -> Stopping:
+        """How it came to its end, counted in units."""
+        rounds = self._problems.by_rounds
+        planned = self._tries if rounds else len(self._problems)
+        sampled = len({self._problems.unit(run.number) for run in runs})
+        unit = "round" if rounds else "problem"
+        return Stopping(self.decision, self.decided_at, planned, sampled, self.each_side, unit)
 
     def with_errors_failed(self, runs: Sequence[Run]) -> WatchedSet:
         """The same of these runs, with errors counted as failures."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evalkit.results.problem_tallies import Tally
 from evalkit.stats.intervals import Interval
 from evalkit.stats.planning import best_split, what_more_buys
 from evalkit.stats.problem_sets import About, Counts, SetInterval, like_these, these_problems
-from evalkit.stats.spread import components, histogram
+from evalkit.stats.spread import Components, components, histogram
 from evalkit.stats.training_signal import set_pass_at_k, set_pass_hat_k, training_signal
 from evalkit.stats.verdict import Band
 
@@ -78,6 +78,14 @@ class SetSummary:
         both = [("these problems", self.these), ("problems like these", self.like_these)]
         return both if self.about == "these" else both[::-1]
 
+    def stopped(self, interval: Interval) -> SetSummary:
+        """The same where the results decided how many runs there are: `interval` is that of the sequence."""
+        why = "it holds at every look; the verdict tests each end by itself"
+        sequence = replace(self.rate, low=interval.low, high=interval.high, method="confidence sequence", why=why)
+        name, other = ("these", "like_these") if self.about == "these" else ("like_these", "these")
+        fixed = replace(getattr(self, other), why="it assumes that the number of runs was fixed beforehand")
+        return replace(self, plans=(), **{name: sequence, other: fixed})
+
     def to_dict(self) -> dict[str, Any]:
         """As `summary.json` has it."""
         return asdict(self)
@@ -109,7 +117,7 @@ def summarize_set(tallies: Sequence[Tally], *, band: Band, confidence: float, ab
         never=sum(rate == 0 for rate in rates),
         always=sum(rate == 1 for rate in rates),
         in_band=sum(rate in band for rate in rates),
-        variance=found and {"within": found.within, "between": found.between, "correlation": found.correlation},
+        variance=_variance(found),
         group=group,
         signal=_signal(worst, best, group, confidence, about),
         pass_at_k={
@@ -123,6 +131,12 @@ def summarize_set(tallies: Sequence[Tally], *, band: Band, confidence: float, ab
         histogram=[asdict(bar) for bar in bars.bars] if bars else [],
         plans=_plans(known, about, confidence, group),
     )
+
+
+def _variance(found: Components | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {"within": found.within, "between": found.between, "correlation": found.correlation}
 
 
 def rate_over(tallies: Sequence[Tally], about: About, confidence: float, *, errors: bool = False) -> Estimate:

@@ -19,13 +19,17 @@ def conclude(summary: Summary, runs: Sequence[Run], watched: Watched | WatchedSe
 
     Nor does the test of stability: the last batch leans towards the decision.
     """
-    stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
+    of_set = summary.set
     if isinstance(watched, WatchedSet):
+        stopping = watched.stopping(runs)
         interval, with_errors = watched.interval, watched.with_errors_failed(runs).interval
+        of_set = of_set and of_set.stopped(interval)
     else:
+        stopping = Stopping(watched.decision, watched.decided_at, most, len(runs), watched.each_side)
         interval, with_errors = (_interval(runs, watched.confidence, error) for error in (None, False))
     return replace(
         summary,
+        set=of_set,
         rate=replace(summary.rate, interval=interval),
         rate_with_errors=replace(summary.rate_with_errors, interval=with_errors),
         stability=replace(summary.stability, p_value=None) if summary.stability else None,

@@ -46,7 +46,7 @@ def rollout_key(config: Config, task: Task, model: Model, problems: ProblemSet) 
             "tools": [definition(tool) for tool in spec.tools],
             "behind_tools": _behind(task, problems.origin, spec),
             "agent": asdict(config.agent),
-            "model": {**model.identity, **_provided(MODELS.package_of(config.model.kind))},
+            "model": {**_identity(config, task, model, problems), **_provided(MODELS.package_of(config.model.kind))},
             "sandbox": _sandbox(config.sandbox),
             "tool_timeout_s": config.limits.tool_timeout_s,
             "timeout_s": config.limits.timeout_s,
@@ -54,6 +54,14 @@ def rollout_key(config: Config, task: Task, model: Model, problems: ProblemSet) 
             "seed": config.runs.seed,
         }
     )
+
+
+def _identity(config: Config, task: Task, model: Model, problems: ProblemSet) -> dict[str, Any]:
+    """What the model is. Scripts of a set differ from problem to problem: what makes them stands for them."""
+    identity = dict(model.identity)
+    if problems.several and config.model.kind in ("simulated", "oracle"):
+        identity["script"] = grader_digest(config, task)[:16]
+    return identity
 
 
 def _sandbox(config: SandboxConfig) -> dict[str, Any]:
