@@ -27,8 +27,10 @@ if TYPE_CHECKING:  # NumPy is loaded where it calculates
 
 NODES = 64
 """Values of q/r that share the stake evenly: Gauss and Legendre's, exact for up to 127 values, and fair for any."""
-FIXED = (1e-9, 0.3, 0.6)
-"""Values of q/r that share the stake where the number of values is fixed: narrower, as nothing is kept for later."""
+FEW = 20
+"""So many values, their number fixed beforehand, are too few for small stakes: the stake is on `BOLD` alone."""
+BOLD = (1e-9, 0.3, 0.6)
+"""Values of q/r."""
 
 
 @lru_cache(maxsize=1)
@@ -40,12 +42,11 @@ def even_spread() -> tuple[Array, Array]:
     return (nodes + 1) / 2, numpy.log(weights / weights.sum())
 
 
-@lru_cache(maxsize=1)
-def fixed_spread() -> tuple[Array, Array]:
-    """The same of `FIXED`."""
+def fixed_spread(number: int) -> tuple[Array, Array]:
+    """The same for a `number` of values that was fixed beforehand."""
     import numpy
 
-    return numpy.array(FIXED), numpy.full(len(FIXED), -math.log(len(FIXED)))
+    return even_spread() if number >= FEW else (numpy.array(BOLD), numpy.full(len(BOLD), -math.log(len(BOLD))))
 
 
 def log_evidence_mean_below(values: Sequence[float], mean: float) -> float:
@@ -105,7 +106,7 @@ def _upper(values: Sequence[float], error: float, peeking: bool) -> float:
 
     if not values:
         return 1.0
-    shares, weights = even_spread() if peeking else fixed_spread()
+    shares, weights = even_spread() if peeking else fixed_spread(len(values))
     x, times = _distinct(values)
     needed, low, high = -math.log(error), 0.0, 1.0
     for _ in range(48):  # bisection to 4e-15

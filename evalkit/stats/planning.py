@@ -87,8 +87,13 @@ def best_split(
     *these*, all problems are tried, equally often: `most_problems` is their number, else that of `found`.
     Raises `ValueError` for a budget, tries, problems or a cost out of range.
     """
-    if budget < 1 or fewest_tries < 1 or problem_cost < 0 or (most_problems is not None and most_problems < 1):
-        raise ValueError("a budget, tries and problems must be at least 1, and the cost of a problem at least 0")
+    if (
+        budget < 1
+        or fewest_tries < 1
+        or not 0 <= problem_cost < math.inf
+        or (most_problems is not None and most_problems < 1)
+    ):
+        raise ValueError("a budget, tries and problems must be at least 1, and the cost of a problem from 0 up")
     if about == "these":
         problems = most_problems or found.problems
         tries = math.floor(budget / problems - problem_cost)

@@ -41,13 +41,15 @@ def components(counts: Counts) -> Components | None:
 
     Searle, Casella & McCulloch (1992), "Variance components", section 3.6; of the estimators for binary data it is
     among the best (Ridout, Demétrio & Firth 1999, "Estimating intraclass correlation for binary data", Biometrics
-    55). A negative variance between is 0. None where the two cannot be told apart: one problem, or one try at each.
+    55). A negative variance between is 0. None where the two cannot be told apart: one problem, one try at each, or
+    the same result of every try.
     """
     there = tried(counts)
     runs, problems = sum(tries for _, tries in there), len(there)
-    if problems < 2 or runs == problems:
+    passes = sum(passed for passed, _ in there)
+    if problems < 2 or runs == problems or passes in (0, runs):
         return None
-    pooled = sum(passed for passed, _ in there) / runs
+    pooled = passes / runs
     inside = math.fsum(passed * (tries - passed) / tries for passed, tries in there) / (runs - problems)
     outside = math.fsum(tries * (passed / tries - pooled) ** 2 for passed, tries in there) / (problems - 1)
     typical = (runs - sum(tries * tries for _, tries in there) / runs) / (problems - 1)

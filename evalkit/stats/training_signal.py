@@ -77,11 +77,11 @@ def training_signal(counts: Counts, group: int = 8, confidence: float = 0.95, *,
     part = _averaged(usable, size, confidence, about, problem_signal, lambda rates: image_of_mixed(rates, size))
     if size == group:
         return Signal(part.estimate, Interval(part.low, part.high), "groups", group, len(usable))
-    low = part.low * mixed(0.5, group) / mixed(0.5, size)
     high = mixed(_rate_of(part.high, size), group)
+    low = min(high, part.low * mixed(0.5, group) / mixed(0.5, size))  # by chance, more groups are mixed than can be
     found = components(usable)
-    assert found is not None or len(usable) == 1
-    guess = beta_signal(found, group) if found else mixed(usable[0][0] / usable[0][1], group)
+    rate = math.fsum(passed / tries for passed, tries in usable) / len(usable)
+    guess = beta_signal(found, group) if found else mixed(rate, group)
     return Signal(min(max(guess, low), high), Interval(low, high), "beta-binomial", size, len(usable))
 
 

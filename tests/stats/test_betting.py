@@ -85,3 +85,8 @@ def test_it_covers_whatever_the_distribution_is(support, draws):
         weight = math.comb(draws, times) * chance**times * (1 - chance) ** (draws - times)
         covered += weight * (mean in bounded_mean([two] * times + [one] * (draws - times)))
     assert covered >= 0.95
+
+
+def test_rare_passes_of_many_are_above_nothing():
+    found = bounded_mean([0.0] * 9_996 + [1.0] * 4)
+    assert 0 < found.low < 0.0004 < found.high < 0.002

@@ -90,7 +90,16 @@ def test_these_problems_are_all_tried():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"budget": 0}, {"fewest_tries": 0}, {"problem_cost": -1.0}, {"most_problems": 0}, {"budget": -5}]
+    "wrong",
+    [
+        {"budget": 0},
+        {"fewest_tries": 0},
+        {"problem_cost": -1.0},
+        {"problem_cost": math.inf},
+        {"problem_cost": math.nan},
+        {"most_problems": 0},
+        {"budget": -5},
+    ],
 )
 def test_impossible_budgets_are_refused(wrong):
     with pytest.raises(ValueError):

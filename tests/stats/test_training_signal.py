@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
@@ -48,6 +48,7 @@ def test_two_sets_with_one_rate_have_different_signals():
     assert alike.basis == halves.basis == "groups"
 
 
+@example([(1, 2)] * 3 + [(1, 3)] * 2, 3, "these")  # more pairs were mixed than any rate gives
 @given(sets, st.integers(2, 40), st.sampled_from(["these", "like_these"]))
 def test_whatever_the_tries_the_estimate_lies_in_the_interval(counts, group, about):
     found = training_signal(counts, group, about=about)
