@@ -1,32 +1,62 @@
-"""The audit in words: a text for the terminal, markdown to keep, and the same facts as JSON."""
+"""The audit as a document, for the terminal and to keep, and the same facts as JSON."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from evalkit.audit.findings import KINDS, Finding
 from evalkit.audit.grader_runs import FULL
+from evalkit.audit.picture import row_figure
 from evalkit.audit.run import Audit
 from evalkit.audit.tolerances import Row, need, window_words
 from evalkit.audit.verdict import Count, GradedSolution
-from evalkit.util.text import counted, percent, plain
+from evalkit.display.document import (
+    Cell,
+    Items,
+    Note,
+    Part,
+    Picture,
+    Section,
+    Sentence,
+    Table,
+    Words,
+    tone_of,
+    with_content,
+)
+from evalkit.util.text import counted, percent, plain, short_names
 
 CLEAN, DIRTY = "✓ CLEAN", "✗ NOT CLEAN"
 MOST = 12
 """Findings of one kind that the terminal lists."""
 
 
-def text(audit: Audit) -> str:
-    """What the terminal shows."""
-    lines = ["=" * 80, f"AUDIT - {audit.config} ({audit.title})", "=" * 80, *_scope(audit), ""]
-    lines += _rates(audit)
-    lines += ["", *_tolerances(audit)]
-    lines += ["", *_findings(audit, MOST)]
-    return plain("\n".join([*lines, "", conclusion(audit), "=" * 80])) + "\n"
+def overview(audit: Audit) -> list[Section]:
+    """What the terminal shows: the sentences, the tolerances, and the first findings of every kind."""
+    end = Section("Conclusion", (Sentence(conclusion(audit), tone_of(conclusion(audit))),))
+    return with_content([_head(audit), _tolerances(audit), _findings(audit, MOST), end])
+
+
+def document(audit: Audit) -> list[Section]:
+    """Everything, to keep and to paste. A new section is added here."""
+    sections = [
+        _head(audit, conclusion(audit)),
+        _findings(audit),
+        _tolerances(audit),
+        Section("Verdicts", (_matrix(audit),)),
+        _without_effect(audit),
+        _left_out(audit),
+        _rules(audit),
+    ]
+    return with_content(sections)
+
+
+def _head(audit: Audit, *first: str) -> Section:
+    said = [Sentence(words, tone_of(words)) for words in first]
+    return Section(f"Audit of {audit.config} ({audit.title})", (*said, Items((*_scope(audit), *_rates(audit)))))
 
 
 def conclusion(audit: Audit) -> str:
@@ -98,116 +128,84 @@ def _of(count: Count, what: str) -> str:
     return f"{count.wrong} of {counted(count.of, what)}" if count.of else f"nothing to check: no {what}s"
 
 
-def _tolerances(audit: Audit) -> Iterator[str]:
-    if not audit.tolerances or not audit.tolerances.rows:
-        yield "Tolerances: nothing to check, the task has none"
-        return
-    yield "Tolerances (from … to, the end excluded, every known solution is graded right; others may not be):"
-    for row in audit.tolerances.rows:
-        floor = f"{row.floor.id} needs {need(row.floor)}" if row.floor else "no right solution needs any"
-        ceiling = (
-            f"{row.ceiling.id} passes from {row.ceiling.critical:.3g}" if row.ceiling else "it alone stops nothing"
-        )
-        yield f"  {'✓' if row.safe else '✗'} {row.knob}={row.configured:g}: {window_words(row)}  ({floor}; {ceiling})"
-        if row.always:
-            yield f"      {counted(len(row.always), 'wrong solution')} that no value of it could stop: see the findings"
-    for warning in audit.warnings:
-        yield f"  Warning: {warning}"
-
-
-def _findings(audit: Audit, most: int) -> Iterator[str]:
+def _findings(audit: Audit, most: int | None = None) -> Section:
+    """A table for every kind."""
+    parts: list[Part] = []
     for kind, meaning in KINDS.items():
         found = [finding for finding in audit.findings if finding.kind == kind]
-        if not found:
-            continue
-        yield f"{kind}: {meaning} ({len(found)})"
-        for finding in found[:most]:
-            yield f"  {_flag(audit, finding)}{finding.subject}: {plain(finding.message, one_line=True, limit=220)}"
-        if len(found) > most:
-            yield f"  … and {len(found) - most} more in audit.md"
+        if found:
+            table = Table(("about", "what", "status"), tuple(_finding(audit, finding) for finding in found[:most]))
+            parts += [f"{kind}: {meaning} ({len(found)})", table]
+        if most and len(found) > most:
+            parts.append(f"… and {len(found) - most} more in audit.md")
+    return Section("Findings", tuple(parts) or ("None.",))
 
 
-def _flag(audit: Audit, finding: Finding) -> str:
-    return "" if not audit.known else "(known) " if finding.name in audit.known else "NEW "
+def _finding(audit: Audit, finding: Finding) -> tuple[Cell, ...]:
+    known = "known" if finding.name in audit.known else "new"
+    return Words(finding.subject, name=True), plain(finding.message, one_line=True, limit=220), known
 
 
-def markdown(audit: Audit) -> str:
-    """Everything, to keep and to paste."""
-    parts = [f"# Audit of `{audit.config}`", "", audit.title, "", f"**{conclusion(audit)}**", ""]
-    parts += [f"- {line}" for line in (*_scope(audit), *_rates(audit))]
-    parts += ["", "## Findings", "", *(_finding_table(audit) or ["None."])]
-    parts += ["", "## Tolerances", "", *_tolerance_table(audit)]
-    parts += ["", "## Verdicts", "", *_matrix(audit)]
-    if audit.verdict.equivalent:
-        parts += [
-            "",
-            "## Without effect here",
-            "",
-            "Right under these settings, as far as values tell; not counted.",
-            "",
-        ]
-        parts += [f"- `{graded.solution.id}` {_about(graded)}" for graded in audit.verdict.equivalent]
-    if audit.tried.same:
-        parts += ["", "## Left out", "", "They give the same values as one that is counted.", ""]
-        parts += [f"- as `{id_}`: {_ids([*ids])}" for id_, ids in audit.tried.same.items()]
-    if audit.promises:
-        parts += ["", "## Rules of the prompt", "", "| rule | broken by |", "|---|---|"]
-        parts += [f"| {rule} | {_ids(by)} |" for rule, by in audit.promises.rules.items()]
-    return plain("\n".join(parts)) + "\n"
-
-
-def _ids(ids: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in ids) or "nothing that is rejected"
-
-
-def _cell(text: object, limit: int = 200) -> str:
-    return plain(text, one_line=True, limit=limit).replace("|", "\\|")
-
-
-def _finding_table(audit: Audit) -> list[str]:
-    if not audit.findings:
-        return []
-    rows = [
-        f"| {f.kind} | `{f.subject}` | {_cell(f.message)} | {'known' if f.name in audit.known else 'new'} |"
-        for f in audit.findings
-    ]
-    return ["| finding | about | what | |", "|---|---|---|---|", *rows]
-
-
-def _tolerance_table(audit: Audit) -> list[str]:
+def _tolerances(audit: Audit) -> Section:
+    """From … to, the end excluded, every known solution is graded right; others may not be."""
     if not audit.tolerances or not audit.tolerances.rows:
-        return ["The task has none."]
-    lines = ["| tolerance | configured | promised | safe window | least exact right | nearest wrong | pass always |"]
-    lines.append("|---|---|---|---|---|---|---|")
-    lines += [_tolerance_row(row) for row in audit.tolerances.rows]
-    lines += ["", "![tolerances](tolerances.svg)", ""]
-    return lines + [f"- {warning}" for warning in audit.warnings]
+        return Section("Tolerances", ("Nothing to check: the task has none.",))
+    header = ("tolerance", "configured", "promised", "safe window", "least exact right", "nearest wrong", "pass always")
+    names = short_names([row.knob for row in audit.tolerances.rows])
+    table = Table(header, tuple(map(_tolerance, names, audit.tolerances.rows)))
+    picture = Picture(tuple(map(row_figure, audit.tolerances.rows)), "tolerances", "tolerances.svg")
+    warned = [Note("Warning", warning) for warning in audit.warnings]
+    return Section("Tolerances", (f"In the safe window, {_SAFE}", table, picture, *warned))
 
 
-def _tolerance_row(row: Row) -> str:
-    floor = f"`{row.floor.id}` {need(row.floor)}" if row.floor else "–"
-    ceiling = f"`{row.ceiling.id}` {row.ceiling.critical:.3g}" if row.ceiling else "–"
-    promised = "–" if row.promised is None else f"{row.promised:g}"
-    window = window_words(row)
-    return f"| `{row.knob}` | {row.configured:g} | {promised} | {window} | {floor} | {ceiling} | {len(row.always)} |"
+_SAFE = "its end excluded, every known solution is graded right; others may not be."
 
 
-def _matrix(audit: Audit) -> list[str]:
+def _tolerance(name: str, row: Row) -> tuple[Cell, ...]:
+    return (
+        Words(name, name=True),
+        f"{'✓' if row.safe else '✗'} {row.configured:g}",
+        "–" if row.promised is None else f"{row.promised:g}",
+        window_words(row),
+        f"{row.floor.id}: {need(row.floor)}" if row.floor else "–",
+        f"{row.ceiling.id}: {row.ceiling.critical:.3g}" if row.ceiling else "–",
+        str(len(row.always)),
+    )
+
+
+def _matrix(audit: Audit) -> Table:
     """Solution × check: how often each check held."""
     graded = [*audit.verdict.right, *audit.verdict.wrong]
     checks = list(dict.fromkeys(name for one in graded for name in one.checks))
-    lines = [f"| solution | passed | category | {' | '.join(checks)} | |", "|" + "---|" * (len(checks) + 4)]
+    rows: list[tuple[Cell, ...]] = []
     for one in graded:
         held = [_share(one.checks[name]) if name in one.checks else "" for name in checks]
-        fair = "" if one.fair else "✗ "
-        categories = ", ".join(one.categories)
+        name = Words(one.solution.id, name=True) if one.fair else f"✗ {one.solution.id}"
         passed = f"{one.accepted}/{len(one.counted)}"
-        lines.append(f"| {fair}`{one.solution.id}` | {passed} | {categories} | {' | '.join(held)} | {_about(one)} |")
-    return lines
+        rows.append((name, passed, ", ".join(one.categories), *held, _about(one)))
+    return Table(("solution", "passed", "category", *checks, "about"), tuple(rows))
+
+
+def _without_effect(audit: Audit) -> Section:
+    rows = tuple((Words(graded.solution.id, name=True), _about(graded)) for graded in audit.verdict.equivalent)
+    said = "Right under these settings, as far as values tell; not counted."
+    return Section("Without effect here", (said, Table(("solution", "about"), rows)) if rows else ())
+
+
+def _left_out(audit: Audit) -> Section:
+    rows = tuple((Words(id_, name=True), ", ".join(ids)) for id_, ids in audit.tried.same.items())
+    said = "They give the same values as one that is counted."
+    return Section("Left out", (said, Table(("counted", "left out"), rows)) if rows else ())
+
+
+def _rules(audit: Audit) -> Section:
+    rules = audit.promises.rules if audit.promises else {}
+    rows = tuple((rule, ", ".join(by) or "nothing that is rejected") for rule, by in rules.items())
+    return Section("Rules of the prompt", (Table(("rule", "broken by"), rows),) if rows else ())
 
 
 def _about(graded: GradedSolution) -> str:
-    return _cell(graded.solution.about, 120)
+    return plain(graded.solution.about, one_line=True, limit=120)
 
 
 def _share(held: float) -> str:

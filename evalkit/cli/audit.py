@@ -93,12 +93,13 @@ def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:
 def _write(audit: Audit, folder: Path) -> Path:
     from evalkit.audit import report
     from evalkit.audit.picture import as_svg
+    from evalkit.display.markdown import markdown
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror}): set --out <folder>") from None
-    write_atomically(folder / "audit.md", report.markdown(audit))
+    write_atomically(folder / "audit.md", markdown(report.document(audit)))
     write_atomically(folder / "audit.json", report.facts(audit))
     if audit.tolerances and audit.tolerances.rows:
         picture = as_svg(audit.tolerances, f"Tolerances of {audit.config}")
@@ -107,9 +108,12 @@ def _write(audit: Audit, folder: Path) -> Path:
 
 
 def _say(audit: Audit, folder: Path, seconds: float) -> None:
-    from evalkit.audit.report import text
+    from evalkit.audit.report import overview
+    from evalkit.display.pager import present
+    from evalkit.display.terminal import terminal
 
-    said = f"{text(audit)}{folder / 'audit.md'}, tolerances.svg, audit.json; took {duration(seconds)}\n\n"
+    present(terminal(overview(audit)), sys.stdout, pager=False)
+    said = f"{folder / 'audit.md'}, tolerances.svg, audit.json; took {duration(seconds)}\n\n"
     sys.stdout.write(for_encoding(fitted(said, sys.stdout), sys.stdout.encoding))
     sys.stdout.flush()
 

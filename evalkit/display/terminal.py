@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -30,6 +30,8 @@ STYLES = {"": "", "passed": "green", "failed": "red", "error": "yellow", "muted"
 _CHANGED = {"-": ("[-", "-]", "red"), "+": ("{+", "+}", "green"), "…": ("", "", "dim")}
 _BRIEF, _ROOM = 10, 60
 """Columns of at most so many characters are kept whole, if together they take no more than so many."""
+_WORD = 24
+"""Longer words of a table are broken."""
 
 
 def terminal(document: Document) -> RenderableType:
@@ -53,25 +55,15 @@ def _part(part: Part) -> RenderableType:
         case Sentence():
             return Text(plain(part.text, one_line=True), style=STYLES[part.tone])
         case Items():
-            return Group(*(_item(row) for row in part.rows))
+            return Group(*map(_text, part.rows))
         case Table():
-            return _table(part)
+            return _Fitting(part)
         case Code():
             return Group(*_lines(part))
         case Changes():
             return _changes(part)
         case _:
             return Text(plain(part, one_line=True))
-
-
-def _item(cell: Cell) -> RenderableType:
-    """A line; what does not fit hangs below it."""
-    row = RichTable.grid()
-    text = text_of(cell)
-    row.add_column(width=len(text) - len(text.lstrip()) or None)
-    row.add_column()
-    row.add_row("", _text(cell))
-    return row
 
 
 def _lines(part: Code) -> Iterator[Text]:
@@ -81,6 +73,25 @@ def _lines(part: Code) -> Iterator[Text]:
 
 def _text(cell: Cell) -> Text:
     return Text(plain(text_of(cell), one_line=True), style=STYLES[tone_of(cell)])
+
+
+class _Fitting:
+    """A table, or where its words do not fit side by side, a line for every cell."""
+
+    def __init__(self, part: Table) -> None:
+        self._part = part
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = zip(self._part.header, *self._part.rows, strict=True)
+        words = [max(len(word) for cell in column for word in ["", *text_of(cell).split()]) for column in columns]
+        if sum(min(width, _WORD) + 2 for width in words) <= options.max_width + 2:
+            yield _table(self._part)
+            return
+        for place, row in enumerate(self._part.rows):
+            yield from [Text()] if place else []
+            for name, cell in zip(self._part.header, row, strict=True):
+                if text_of(cell):
+                    yield Text.assemble((f"{plain(name, one_line=True)}: " if name else "", "dim"), _text(cell))
 
 
 def _table(part: Table) -> RenderableType:

@@ -8,6 +8,7 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.util.errors import UserError
+from tests.verbs import verb
 
 
 def test_a_clean_task_returns_0_and_writes_its_report(tmp_path, monkeypatch, capsys):
@@ -30,9 +31,9 @@ def test_a_finding_returns_1_and_overrides_work_as_in_a_launch(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     arguments = ["audit", "task=arithmetic", "task.tolerances.answer=1.5", "--quick", "--out", "here"]
     assert main(arguments) == 1
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert "false-accept: something wrong passes (4)" in out
-    assert "wrong/off_by_one: passes 1 of 1 problem: One too many." in out
+    assert "wrong/off_by_one passes 1 of 1 problem: One too many. new" in out
     assert "NOT CHECKED: mutants" in out
     assert main([*arguments, "--known"]) == 1
     assert (tmp_path / "here" / "arithmetic" / "audit.md").is_file()
@@ -49,10 +50,8 @@ def test_a_finding_returns_1_and_overrides_work_as_in_a_launch(tmp_path, monkeyp
     ],
 )
 def test_bad_input_is_one_sentence_with_the_fix(words, said):
-    from evalkit.cli.audit import main as audit
-
     with pytest.raises(UserError, match=said):
-        audit(words)
+        verb("audit")(words)
 
 
 def test_a_task_without_evidence_is_not_fine(tmp_path, monkeypatch, capsys):
@@ -64,7 +63,7 @@ def test_a_task_without_evidence_is_not_fine(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("EVALKIT_PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert main(["audit", f"task={name}"]) == 1
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert "nothing-to-check" in out
-    assert "solutions/wrong: the task's folder has no solutions/wrong/" in out
+    assert "solutions/wrong the task's folder has no solutions/wrong/" in out
     assert "CLEAN: no findings" not in out

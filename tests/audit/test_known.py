@@ -77,8 +77,8 @@ def knowing(tmp_path, monkeypatch):
 def test_a_quick_audit_does_not_call_gone_what_it_left_out(knowing, capsys):
     task = knowing("some_gone", "false-accept answers/zero", "false-accept wrong/off_by_one", "false-accept mutants/x")
     assert main(["audit", task, "--quick", "--known"]) == 1
-    said = capsys.readouterr().out
-    assert "1 known and gone: false-accept wrong/off_by_one; 2 known and not tried with --quick\n" in said
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 known and gone: false-accept wrong/off_by_one; 2 known and not tried with --quick " in said
 
 
 def test_a_known_finding_about_nothing_that_is_there_fails_a_whole_audit_by_its_name(knowing, capsys):

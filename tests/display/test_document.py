@@ -85,3 +85,12 @@ def test_a_mark_gives_its_tone_and_a_word_that_starts_like_one_does_not() -> Non
 
 def test_sections_without_content_are_left_out() -> None:
     assert with_content([Section("a", ()), Section("b", ("x",))]) == [Section("b", ("x",))]
+
+
+def test_a_table_whose_words_do_not_fit_is_a_line_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(("name", "long"), (("a" * 20, "b" * 24), ("c" * 20, "✗ d")))
+    monkeypatch.setenv("COLUMNS", "46")
+    assert shown([Section("", (table,))], "terminal").splitlines()[1] == f"{'a' * 20}  {'b' * 24}"
+    monkeypatch.setenv("COLUMNS", "45")
+    lines = shown([Section("", (table,))], "terminal").splitlines()
+    assert lines == [f"name: {'a' * 20}", f"long: {'b' * 24}", "", f"name: {'c' * 20}", "long: ✗ d"]
