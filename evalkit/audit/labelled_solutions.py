@@ -2,7 +2,7 @@
 
     solutions/correct/*.py    must pass, however they are written
     solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
-    solutions/exploits/*.py     attempts to pass without solving anything
+    solutions/exploits/*.py   attempts to pass without solving anything
     solutions/*/edits.yaml    more of them, written as edits of another one (`edited_solutions`)
 
 Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.audit.edited_solutions import EDITS, edited_solutions
-from evalkit.task.earlier_form import FOLDERS
+from evalkit.task.earlier_form import solution_folders
 from evalkit.task.optional_parts import nearly, solution_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
@@ -96,7 +96,7 @@ def solutions(folder: Path) -> list[Solution]:
     return [
         _labelled(kind, Path(name).stem, source)
         for kind in KINDS
-        for place in dict.fromkeys((kind, FOLDERS.get(kind, kind)))
+        for place in solution_folders(kind)
         for name, source in sorted(_sources(folder / "solutions" / place).items())
     ]
 

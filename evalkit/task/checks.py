@@ -1,4 +1,4 @@
-"""Checks of tools, files and scripted agents of a task. Each returns what is wrong, or None."""
+"""Checks of methods, tools, files and scripted agents of a task. The `wrong_…` ones return what is wrong, or None."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,15 @@ TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 NAME_BYTES = 255
 """Of the longest name that a file system holds."""
 _PAGE = 4_096
+
+
+def takes(method: Callable[..., Any], arguments: int) -> bool:
+    """Whether it can be called with so many positional arguments."""
+    try:
+        inspect.signature(method).bind(*range(arguments))
+    except TypeError:
+        return False
+    return True
 
 
 def wrong_tools(tools: Sequence[Any]) -> str:

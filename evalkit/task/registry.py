@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +16,7 @@ from typing import Any
 
 from evalkit.config.search_path import import_task, task_folders
 from evalkit.task.author_faults import from_outside
-from evalkit.task.checks import wrong_agents, wrong_files, wrong_tools
+from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_tools
 from evalkit.task.earlier_form import present_form
 from evalkit.task.optional_parts import SPEC, TASK, WANTED, Part, definition, files_of, misfits, near_miss, system_of
 from evalkit.task.problem import Problem
@@ -268,7 +267,7 @@ def _check_parts(name: str, plugin: Any) -> None:
             raise _wrong(name, plugin, part, want)
     for part, signature in _METHODS.items():
         method = getattr(plugin, part, None)
-        if not inspect.isfunction(method) or not _takes(method, signature.count(",") + 1):
+        if not inspect.isfunction(method) or not takes(method, signature.count(",") + 1):
             raise _wrong(name, plugin, part, f"`{signature}`")
         if (part == "measure") != inspect.iscoroutinefunction(method):
             kind = "asynchronous (async def)" if part == "measure" else "an ordinary function, without async"
@@ -280,15 +279,6 @@ def _check_parts(name: str, plugin: Any) -> None:
                 f"{quote(plugin, 'graded_by')} names {knob!r}, which {quote(config)} does not have"
                 f"{suggestion(str(knob), fields)}"
             )
-
-
-def _takes(method: types.FunctionType, arguments: int) -> bool:
-    """Whether it can be called with so many positional arguments."""
-    try:
-        inspect.signature(method).bind(*range(arguments))
-    except TypeError:
-        return False
-    return True
 
 
 def _wrong(name: str, plugin: type, part: str, want: str) -> UserError:

@@ -18,7 +18,7 @@ ANSWERED = rollout(turn(100, answer=7), run=3)
 
 
 class Grader:
-    """As much of a task as judging asks for."""
+    """As much of a task as grading asks for."""
 
     categories = {"wrong_value": "Wrong value"}  # noqa: RUF012
 
