@@ -10,7 +10,8 @@ from evalkit.diff.knobs import Change
 from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
 from evalkit.diff.settings import Settings
 from evalkit.display.document import Changes, Code, Section, Table, with_content
-from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, level, rate_words
+from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS
+from evalkit.display.rates import level, rate_words
 from evalkit.results.runs import Outcome
 from evalkit.util.text import counted, dollars, duration, percent, plain, short_names
 

@@ -6,11 +6,11 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from evalkit.display.rates import bare_rate, level, range_text, rate_text, rate_words
 from evalkit.display.set_figures import set_figures
 from evalkit.results.reading import RunRecord
 from evalkit.results.runs import Outcome, Run
-from evalkit.results.summary import Rate, Summary
-from evalkit.stats.intervals import Interval
+from evalkit.results.summary import Summary
 from evalkit.stats.verdict import Decision
 from evalkit.util.text import counted, dollars, duration, percent, plain
 
@@ -118,35 +118,6 @@ def sweep_advice(summaries: Sequence[Summary]) -> str:
         return ""
     what = advice(max(undecided, key=lambda summary: summary.total))
     return f"UNDECIDED: {len(undecided)} of {counted(len(summaries), 'cell')}; {what}."
-
-
-def range_text(interval: Interval) -> str:
-    """`10.9-52.0%`."""
-    return f"{100 * interval.low:.1f}-{100 * interval.high:.1f}%"
-
-
-def level(confidence: float) -> str:
-    """`95%`."""
-    return f"{100 * confidence:g}%"
-
-
-def rate_text(rate: float | None, interval: Interval) -> str:
-    """`26.7% (10.9-52.0%)`, or a dash where nothing was observed: a rate with its interval, wherever one is written."""
-    return "–" if rate is None else f"{percent(rate)} ({range_text(interval)})"
-
-
-def rate_words(rate: Rate) -> str:
-    """`rate_text` of a rate; of one that is known as a range only, `between 0.0 and 60.0% (0.0-80.2%)`."""
-    return f"{bare_rate(rate)} ({range_text(rate.interval)})" if rate.runs else bare_rate(rate)
-
-
-def bare_rate(rate: Rate) -> str:
-    """The same without its interval."""
-    if rate.range is None:
-        return "–"
-    if rate.unknown:
-        return f"between {100 * rate.range.low:.1f} and {percent(rate.range.high)}"
-    return percent(rate.range.low)
 
 
 def _counts(summary: Summary) -> Iterator[str]:

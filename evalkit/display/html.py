@@ -31,6 +31,8 @@ from evalkit.util.text import plain
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _TAGS = {"-": "del", "+": "ins"}
+_BRIEF = 12
+"""Columns of so short texts are not broken."""
 _NONE = "'none'"
 _REST = "base-uri 'none'; form-action 'none'"
 
@@ -73,10 +75,16 @@ def _part(part: Part) -> str:
 def _table(part: Table) -> str:
     """A table that scrolls sideways on a narrow screen. In a table of two columns, the first names the second."""
     names = [len(part.header) == 2, *[False] * (len(part.header) - 1)]
-    right = [' class="figure"' if part.numeric(place) else "" for place in range(len(part.header))]
-    head = "".join(f'<th scope="col"{at}>{escaped(name)}</th>' for name, at in zip(part.header, right, strict=True))
-    lines = "".join(f"<tr>{''.join(map(_in_row, row, right, names))}</tr>\n" for row in part.rows)
+    styles = [_style(part, place) for place in range(len(part.header))]
+    head = "".join(f'<th scope="col"{at}>{escaped(name)}</th>' for name, at in zip(part.header, styles, strict=True))
+    lines = "".join(f"<tr>{''.join(map(_in_row, row, styles, names))}</tr>\n" for row in part.rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{lines}</tbody></table></div>'
+
+
+def _style(part: Table, column: int) -> str:
+    if part.numeric(column):
+        return ' class="figure"'
+    return ' class="brief"' if all(len(text_of(row[column])) <= _BRIEF for row in part.rows) else ""
 
 
 def _in_row(cell: Cell, style: str, is_name: bool) -> str:

@@ -13,8 +13,8 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column, Table
 from rich.text import Text
 
-from evalkit.display.formatting import bare_rate, rate_words
 from evalkit.display.progress import CellProgress, Progress
+from evalkit.display.rates import bare_rate, rate_words
 from evalkit.results.runs import Outcome
 from evalkit.results.summary import Rate
 from evalkit.stats.verdict import Decision

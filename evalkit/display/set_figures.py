@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evalkit.display.rates import range_text, rate_text
 from evalkit.results.set_summary import Estimate, SetSummary
+from evalkit.stats.intervals import Interval
 from evalkit.stats.training_signal import mixed
 from evalkit.util.text import counted, percent
 
@@ -34,8 +36,8 @@ def set_figures(summary: SetSummary) -> Iterator[tuple[str, str]]:
 
 def estimate(found: Estimate) -> str:
     """`26.7% (10.9-52.0%)`; the interval alone where the value is not known."""
-    interval = f"{100 * found.low:.1f}-{100 * found.high:.1f}%"
-    return interval if found.value is None else f"{percent(found.value)} ({interval})"
+    interval = Interval(found.low, found.high)
+    return range_text(interval) if found.value is None else rate_text(found.value, interval)
 
 
 def problems(summary: SetSummary) -> str:

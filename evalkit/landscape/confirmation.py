@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.config.saved import with_knob, write_config
 from evalkit.config.schema import Config
-from evalkit.display.formatting import bare_rate, rate_text
+from evalkit.display.rates import bare_rate, rate_text
 from evalkit.engine.cells import CellResult
 from evalkit.engine.engine import Engine
 from evalkit.landscape.chosen import to_confirm

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.display.figure import Axis, Band, Box, Field, Figure, Item, Line, Point, Rule, Segment
-from evalkit.display.formatting import range_text
+from evalkit.display.rates import range_text
 from evalkit.landscape.curves import Curve, Step
 from evalkit.landscape.grids import MAP_SHARE, Slice, edges, scale
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot

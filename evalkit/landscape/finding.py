@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.display.formatting import level, range_text, rate_text
+from evalkit.display.rates import level, range_text, rate_text
 from evalkit.display.view import CellInfo
 from evalkit.landscape.recommend import number
 from evalkit.landscape.search import GridPoint, Search

@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.display.figure import QUARTERS
 from evalkit.display.html import escaped, page
+from evalkit.display.rates import level
 from evalkit.display.svg import asset, shade, svg
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.figures import curve_figure, map_figure, recommended, said
@@ -43,7 +44,7 @@ def as_html(landscape: Landscape) -> str:
     saved = (
         f"{counted(cells, 'cell')} from {landscape.tokens_sampled:,} output tokens; sampled separately they would "
         f"have cost {landscape.tokens_afresh:,}. "
-        f"Target {landscape.band}, intervals at {100 * landscape.confidence:g}%."
+        f"Target {landscape.band}, intervals at {level(landscape.confidence)}."
     )
     body = (
         f'<a class="skip" href="#landscape">Skip to the landscape</a><h1>{escaped(title)}</h1>'

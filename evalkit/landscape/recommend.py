@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
-from evalkit.display.formatting import level, rate_words
+from evalkit.display.rates import level, rate_words
 from evalkit.landscape.curves import Curve, Step
 from evalkit.results.summary import Rate
 from evalkit.stats.inband import (

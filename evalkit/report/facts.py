@@ -7,8 +7,9 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from evalkit.display.formatting import bare_rate
+from evalkit.display.rates import bare_rate
 from evalkit.results.reading import CellRecord, RunRecord
+from evalkit.util.text import dollars, duration
 
 
 def page_facts(cell: CellRecord) -> dict[str, Any]:
@@ -52,11 +53,12 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "steps": run.steps,
         "tool_errors": run.tool_errors,
         "cost": run.cost_usd,
+        "cost_words": "–" if run.cost_usd is None else dollars(run.cost_usd),
         "leaked": run.leaked,
         "score": run.score,
         "checks": [asdict(check) for check in run.checks],
     }
-    return facts if run.seconds is None else facts | {"seconds": run.seconds}
+    return facts if run.seconds is None else facts | {"seconds": run.seconds, "time": duration(run.seconds)}
 
 
 def as_json(value: Any) -> str:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from evalkit.display.figure import Axis, Band, Box, Figure, Item, Line, Point, Rule, Segment, number
-from evalkit.display.formatting import level
+from evalkit.display.rates import level
 from evalkit.results.reading import CellRecord
 from evalkit.results.runs import Outcome
 from evalkit.results.summary import Summary

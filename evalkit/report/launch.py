@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.display.document import Cell, Code, Note, Part, Section, Table, Tone, with_content
-from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, bare_rate, closing_block, figures, observed
+from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, closing_block, figures, observed
+from evalkit.display.rates import bare_rate
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome
 from evalkit.stats.verdict import Decision

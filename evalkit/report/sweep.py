@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from evalkit.display.document import Cell, Note, Part, Section, Table, Words
-from evalkit.display.formatting import bare_rate, range_text, sweep_advice, unknown_cells
+from evalkit.display.formatting import sweep_advice, unknown_cells
+from evalkit.display.rates import bare_rate, range_text
 from evalkit.report.launch import DECIDED, SIMULATED
 from evalkit.results.reading import CellRecord, Results
 from evalkit.sampling.provenance import sweep_sentence
@@ -17,7 +18,7 @@ from evalkit.util.text import counted, short_names
 def sweep_document(results: Results, *, links: bool = False) -> list[Section]:
     """One section. `links`: each cell with one to its own page, for a page."""
     title = f"{results.cells[0].title}: {counted(len(results.cells), 'cell')}"
-    header = [*short_names(results.knobs), *_COLUMNS, *(["Report"] if links else [])]
+    header = [*(["Report"] if links else []), *short_names(results.knobs), *_COLUMNS]
     rows = tuple(_row(results, cell, links=links) for cell in results.cells)
     return [Section(title, (*_notes(results), Table(tuple(header), rows), *_said(results)))]
 
@@ -29,6 +30,7 @@ def _row(results: Results, cell: CellRecord, *, links: bool) -> tuple[Cell, ...]
     summary = cell.summary
     link = quote(cell.folder.relative_to(results.folder).as_posix()) + "/report.html"
     return (
+        *([Words("open", link=link)] if links else []),
         *(cell.knobs.get(name, "") for name in results.knobs),
         str(summary.total),
         bare_rate(summary.rate),
@@ -36,7 +38,6 @@ def _row(results: Results, cell: CellRecord, *, links: bool) -> tuple[Cell, ...]
         Words(str(summary.verdict), DECIDED.get(summary.verdict.decision, "failed")),
         "–" if summary.mean_tokens is None else f"{summary.mean_tokens:,.0f}",
         str(summary.errors),
-        *([Words("open", link=link)] if links else []),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.display.rates import level
 from evalkit.select.problems import TriedSet
 from evalkit.stats.selection import Selection, anytime, expected, signal
 from evalkit.stats.verdict import Band
@@ -50,7 +51,7 @@ class Choice:
                 f"a group of {self.group} tries at one of the {counted(self.count, 'chosen problem')} has mixed "
                 f"outcomes with a mean chance of {low} to {high} (95% interval)"
             )
-        wrong = f"on average at most {100 * self.level:g}% of the chosen problems lie outside {self.band}"
+        wrong = f"on average at most {level(self.level)} of the chosen problems lie outside {self.band}"
         if self.rule == "anytime":
             return f"{wrong}, whatever the problems are and whenever sampling stops"
         return f"{wrong}, taking the problems as a sample of problems like these"

@@ -303,6 +303,6 @@ def test_a_sweep_has_a_table_of_cells_that_lead_to_their_pages(tmp_path: Path, v
     page = visit(write(sweep)).page
     assert page.locator("h1").inner_text() == "Arithmetic with a Python tool: 2 cells"
     rows = page.locator("tbody tr").all_inner_texts()
-    assert [row.split("\t")[:3] for row in rows] == [["500", "12", "36.4%"], ["900", "12", "36.4%"]]
+    assert [row.split("\t")[:4] for row in rows] == [["open", n, "12", "36.4%"] for n in ("500", "900")]
     links = page.locator("tbody a").evaluate_all("(links) => links.map((link) => decodeURIComponent(link.pathname))")
     assert [Path(link).parent for link in links] == [cell.parent for cell in sorted(sweep.rglob("summary.json"))]

@@ -34,7 +34,6 @@ function visible(text) {
 const number = (value) => Math.round(value).toLocaleString("en-US");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
 const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
-const dollars = (usd) => usd == null ? "–" : `$${usd >= 0.1 || usd <= 0 ? usd.toFixed(2) : usd.toPrecision(2)}`;
 
 function numeral(value) {
   if (value == null) return "–";

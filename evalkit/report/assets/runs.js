@@ -14,8 +14,9 @@ function runTable(facts) {
     { key: "steps", title: "Steps", value: (run) => run.steps, figure: true, minor: true },
     { key: "ending", title: "Ending", value: (run) => run.ending, minor: true, brief: true },
     ...facts.runs.some((run) => run.cost) ? [{ key: "cost", title: "Cost", value: (run) => run.cost ?? -1, figure: true,
-      minor: true, shown: (run) => dollars(run.cost) }] : [],
-    ...timed ? [{ key: "seconds", title: "Seconds", value: (run) => run.seconds ?? -1, figure: true, minor: true }] : [],
+      minor: true, shown: (run) => run.cost_words }] : [],
+    ...timed ? [{ key: "seconds", title: "Time", value: (run) => run.seconds ?? -1, figure: true, minor: true,
+      shown: (run) => run.time ?? "–" }] : [],
   ];
   const style = (column) => [column.figure && "figure", column.minor && "minor", column.brief && "brief"].filter(Boolean).join(" ");
   const heads = columns.map((column) => el("th", { scope: "col", class: style(column) },
