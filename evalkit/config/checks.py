@@ -25,6 +25,20 @@ def check_config(config: Config) -> None:
         )
 
 
+def check_selection(config: Config, problems: int | None) -> None:
+    """Raise `UserError` where `runs.until=selected` cannot choose; `problems`: of the set, None without one."""
+    if config.runs.until != "selected":
+        return
+    if problems is None:
+        raise UserError("runs.until=selected chooses among several problems: set problems.file or problems.count")
+    if config.select.rule != "signal":
+        return
+    if config.select.count is None:
+        raise UserError("select.rule=signal needs to know how many problems to choose: set select.count")
+    if config.select.count > problems:
+        raise UserError(f"select.count={config.select.count} is more than there are: use at most {problems}")
+
+
 def _check_options(config: SandboxConfig) -> None:
     if config.provider == "local" and config.options:
         raise UserError("sandbox.options is for other providers than sandbox.provider=local: take it out")
@@ -53,7 +67,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("runs.concurrency", runs.concurrency, *_whole(1, 10**5)),
         ("runs.seed", runs.seed, *_whole(0, 2**63 - 1)),
         ("runs.batches", runs.batches, lambda n: 1 <= n <= runs.count, "use 1 up to runs.count"),
-        ("runs.until", runs.until, *_one_of("count", "decided")),
+        ("runs.until", runs.until, *_one_of("count", "decided", "selected")),
         ("runs.max", runs.max, *_whole(1, 10**7)),
         ("runs.max_errors", runs.max_errors, *_whole(1, 10**7, ", or null to go on")),
         ("runs.grading_timeout_s", runs.grading_timeout_s, *_above(YEARS_S, ", or null for no limit")),
@@ -62,6 +76,10 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("band.confidence", band.confidence, *_CONFIDENCE),
         ("band.about", band.about, *_one_of("these", "like_these")),
         ("band.group", band.group, *_whole(2, 10**6)),
+        ("select.rule", config.select.rule, *_one_of("expected", "anytime", "signal")),
+        ("select.level", config.select.level, lambda x: 0 < x < 1, "use a share between 0 and 1, such as 0.1"),
+        ("select.count", config.select.count, *_whole(1, 200_000, ", or null")),
+        ("select.step", config.select.step, *_whole(1, 1000)),
         ("report.format", config.report.format, *_one_of("full", "published")),
         ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
         ("model.max_retries", model.max_retries, *_whole(0, 10**6)),

@@ -43,6 +43,16 @@ class BandConfig:
 
 
 @dataclass
+class SelectConfig:
+    """Which problems of a set are chosen with `runs.until=selected`; meaning of every knob in conf/config.yaml."""
+
+    rule: str = "expected"
+    level: float = 0.1
+    count: Optional[int] = None
+    step: int = 4
+
+
+@dataclass
 class LimitsConfig:
     max_tokens: Optional[int] = None
     max_tokens_per_turn: Optional[int] = None
@@ -127,6 +137,7 @@ class Config:
     problems: ProblemsConfig = field(default_factory=ProblemsConfig)
     runs: RunsConfig = field(default_factory=RunsConfig)
     band: BandConfig = field(default_factory=BandConfig)
+    select: SelectConfig = field(default_factory=SelectConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     store: str = "outputs/rollouts"

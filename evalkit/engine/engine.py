@@ -17,6 +17,7 @@ from typing import Any
 from evalkit.config.schema import Config
 from evalkit.display import log as logs
 from evalkit.display.view import View
+from evalkit.engine.adaptive import AdaptiveTries
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.manifest import cell_info, manifest
 from evalkit.grading.measurements import Measurements
@@ -24,7 +25,7 @@ from evalkit.grading.procedure import Measure, grades_of, measured
 from evalkit.model.protocol import Model, Wait
 from evalkit.results.early_stopping import planned, watch
 from evalkit.results.runs import Run
-from evalkit.results.stopped_summary import conclude, cut_short
+from evalkit.results.stopped_summary import adaptively_tried, conclude, cut_short
 from evalkit.results.summary import summarize
 from evalkit.results.writing import write_cell
 from evalkit.rollout import limits as budgets
@@ -49,6 +50,8 @@ from evalkit.util.text import counted
 
 log = logging.getLogger("evalkit")
 
+ROUND_S = 0.02
+"""How often to look whether a round has ended."""
 TICK_S = 1.0
 """How often who watches is given time for a sign of life."""
 
@@ -60,6 +63,10 @@ class _Group:
     source: RolloutSampler
     members: list[CellResult]
     measurements: dict[str, Measurements] = field(default_factory=dict)
+    adaptive: AdaptiveTries | None = None
+    """Plans the tries with `runs.until=selected`; None if their number is fixed, or the band decides."""
+    under_way: int = 0
+    """Runs that were started and have not ended."""
     in_a_row: int = 0
     """Runs that ended by a fault, one after the other."""
     stopped: str = ""
@@ -80,6 +87,7 @@ class _Group:
 
     def start(self, run: int) -> None:
         """Count a run as started."""
+        self.under_way += 1
         for member in self.wanting(run):
             member.not_started -= 1
 
@@ -166,6 +174,9 @@ class Engine:
 
         async def work() -> None:
             for group, run in left:
+                if run is None:  # what comes next hangs on runs that are under way
+                    await asyncio.sleep(ROUND_S)
+                    continue
                 try:
                     await self._run(group, run)
                 except BaseException:
@@ -177,10 +188,28 @@ class Engine:
             for _ in range(at_once):
                 tasks.create_task(work())
 
-    def _to_run(self, groups: Sequence[_Group]) -> Generator[tuple[_Group, int], None, None]:
-        """Runs as they are asked for; those that nobody needs any more when their turn comes are left out."""
+    def _to_run(self, groups: Sequence[_Group]) -> Generator[tuple[_Group, int | None], None, None]:
+        """Runs as they are asked for, None for one that cannot be named yet; what nobody needs any more is left out."""
         for group in groups:
-            yield from ((group, run) for run in self._to_start(group))
+            starting = self._by_rounds(group, group.adaptive) if group.adaptive else self._to_start(group)
+            for run in starting:
+                yield group, run
+
+    def _by_rounds(self, group: _Group, adaptive: AdaptiveTries) -> Iterator[int | None]:
+        """The runs of one round after the other; None while the last one is under way."""
+        started = 0
+        while not (group.stopped or self._budget.empty) and (runs := adaptive.next_round()):
+            for run in runs:
+                if group.stopped or self._budget.empty:
+                    break
+                group.start(run)
+                started += 1
+                yield run
+            while group.under_way:
+                yield None
+        for member in group.members:
+            left, member.not_started, member.asked = member.not_started, 0, started
+            self._ended(group, member, left)
 
     def _to_start(self, group: _Group) -> Iterator[int]:
         """The runs of a group as their turn comes; once it has enough, or is stopped, the others are given up."""
@@ -209,7 +238,11 @@ class Engine:
             await model.check()  # what the endpoint serves is part of the key
             problems = problem_set(cell.config, task)
             key = rollout_key(cell.config, task, model, problems)
-            apart = problems.chosen + ("" if clippable(model) else str(budgets.from_config(cell.config.limits)))
+            apart = (
+                problems.chosen
+                + _plan(cell.config)
+                + ("" if clippable(model) else str(budgets.from_config(cell.config.limits)))
+            )
             groups.setdefault(key.digest + apart, (key, []))[1].append((cell, task, model))
         return list(groups.values())
 
@@ -247,6 +280,8 @@ class Engine:
             for (cell, own_task, _), most in zip(cells, tries, strict=True)
         ]
         opened = _Group(source, members)
+        if first.config.runs.until == "selected":
+            opened.adaptive = AdaptiveTries(problems, first.config)
         source.on_turn = partial(self._turn_done, opened)
         source.on_failed = logs.attempt_failed
         source.answered = known.answered(max(tries))
@@ -297,8 +332,9 @@ class Engine:
             if rollout is not None:
                 self._count_errors(group, rollout)
                 for member, graded in zip(wanting, await self._graded(group, wanting, rollout), strict=True):
-                    self._take(member, graded)
+                    self._take(group, member, graded)
             group.source.forget(run)
+            group.under_way -= 1
             for member in wanting:
                 self._ended(group, member, 1)
 
@@ -366,8 +402,10 @@ class Engine:
 
         return measure
 
-    def _take(self, member: CellResult, run: Run) -> None:
+    def _take(self, group: _Group, member: CellResult, run: Run) -> None:
         member.runs.append(run)
+        if group.adaptive and member is group.members[0]:
+            group.adaptive.take(run)
         if member.watched:
             member.watched.take(run)
         with logs.cell_log(member.cell.folder):
@@ -395,6 +433,8 @@ class Engine:
         )
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, member.tries)
+        elif group.adaptive:
+            member.summary = adaptively_tried(member.summary)
         else:
             member.summary = cut_short(member.summary, member.asked)
         self._check_grader(member)
@@ -442,6 +482,13 @@ async def _sampled(source: RolloutSampler, run: int) -> Rollout | None:
     except TaskError as error:
         started = Rollout(run, "", "", (), detail=str(error), traceback=error.traceback)
         return replace(started, timing=Timing(started=time.time()))
+
+
+def _plan(config: Config) -> str:
+    """What adaptive tries hang on besides their results: cells that plan alike share their rounds."""
+    if config.runs.until != "selected":
+        return ""
+    return digest([config.runs.max, vars(config.select), vars(config.band)])
 
 
 def clippable(model: Model) -> bool:

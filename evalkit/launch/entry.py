@@ -31,7 +31,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit.config import hydra_setup
-from evalkit.config.checks import check_config
+from evalkit.config.checks import check_config, check_selection
 from evalkit.config.default_model import default_model
 from evalkit.config.hydra_setup.explain import explain, knobs
 from evalkit.config.hydra_setup.words import spelled
@@ -192,6 +192,7 @@ def _check(configs: Sequence[Config]) -> set[Path]:
         problems = problem_set(config, task)
         check_specs(task, problems.problem(problems.first), disk_mb=config.sandbox.disk_mb)
         problems.check_columns()
+        check_selection(config, len(problems) if problems.several else None)
     _current.prepared = preflight(configs, lambda text: _say(f"evalkit: {text}"))
     _current.checked = True
     return {Path(config.store) for config in configs}

@@ -15,6 +15,10 @@ from evalkit.engine.engine import Engine
 from evalkit.landscape import confirm, write_landscape
 from evalkit.launch.preflight import Prepared
 from evalkit.sampling.resources import Resources
+from evalkit.select.choose import FILE, choose, write
+from evalkit.select.document import tell
+from evalkit.select.problems import read_problems
+from evalkit.stats.selection_policy import spared
 from evalkit.util import signals
 from evalkit.util.errors import StorageError, TaskError
 from evalkit.util.files import kept_in
@@ -46,6 +50,8 @@ async def execute(cells: Sequence[Cell], view: View, resources: Resources | None
         elif len(results) > 1:
             with kept_in(results[0].cell.folder.parent, "hydra.sweep.dir"):
                 results += await _map(engine, results)
+        elif results[0].cell.config.runs.until == "selected":
+            _choose(engine, results[0])
         elif not results[0].source.model.simulated:  # what a script got wrong is known
             await _name_mistakes(engine, results[0])
         if engine.failed:
@@ -78,6 +84,22 @@ async def _map(engine: Engine, results: Sequence[CellResult]) -> list[CellResult
     if (folder / "multirun.yaml").is_file():
         report.write(folder)
     return confirming
+
+
+def _choose(engine: Engine, result: CellResult) -> None:
+    """Choose among the problems that were tried, by the rule that gave them their tries, and say what that saved."""
+    config, folder = result.cell.config, result.cell.folder
+    tried = read_problems(folder)
+    with_level = None if config.select.rule == "signal" else config.select.level
+    choice = choose(tried, config.select.rule, level=with_level, count=config.select.count)
+    write(choice)
+    for line in tell(choice):
+        engine.view.result(line)
+    made, uniform = spared(tried.counts)
+    engine.view.result(
+        f"Tries: {made:,}; as many at every problem as at the one with most would have been {uniform:,}."
+    )
+    engine.view.result(f"Selection: {folder / FILE}")
 
 
 async def _name_mistakes(engine: Engine, result: CellResult) -> None:

@@ -10,6 +10,7 @@ from evalkit.config.schema import Config
 from evalkit.results.runs import Outcome, Run
 from evalkit.sampling.problem_set import ProblemSet
 from evalkit.stats.intervals import Interval
+from evalkit.stats.selection_policy import CAPS
 from evalkit.stats.sequential import UntilDecided
 from evalkit.stats.set_sequence import MeanSequence
 from evalkit.stats.verdict import Band, Decision
@@ -65,8 +66,15 @@ def planned(config: Config, *, several: bool) -> int:
 
     Where the rate of problems like these is to be decided, it is the number of problems that is not fixed beforehand.
     """
+    if config.runs.until == "selected":
+        return most_tries(config)
     of_problems = several and config.band.about == "like_these"
     return config.runs.max if config.runs.until == "decided" and not of_problems else config.runs.count
+
+
+def most_tries(config: Config) -> int:
+    """The most tries that a problem may get before its set is chosen from: `runs.max`, or the rule's cap if less."""
+    return min(config.runs.max, CAPS[config.select.rule])
 
 
 class Watched:

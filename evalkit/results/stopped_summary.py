@@ -10,7 +10,7 @@ from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.stats.intervals import Interval
 from evalkit.stats.sequential import ConfidenceSequence
-from evalkit.stats.verdict import Verdict
+from evalkit.stats.verdict import Decision, Verdict
 from evalkit.util.text import counted
 
 
@@ -47,6 +47,15 @@ def cut_short(summary: Summary, asked: int) -> Summary:
         "of cost, may depend on how runs went, and interval and verdict assume that it does not"
     )
     return replace(summary, warnings=(*summary.warnings, said))
+
+
+def adaptively_tried(summary: Summary) -> Summary:
+    """The summary of a set whose problems got tries by their results: the choice allows for it, rates do not."""
+    said = (
+        "how many tries a problem got depends on how they went (runs.until=selected): the selection allows for that, "
+        "rates, intervals and verdict assume that it does not"
+    )
+    return replace(summary, verdict=Verdict(Decision.UNDECIDED), warnings=(*summary.warnings, said))
 
 
 def _interval(runs: Sequence[Run], confidence: float, error: bool | None = None) -> Interval:

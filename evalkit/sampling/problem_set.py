@@ -83,7 +83,16 @@ class ProblemSet:
 
     def unit(self, run: int) -> int:
         """The place of a run's unit in that order, from 1."""
-        return self.attempt(run) if self.by_rounds else bisect_left(self._picked, run // TRIES) + 1
+        return self.attempt(run) if self.by_rounds else self.place(run) + 1
+
+    def place(self, run: int) -> int:
+        """The place of a run's problem among those that are asked, from 0."""
+        return bisect_left(self._picked, run // TRIES)
+
+    def tries(self, place: int, first: int, last: int) -> range:
+        """The numbers of these tries at the problem in this place, both ends included."""
+        before = self._picked[place] * TRIES
+        return range(before + first, before + last + 1)
 
     def unit_size(self, tries: int) -> int:
         """How many runs a unit has."""
