@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.stats.intervals import Interval
+from evalkit.stats.selection_signal import interval, mixed
 from evalkit.stats.selection_spread import Posterior, checked, posterior
 from evalkit.stats.verdict import Band
 
@@ -133,8 +134,8 @@ def e_bh(logs: Any, level: float) -> int:
 def signal(counts: Sequence[tuple[int, int]], band: Band, count: int, group: int = 8) -> Selection:
     """Choose the `count` problems of the largest expected training signal, 1 − pᴳ − (1−p)ᴳ for groups of G tries.
 
-    The interval for what they will give is of posterior means, so that the chosen ones, which look better than they are
-    because they were chosen, are pulled back to what the whole set makes likely. `band` only fills `in_band`.
+    The interval for what they will give allows for that they were chosen: see `selection_signal`. `band` only fills
+    `in_band`.
 
     Raises:
         ValueError: for counts that are none, a group below 2, and a `count` that the set does not have.
@@ -149,26 +150,7 @@ def signal(counts: Sequence[tuple[int, int]], band: Band, count: int, group: int
     chosen = numpy.zeros(len(mean), dtype=bool)
     chosen[numpy.argsort(-mean, kind="stable")[:count]] = True
     members = numpy.bincount(fitted.cell[chosen], minlength=len(fitted.problems))
-    return _selection("signal", fitted, band, group, chosen, gives=_gives(fitted, members, group), key=-mean)
-
-
-def mixed(fitted: Posterior, group: int, power: int = 1) -> Any:
-    """(draws, cells): posterior mean of (1 − pᴳ − (1−p)ᴳ) to a power."""
-    return fitted.means(lambda rates: (1 - rates**group - (1 - rates) ** group) ** power)
-
-
-def _gives(fitted: Posterior, members: Any, group: int) -> Interval:
-    """95 % of the posterior of the mean signal of `members`: for each draw of the spread, a normal of their sum."""
-    import numpy
-    from scipy.special import ndtri
-
-    first, second = mixed(fitted, group), mixed(fitted, group, 2)
-    total = members.sum()
-    mean = first @ members / total
-    deviation = numpy.sqrt(numpy.maximum(second - first**2, 0) @ members) / total
-    values = mean[:, None] + deviation[:, None] * ndtri((numpy.arange(100) + 0.5) / 100)
-    low, high = numpy.clip(numpy.quantile(values, [0.025, 0.975]), 0, 1)
-    return Interval(float(low), float(high))
+    return _selection("signal", fitted, band, group, chosen, gives=interval(fitted, members, group), key=-mean)
 
 
 def _selection(

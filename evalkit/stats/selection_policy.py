@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from evalkit.stats.selection import e_bh, log_evidence_in_band, mixed
+from evalkit.stats.selection import e_bh, log_evidence_in_band
+from evalkit.stats.selection_signal import mixed, signal_of
 from evalkit.stats.selection_spread import Grid, checked, fit, grid, posterior
 from evalkit.stats.verdict import Band
 
@@ -24,8 +25,8 @@ CAPS = {"expected": 128, "anytime": 1024, "signal": 32}
 """Tries after which a problem gets no more, by rule."""
 LARGEST_CAP = 256
 """Largest cap of `expected`: the table of the dynamic program grows with its square."""
-PRICE = 1 / 300
-"""What a try costs in problems found: another one is worth up to 300 tries."""
+PRICE = 0.0034
+"""What a try costs in problems found: one more is worth up to about 300 tries."""
 SPARE = 0.75
 """`expected` plans for this share of the level; the rest covers what the fit does not know."""
 UNLIKELY = 0.05
@@ -106,7 +107,7 @@ def _near_the_border(table: Any, band: Band, count: int | None, group: int) -> A
     fitted = posterior(table, band)
     mean = mixed(fitted, group).mean(0)
     border = numpy.sort(mean[fitted.cell])[::-1][count - 1 : count + 1].mean()
-    above = fitted.means(lambda rates: 1 - rates**group - (1 - rates) ** group > border).mean(0)
+    above = fitted.means(lambda rates: signal_of(rates, group) > border).mean(0)
     crossing = numpy.where(mean >= border, 1 - above, above)
     return (crossing >= UNLIKELY)[fitted.cell] & (count < len(table))
 

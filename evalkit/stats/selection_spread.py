@@ -1,12 +1,13 @@
 """The spread of pass rates over a set of problems: a Bayesian mixture of bumps, fitted to passes and tries.
 
 The rates of a set are taken as a sample from an unknown distribution. It is modelled as a mixture of Gaussian bumps of
-several widths on the scale θ = arcsin √p, on which a pass rate that was observed in n tries has the standard deviation
-1/(2√n) everywhere. Wide bumps describe smooth spreads with few weights; the narrowest are about half as wide as what
-the tries can tell apart, so spreads with two or three values are described as well. The weights have a Dirichlet prior
-that counts as much as four problems. Draws from their posterior (a Gibbs sampler: Diebolt & Robert 1994, "Estimation
-of finite mixture distributions through Bayesian sampling", J. R. Stat. Soc. B 56) carry the uncertainty of the fit
-into all that is said of a problem; the plain maximum of the likelihood would choose too many false ones.
+several widths, and of single points, on the scale θ = arcsin √p, on which a pass rate that was observed in n tries has
+the standard deviation 1/(2√n) everywhere. Wide bumps describe smooth spreads with few weights; the narrowest are about
+half as wide as what the tries can tell apart, and with the points they describe spreads of a few values. The weights
+have a Dirichlet prior that counts as much as four problems. Draws from their posterior (a Gibbs sampler: Diebolt &
+Robert 1994, "Estimation of finite mixture distributions through Bayesian sampling", J. R. Stat. Soc. B 56) carry the
+uncertainty of the fit into all that is said of a problem; the plain maximum of the likelihood would choose too many
+false ones.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Grid:
     in_band: Any
     """(points,) booleans."""
     bumps: Any
-    """(bumps, points): probabilities; every row sums to 1."""
+    """(bumps, points): probabilities; every row sums to 1. A single point is a bump, too."""
     prior: Any
     """(bumps,): prior mean of the weights; every width has the same share."""
 
@@ -69,7 +70,7 @@ def _grid(band: Band, step: float) -> Grid:
             angles.append(left + (right - left) * (numpy.arange(points) + 0.5) / points)
             inside.append(numpy.full(points, part == 1))
     theta = numpy.concatenate([*angles, [math.pi / 2]])
-    bumps = [_bumps(theta, width) for width in (step / 0.6, *WIDE_BUMPS)]
+    bumps = [numpy.eye(len(theta)), *(_bumps(theta, width) for width in (step / 0.6, *WIDE_BUMPS))]
     prior = numpy.concatenate([numpy.full(len(rows), 1 / len(rows) / len(bumps)) for rows in bumps])
     rates = numpy.sin(theta) ** 2
     rates[-1] = 1.0

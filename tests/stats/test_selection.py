@@ -114,10 +114,10 @@ def test_signal_of_small_groups_is_smaller():
     )
 
 
-@pytest.mark.parametrize("spread", ["Beta(1, 3)", "Beta(0.2, 0.6)", "2, 25 and 70 %"])
+@pytest.mark.parametrize("spread", ["Beta(1, 3)", "5 and 30 %", "2, 25 and 70 %"])
 def test_the_interval_of_the_signal_holds_although_the_chosen_look_better_than_they_are(spread):
-    inside, true, everybody, promised = simulated.signal_coverage(spread, 60, 50, 8, np.random.default_rng(5))
-    assert inside >= 0.88
+    inside, true, everybody, promised = simulated.signal_coverage(spread, 30, 200, 8, np.random.default_rng(5))
+    assert inside >= 0.86  # of 30, at 95 %, so few have a chance of 1 %
     assert everybody < true < promised
 
 
