@@ -13,6 +13,7 @@ VERBS: dict[str, str] = {
     "landscape": "compute the landscape of a sweep again from its directory",
     "regrade": "grade a launch again: other tolerances, smaller limits, a better grader",
     "diff": "compare settings and results of launches or sweeps",
+    "select": "choose the problems of a launch that are worth training on",
     "report": "write report.md and report.html into output directories",
     "show": "read a launch, a sweep or a conversation in the terminal",
 }

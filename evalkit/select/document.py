@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evalkit.select.choose import Choice, lines
-from evalkit.stats.selection_policy import next_tries
+from evalkit.stats.selection_policy import CAPS, next_tries
 from evalkit.util.text import counted, percent, plain
 
 SHOWN = 10
@@ -86,6 +86,7 @@ def _more(choice: Choice) -> Iterator[str]:
     )
     going = sum(each > 0 for each in more)
     if going:
-        yield f"Worth more tries: {counted(going, 'problem')} ({sum(more)} tries in the next round)."
+        most = f"at most {CAPS[choice.rule]:,} each"
+        yield f"Worth more tries: {counted(going, 'problem')} ({sum(more)} tries in the next round, {most})."
     else:
         yield "Worth more tries: none. What is not decided by now costs more than it would add."

@@ -88,7 +88,7 @@ def _about(manifest: Mapping[str, Any]) -> tuple[str, str, bool]:
 
 def _aim(summary: Mapping[str, Any]) -> tuple[Band, int]:
     band = summary["band"]
-    return Band(float(band["low"]), float(band["high"])), int(band.get("group") or GROUP)
+    return Band(float(band["low"]), float(band["high"])), int((summary.get("set") or {}).get("group") or GROUP)
 
 
 def _tally(path: Path) -> tuple[tuple[TriedProblem, ...], int]:

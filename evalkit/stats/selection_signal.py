@@ -18,7 +18,7 @@ from evalkit.stats.selection_spread import Posterior
 DROP = 1.9207
 """Log-likelihood that a spread within the 95 % interval may lack: half of the quantile of χ² with one degree."""
 ROUNDS, HALVINGS = 400, 5
-LARGEST_PULL = 8.0
+LARGEST_PULL = 128.0
 
 
 def mixed(fitted: Posterior, group: int, power: int = 1) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.cli.commands import VERBS
 
-DIRECTORIES = {"resume": 1, "landscape": 1, "regrade": 1, "show": 1, "diff": 2, "report": 1, "diagnose": 1}
+DIRECTORIES = {"resume": 1, "landscape": 1, "regrade": 1, "show": 1, "diff": 2, "report": 1, "diagnose": 1, "select": 1}
 """Verbs that read output directories, and how many they need."""
 
 

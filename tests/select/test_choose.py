@@ -64,7 +64,7 @@ def test_another_band_than_the_launchs_chooses_others(folder: Path) -> None:
 
 def test_the_group_of_the_launch_is_the_default(folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
-    summary["band"]["group"] = 3
+    summary["set"] = {"group": 3}
     (folder / "summary.json").write_text(json.dumps(summary))
     assert choose(read_problems(folder)).group == 3
 

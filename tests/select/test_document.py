@@ -36,7 +36,7 @@ def test_it_compares_with_the_observed_rates(tmp_path: Path) -> None:
     text = told(tmp_path / "a", {f"p{number}": "P" * (number % 8) + "F" * (8 - number % 8) for number in range(40)})
     assert "For comparison: the observed rates lie in 10-40% for 15 problems, of which " in text
     assert "No problem is known well enough for this level" in text
-    assert re.search(r"Worth more tries: \d+ problems \(\d+ tries in the next round\)", text)
+    assert re.search(r"Worth more tries: \d+ problems \(\d+ tries in the next round, at most 128 each\)", text)
 
 
 def test_it_says_that_more_tries_are_not_worth_their_price(tmp_path: Path) -> None:
