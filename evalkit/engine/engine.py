@@ -27,7 +27,7 @@ from evalkit.results.early_stopping import planned, watch
 from evalkit.results.runs import Run
 from evalkit.results.stopped_summary import adaptively_tried, conclude, cut_short
 from evalkit.results.summary import summarize
-from evalkit.results.writing import write_cell
+from evalkit.results.writing import put_away, write_cell
 from evalkit.rollout import limits as budgets
 from evalkit.rollout.limits import clip, cost_limit_reached
 from evalkit.rollout.record import Ending, Rollout, Timing, Turn
@@ -406,6 +406,8 @@ class Engine:
         member.runs.append(run)
         if group.adaptive and member is group.members[0]:
             group.adaptive.take(run)
+        if group.source.problems.several:
+            member.runs[-1] = put_away(member.cell.folder, run)
         if member.watched:
             member.watched.take(run)
         with logs.cell_log(member.cell.folder):

@@ -331,6 +331,8 @@ def mean(values: Sequence[float]) -> float | None:
 
 def _problems(graded: Sequence[Run]) -> int:
     """How many different questions: what the model is shown, and the files that it finds."""
+    if graded and graded[0].problem is not None:
+        return len({run.problem for run in graded})
     asked = {
         json.dumps([run.rollout.prompt, run.rollout.system, run.rollout.tools, run.rollout.set_up], sort_keys=True)
         for run in graded

@@ -19,15 +19,18 @@ SOME = 0.1
 """Share of answers with a tool call as text that is not a slip of the model."""
 MANY_CALLS, SEVERAL_RUNS = 5, 2
 """So many calls in so many runs, all answered with an error, are no accident; of fewer runs, in all of them."""
+READ = 5_000
+"""Runs whose conversations are looked at: what is wrong with a tool or a server shows in fewer."""
 OWN_PROGRAM = "<program"
 """Stands in the traceback of an exception in a program that the model wrote."""
 
 
 def cautions(runs: Sequence[Run], failures: Sequence[Failure]) -> tuple[str, ...]:
-    """One sentence a warning, the gravest first but for leaks."""
-    found = list(_broken_tools(runs))
+    """One sentence a warning, the gravest first but for leaks. Of very many runs, the first conversations are read."""
+    read = runs[:READ]
+    found = list(_broken_tools(read))
     found += _dominant(failures)
-    found += _about_the_server(runs)
+    found += _about_the_server(read)
     leaked = sum(run.rollout.leaked for run in runs)
     if leaked:
         found.append(f"the grader's secrets leaked into {counted(leaked, 'conversation')}: the grades prove nothing")

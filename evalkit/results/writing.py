@@ -15,7 +15,8 @@ from evalkit.results.problem_tallies import tallies
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.journal import write_rollout
-from evalkit.rollout.record import FailedAttempt
+from evalkit.rollout.record import FailedAttempt, Rollout
+from evalkit.rollout.stored import StoredRollout
 from evalkit.util.files import write_atomically
 
 FORMAT = "1.0"
@@ -28,10 +29,9 @@ def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Ma
     FileNotFoundError if the directory is not there.
     """
     runs = sorted(runs, key=lambda run: run.number)
-    rollouts = folder / "rollouts"
-    rollouts.mkdir(exist_ok=True)
     for run in runs:
-        write_rollout(rollouts / f"{run.number:04d}.jsonl", run.rollout)
+        if not isinstance(run.rollout, StoredRollout):
+            write_conversation(folder, run.rollout)
     write_atomically(folder / "runs.jsonl", _lines(run.to_dict() for run in runs))
     if summary.set:
         each = tallies(runs, summary.failures)
@@ -40,6 +40,22 @@ def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Ma
     write_atomically(folder / "manifest.json", _pretty({"format": FORMAT, **manifest}))
     write_atomically(folder / "timing.json", _pretty(_timing(runs, summary)))
     write_atomically(folder / "summary.json", _pretty(summary.to_dict()))
+
+
+def write_conversation(folder: Path, rollout: Rollout) -> Path:
+    """The file of a rollout in an output directory. OSError where the disk refuses."""
+    path = folder / "rollouts" / f"{rollout.run:04d}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    write_rollout(path, rollout)
+    return path
+
+
+def put_away(folder: Path, run: Run) -> Run:
+    """The run with its conversation in its output directory instead of in memory, where the disk takes it."""
+    try:
+        return replace(run, rollout=StoredRollout.of(run.rollout, write_conversation(folder, run.rollout)))
+    except OSError:  # `write_cell` meets it again, and says so
+        return run
 
 
 def _measurement(run: Run) -> dict[str, Any]:
