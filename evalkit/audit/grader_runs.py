@@ -103,7 +103,7 @@ def problems(task: Task, config: Config, count: int) -> tuple[list[AuditedProble
 
     Of a set: its first `count` problems.
     """
-    several = problem_set(config, task)
+    several = problem_set(config, task).of_size(count)
     found: list[AuditedProblem] = []
     faults: list[Finding] = []
     for run in islice(several.runs(1 if several.several else count), count):

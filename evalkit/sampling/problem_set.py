@@ -57,6 +57,12 @@ class ProblemSet:
         """Raise `UserError` for the first row without a column that a spec has read."""
         check_columns(self._rows)
 
+    def of_size(self, count: int) -> ProblemSet:
+        """So many problems: the first of them, or, where they are drawn from seeds, as many as that."""
+        if self._rows:
+            return ProblemSet(self._seed, self._ids, self._picked[:count], self._rows)
+        return ProblemSet(self._seed, [str(number) for number in range(1, count + 1)], range(count))
+
     @property
     def origin(self) -> Problem:
         """The first problem of all, whichever are asked: what they have in common is read from it."""
@@ -151,6 +157,9 @@ class OneProblem(ProblemSet):
 
     def problem(self, run: int) -> Problem:
         return Problem.seeded(run_seed(self._seed, run))
+
+    def of_size(self, count: int) -> OneProblem:
+        return self
 
     def size(self, tries: int) -> int:
         return tries

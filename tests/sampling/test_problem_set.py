@@ -114,6 +114,12 @@ def test_a_task_may_bring_its_own_problems() -> None:
     assert ids(asked(task, ids="b")) == ["b"]
 
 
+def test_an_audit_may_ask_the_first_rows_or_as_many_seeds_as_it_likes(file: str) -> None:
+    assert ids(asked(file=file, ids="p[2-5]").of_size(2)) == ["p2", "p3"]
+    assert ids(asked(count=2).of_size(4)) == ["1", "2", "3", "4"]
+    assert list(asked().of_size(4).runs(2)) == [1, 2]
+
+
 def test_a_file_that_was_edited_is_read_again(file: str) -> None:
     assert len(asked(file=file)) == 6
     with open(file, "a") as more:  # noqa: PTH123
