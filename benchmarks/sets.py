@@ -2,8 +2,9 @@
 
     python -m benchmarks.sets [--problems 500 2000 10000] [--tries 8]
 
-The task is one sum a row, played by simulated agents in this process, so what is measured is evalkit's own work: sampling,
-keeping, grading, analysis and report. The exponent is that of CPU time in the number of runs: 1 means a constant cost per run.
+The task is one sum a row, played by simulated agents in this process, so what is measured is evalkit's own work:
+sampling, keeping, grading, analysis and report. The exponent is that of CPU time in the number of runs: 1 means a
+constant cost per run.
 """
 
 from __future__ import annotations
