@@ -5,11 +5,12 @@ import json
 import pytest
 
 from evalkit.config.saved import write_config
+from evalkit.display import figure
 from evalkit.display.formatting import advice, closing_block
 from evalkit.engine.cells import Cell
 from evalkit.engine.regrading import write_regraded
 from evalkit.launch.pipeline import execute
-from evalkit.report.facts import page_facts
+from evalkit.report.figures import tokens_curve
 from evalkit.results.early_stopping import Watched
 from evalkit.results.reading import load
 from evalkit.results.stopped_summary import conclude
@@ -96,7 +97,10 @@ async def test_nothing_that_assumes_a_fixed_number_of_runs_is_said_of_one_that_t
     write_config(tmp_path / "out", result.cell.config, {})
     cell = load(tmp_path / "out").cells[0]
     assert cell.summary.stability == summary.stability
-    assert page_facts(cell)["margin"] is None
+    found = tokens_curve(cell)
+    assert found and not any(
+        isinstance(item, figure.Band) for item in found[0].items
+    )  # its margin is for a fixed number of runs
     more = [*runs, lost(len(runs) + 1)]
     lost_too = conclude(summarize(more, **ANALYSIS), more, watched(runs), 60)
     assert lost_too.rate.interval == summary.rate.interval
