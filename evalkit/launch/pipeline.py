@@ -14,6 +14,7 @@ from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.engine import Engine
 from evalkit.landscape import confirm, write_landscape
 from evalkit.launch.preflight import Prepared
+from evalkit.results.early_stopping import most_tries
 from evalkit.sampling.resources import Resources
 from evalkit.select.choose import FILE, choose, write
 from evalkit.select.document import tell
@@ -93,7 +94,7 @@ def _choose(engine: Engine, result: CellResult) -> None:
     with_level = None if config.select.rule == "signal" else config.select.level
     choice = choose(tried, config.select.rule, level=with_level, count=config.select.count)
     write(choice)
-    for line in tell(choice):
+    for line in tell(choice, most_tries(config)):
         engine.view.result(line)
     made, uniform = spared(tried.counts)
     engine.view.result(

@@ -12,9 +12,10 @@ SHOWN = 10
 """Problems that are listed; the file has all."""
 
 
-def tell(choice: Choice) -> list[str]:
-    """The document, a line each."""
-    return [*_heading(choice), "", *_chosen(choice), "", *_first(choice), "", *_more(choice)]
+def tell(choice: Choice, cap: int | None = None) -> list[str]:
+    """The document, a line each. `cap`: the most tries that a problem may get; None for that of the rule."""
+    most = CAPS[choice.rule] if cap is None else cap
+    return [*_heading(choice), "", *_chosen(choice), "", *_first(choice), "", *_more(choice, most)]
 
 
 def _heading(choice: Choice) -> Iterator[str]:
@@ -78,15 +79,15 @@ def _first(choice: Choice) -> Iterator[str]:
         yield f"  … and {counted(rest, 'problem')} more"
 
 
-def _more(choice: Choice) -> Iterator[str]:
+def _more(choice: Choice, cap: int) -> Iterator[str]:
     """Which problems more tries would help."""
     count = choice.count if choice.rule == "signal" else None
     more = next_tries(
-        choice.tried.counts, choice.band, rule=choice.rule, level=choice.level, count=count, group=choice.group
+        choice.tried.counts, choice.band, rule=choice.rule, level=choice.level, cap=cap, count=count, group=choice.group
     )
     going = sum(each > 0 for each in more)
     if going:
-        most = f"at most {CAPS[choice.rule]:,} each"
+        most = f"at most {cap:,} each"
         yield f"Worth more tries: {counted(going, 'problem')} ({sum(more)} tries in the next round, {most})."
     else:
         yield "Worth more tries: none. What is not decided by now costs more than it would add."

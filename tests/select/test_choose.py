@@ -10,6 +10,7 @@ from evalkit.select.choose import choose, write
 from evalkit.select.problems import read_problems
 from evalkit.stats import Band
 from tests.select.sets import graded, write_set
+from tests.test_schemas import faults
 
 
 @pytest.fixture
@@ -29,6 +30,12 @@ def test_the_file_has_every_problem_with_the_chosen_first(folder: Path) -> None:
     assert {(line["passed"], line["tries"]) for line in found[:8]} == {(4, 16)}
     assert found[0]["in_band"] > 0.9 > 0.1 > found[-1]["in_band"]
     assert found[0]["signal"] > 0.8 > 0.3 > found[-1]["signal"]
+
+
+@pytest.mark.parametrize(("rule", "count"), [("expected", None), ("anytime", None), ("signal", 3)])
+def test_the_file_satisfies_its_schema(folder: Path, rule: str, count: int | None) -> None:
+    write(choose(read_problems(folder), rule, count=count))
+    assert faults(folder, "selection") == []
 
 
 def test_the_same_launch_gives_the_same_bytes(folder: Path) -> None:

@@ -39,6 +39,13 @@ def test_it_compares_with_the_observed_rates(tmp_path: Path) -> None:
     assert re.search(r"Worth more tries: \d+ problems \(\d+ tries in the next round, at most 128 each\)", text)
 
 
+def test_it_counts_on_no_more_tries_than_the_launch_allows(tmp_path: Path) -> None:
+    problems = {f"p{number}": "P" * (number % 8) + "F" * (8 - number % 8) for number in range(40)}
+    choice = choose(read_problems(write_set(tmp_path / "a", problems)))
+    assert "at most 128 each" in tell(choice)[-1] and "at most 64 each" in tell(choice, 64)[-1]
+    assert "Worth more tries: none." in tell(choice, 8)[-1]
+
+
 def test_it_says_that_more_tries_are_not_worth_their_price(tmp_path: Path) -> None:
     assert "Worth more tries: none." in told(tmp_path / "a", graded(tries=64), "signal", count=8)
 
