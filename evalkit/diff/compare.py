@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.diff.outcomes import Outcomes, compare_outcomes
 from evalkit.diff.pairs import Pairing, pair
+from evalkit.diff.problems import CommonProblems
 from evalkit.diff.settings import Settings, compare_settings
 from evalkit.results.reading import CellRecord, Results
+from evalkit.stats.problem_sets import About
 from evalkit.util.errors import UserError
 from evalkit.util.text import counted
+
+MOST_NAMES = 5
+"""Problems that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,13 @@ def compare_launches(old: CellRecord, new: CellRecord) -> LaunchDiff:
                 f"The grader changed and the rollouts could not be graded again ({error}): "
                 "what came of it mixes the effects of grader and model."
             )
-    outcomes = compare_outcomes(one.runs, other.runs, pairing, confidence)
+    outcomes = compare_outcomes(one.runs, other.runs, pairing, confidence, _about(new))
     return LaunchDiff(old, new, settings, outcomes, tuple(effects), tuple(notes))
+
+
+def _about(cell: CellRecord) -> About:
+    """What the rate of a set is of; a launch without a set has no choice."""
+    return cell.summary.set.about if cell.summary.set else "these"
 
 
 def _under_current(cell: CellRecord, effects: list[GraderEffect]) -> CellRecord:
@@ -134,6 +144,8 @@ def _paired(pairing: Pairing, old: CellRecord, new: CellRecord) -> Iterator[str]
     """What a comparison in pairs can mean, and why there is none where one could be expected."""
     if pairing.by == "rollout":
         yield _shared(pairing.shared, min(len(old.runs), len(new.runs)))
+    if pairing.common:
+        yield from _problems(pairing.common)
     elif pairing.by == "problem":
         alone = len(old.runs) + len(new.runs) - 2 * len(pairing.numbers)
         rest = f"; {counted(alone, 'run')} without a partner that was graded is left out" if alone else ""
@@ -143,6 +155,31 @@ def _paired(pairing: Pairing, old: CellRecord, new: CellRecord) -> Iterator[str]
         )
     elif pairing.problems > 1:
         yield "Run by run the sides have different problems: the test takes them for independent samples."
+
+
+def _problems(common: CommonProblems) -> Iterator[str]:
+    """Which problems of two sets are compared, and which are not."""
+    if common.same:
+        yield f"Both sides have {counted(len(common.same), 'problem')} in common: they are compared problem by problem."
+    else:
+        yield (
+            "The sides have no problem in common: the test takes all runs for independent, and is too sure of itself "
+            "where problems differ."
+        )
+    if common.reworded:
+        yield "The prompt differs at every problem; problems are paired by their id."
+    for side, names in (("old", common.only_old), ("new", common.only_new)):
+        if names:
+            yield f"{counted(len(names), 'problem')} only on the {side} side: {_some(names)}."
+    if common.changed:
+        yield (
+            f"{counted(len(common.changed), 'problem')} with one id and two questions, left out of the comparison: "
+            f"{_some(common.changed)}."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
 
 
 def _shared(shared: int, runs: int) -> str:
@@ -173,7 +210,13 @@ def compare_sweeps(old: Results, new: Results) -> SweepDiff:
     found = [
         (
             before[place],
-            compare_outcomes(before[place].runs, after[place].runs, pairing, after[place].summary.confidence),
+            compare_outcomes(
+                before[place].runs,
+                after[place].runs,
+                pairing,
+                after[place].summary.confidence,
+                _about(after[place]),
+            ),
         )
         for place, pairing in zip(common, pairings, strict=True)
     ]
@@ -181,7 +224,9 @@ def compare_sweeps(old: Results, new: Results) -> SweepDiff:
     notes = list(_notes(*first))
     if overlap := sum(pairing.shared for pairing in pairings):
         notes.append(_shared(overlap, sum(min(len(before[place].runs), len(after[place].runs)) for place in common)))
-    if cells := sum(pairing.by == "problem" for pairing in pairings):
+    if any(pairing.common for pairing in pairings):
+        notes += _problems(next(pairing.common for pairing in pairings if pairing.common))
+    elif cells := sum(pairing.by == "problem" for pairing in pairings):
         notes.append(
             f"In {cells} of {counted(len(common), 'common cell')} both sides have the same problem run by run: their "
             "tests compare these runs in pairs."

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.diff.compare import CellDiff, GraderEffect, LaunchDiff, SweepDiff
 from evalkit.diff.knobs import Change
-from evalkit.diff.outcomes import POWER, Figures, Flip, Outcomes
+from evalkit.diff.outcomes import Figures, Flip, Outcomes
+from evalkit.diff.problems import POWER, SetDifference
 from evalkit.diff.settings import Settings
 from evalkit.display.document import Changes, Code, Section, Table, with_content
 from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS
 from evalkit.display.rates import level, rate_words
 from evalkit.results.runs import Outcome
+from evalkit.stats.paired_sets import DRAWS
 from evalkit.util.text import counted, dollars, duration, percent, plain, short_names
 
 _NONE = "–"
+MOST_PROBLEMS = 10
+"""Rows of the table of problems that changed."""
 _ALPHA = "0.0001"
 _PAIRS = {
     "rollout": ("shared rollout", "shared rollouts"),
@@ -77,8 +81,20 @@ def _results(title: str, outcomes: Outcomes, *, regraded: bool) -> Iterator[Sect
     under = ("Both sides under the grader of today.",) if regraded else ()
     parts = (*under, _figures(outcomes), *_breakdowns(outcomes), *sentences(outcomes))
     yield Section(title, parts)
+    if outcomes.set and any(each.difference for each in outcomes.set.problems):
+        yield Section("Problems that changed most", (_problems(outcomes.set),))
     if outcomes.flips:
         yield Section("Flipped runs", (_flips(outcomes.flips),))
+
+
+def _problems(found: SetDifference) -> Table:
+    """The largest differences of observed rates."""
+    changed = [each for each in found.problems if each.difference][:MOST_PROBLEMS]
+    rows = tuple(
+        (each.problem, f"{each.old[0]}/{each.old[1]}", f"{each.new[0]}/{each.new[1]}", points(each.difference))
+        for each in changed
+    )
+    return Table(("problem", "old", "new", "difference"), rows)
 
 
 def sentences(outcomes: Outcomes) -> Iterator[str]:
@@ -98,6 +114,9 @@ def sentences(outcomes: Outcomes) -> Iterator[str]:
             "launch both sides with reuse=exact, which samples at their own limits."
         )
         return
+    if outcomes.set and not pairs:
+        yield from _by_problem(outcomes.set, outcomes)
+        return
     yield f"{found.method}'s exact test on {basis}: p = {p_text(found.p_value)}."
     at = level(outcomes.confidence)
     if outcomes.tells:
@@ -111,6 +130,63 @@ def sentences(outcomes: Outcomes) -> Iterator[str]:
         )
     if outcomes.tells == (0 in found.interval):
         yield "Interval and test disagree about 0: the interval is an approximation, the test is exact and decides."
+    if outcomes.set:
+        yield from _beyond_these(outcomes.set, outcomes)
+
+
+def _by_problem(found: SetDifference, outcomes: Outcomes) -> Iterator[str]:
+    """The test by problem, what pairing saved, and how many problems could tell."""
+    yield f"{_permutation(found)}: p = {p_text(found.comparison.p_value)}."
+    yield from _saved(found)
+    at = level(outcomes.confidence)
+    if outcomes.tells:
+        yield f"The pass rates differ: chance alone is rejected at {at}."
+    elif not found.comparison.difference:
+        yield "The pass rates are equal on these problems: there is no difference to tell from chance."
+    elif found.problems_needed is None:
+        yield f"The difference cannot be told from chance at {at}."
+    else:
+        yield (
+            f"The difference cannot be told from chance at {at}: a true difference of this size would take new "
+            f"launches with about {found.problems_needed:,} problems and as many tries (power {percent(POWER, 0)})."
+        )
+    if outcomes.tells == (0 in found.comparison.interval):
+        yield "Interval and test disagree about 0: the interval is an approximation, the test decides."
+
+
+def _beyond_these(found: SetDifference, outcomes: Outcomes) -> Iterator[str]:
+    """Shared tries tell about these conversations; problems like these are told about by whole problems."""
+    told = "is" if found.comparison.differs(outcomes.confidence) else "cannot be"
+    yield (
+        f"For problems like these, {_lower(_permutation(found))} says p = {p_text(found.comparison.p_value)}: the "
+        f"difference {told} told from chance at {level(outcomes.confidence)}."
+    )
+
+
+def _permutation(found: SetDifference) -> str:
+    problems = counted(found.comparison.problems, "problem")
+    if found.comparison.method == "exact permutation":
+        return f"The exact permutation test of the differences of {problems}"
+    return f"The permutation test of the differences of {problems} ({DRAWS:,} permutations drawn)"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _saved(found: SetDifference) -> Iterator[str]:
+    """How many runs two launches over different problems would take for an interval as narrow."""
+    times = found.comparison.saved
+    if times is None:
+        return
+    runs = found.tries
+    if times > 1:
+        yield (
+            f"Pairing by problem saved about {round((times - 1) * runs):,} runs: two sets of different problems would "
+            f"take {times:.1f} times the {runs:,} of these launches for an interval as narrow."
+        )
+    else:
+        yield "Pairing by problem saved no runs: the rates of the two sides do not go together from problem to problem."
 
 
 def p_text(p_value: float) -> str:
@@ -194,10 +270,13 @@ def _ratio(old: float | None, new: float | None) -> str:
 
 
 def _flips(flips: Sequence[Flip]) -> Table:
-    rows = tuple(
-        (str(flip.run), _said(flip.old, flip.old_message), _said(flip.new, flip.new_message)) for flip in flips
-    )
+    rows = tuple((_run(flip), _said(flip.old, flip.old_message), _said(flip.new, flip.new_message)) for flip in flips)
     return Table(("run", "old", "new"), rows)
+
+
+def _run(flip: Flip) -> str:
+    """As `show` takes it: the number, or problem and try."""
+    return str(flip.run) if flip.problem is None else f"{flip.problem} {flip.attempt}"
 
 
 def _said(outcome: Outcome, message: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from evalkit.diff.compare import LaunchDiff, SweepDiff
-from evalkit.diff.outcomes import Outcomes
+from evalkit.diff.outcomes import Flip, Outcomes
+from evalkit.diff.problems import SetDifference
 from evalkit.report.facts import finite
 
 
@@ -45,8 +46,31 @@ def _outcomes(outcomes: Outcomes) -> dict[str, Any]:
         "confidence": outcomes.confidence,
         "told_from_chance": outcomes.tells,
         "runs_needed": outcomes.runs_needed,
-        "flips": [asdict(flip) for flip in outcomes.flips],
+        "flips": [_flip(flip) for flip in outcomes.flips],
         "changed_runs": list(outcomes.changed_runs),
+        **({"set": _set(outcomes.set)} if outcomes.set else {}),
+    }
+
+
+def _flip(flip: Flip) -> dict[str, Any]:
+    """Problem and try are left out where the task has but one problem."""
+    return {name: value for name, value in asdict(flip).items() if value is not None}
+
+
+def _set(found: SetDifference) -> dict[str, Any]:
+    """The comparison by problem; every common problem with passes and tries of both sides."""
+    by = found.comparison
+    return {
+        "difference": by.difference,
+        "interval": asdict(by.interval),
+        "p_value": by.p_value,
+        "test": by.method,
+        "times_the_runs_unpaired": by.saved,
+        "problems_needed": found.problems_needed,
+        "problems": [asdict(each) | {"difference": each.difference} for each in found.problems],
+        "only_old": list(found.common.only_old),
+        "only_new": list(found.common.only_new),
+        "changed_questions": list(found.common.changed),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.diff.pairs import PairedBy, Pairing
+from evalkit.diff.problems import POWER, SetDifference, compare_problems, set_rate
 from evalkit.results.reading import RunRecord
 from evalkit.results.runs import Outcome
 from evalkit.results.summary import Rate, mean
@@ -19,9 +20,7 @@ from evalkit.stats.comparisons import (
     runs_to_tell_apart,
 )
 from evalkit.stats.intervals import Interval
-
-POWER = 0.8
-"""Of the number of runs that is said to tell a difference from chance."""
+from evalkit.stats.problem_sets import About
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ class Flip:
     new: Outcome
     old_message: str
     new_message: str
+    problem: str | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ class Outcomes:
     flips: tuple[Flip, ...]
     changed_runs: tuple[int, ...]
     """Runs whose facts differ in any way, those that only one side has included."""
+    set: SetDifference | None = None
+    """Of two launches over sets with common problems: how they differ problem by problem."""
 
     @property
     def differ(self) -> bool:
@@ -123,18 +126,27 @@ class Outcomes:
 
 
 def compare_outcomes(
-    old: Sequence[RunRecord], new: Sequence[RunRecord], pairing: Pairing, confidence: float
+    old: Sequence[RunRecord],
+    new: Sequence[RunRecord],
+    pairing: Pairing,
+    confidence: float,
+    about: About = "these",
 ) -> Outcomes:
-    """Count both sides and test, in pairs where `pairing` has any."""
+    """Count both sides and test, in pairs where `pairing` has any. `about`: of sets, what their rates are of."""
     before, after = {run.number: run for run in old}, {run.number: run for run in new}
     partners = [(before[number], after[number]) for number in sorted(pairing.numbers)]
-    pairs = Pairs.of(partners) if pairing.by else None
-    comparison, needed = _paired(pairs, confidence) if pairs else _independent(old, new, confidence)
+    common = pairing.common
+    by_problem = compare_problems(old, new, common, confidence) if common and common.same else None
+    pairs = Pairs.of(partners) if pairing.by and (pairing.shared or not common) else None
+    if by_problem and not pairs:
+        comparison, needed = _of_set(by_problem), by_problem.problems_needed
+    else:
+        comparison, needed = _paired(pairs, confidence) if pairs else _independent(old, new, confidence)
     if any(run.outcome is Outcome.UNKNOWN for run in (*old, *new)):
         comparison, needed = replace(comparison, p_value=1.0), None
     return Outcomes(
-        old=figures(old, confidence),
-        new=figures(new, confidence),
+        old=figures(old, confidence, about if common else None),
+        new=figures(new, confidence, about if common else None),
         shared=pairing.shared,
         paired_by=pairing.by,
         pairs=pairs,
@@ -142,7 +154,7 @@ def compare_outcomes(
         confidence=confidence,
         runs_needed=needed,
         flips=tuple(
-            Flip(one.number, one.outcome, other.outcome, one.message, other.message)
+            Flip(one.number, one.outcome, other.outcome, one.message, other.message, one.problem, one.attempt)
             for one, other in partners
             if one.outcome is not other.outcome
         ),
@@ -151,7 +163,14 @@ def compare_outcomes(
             for number in sorted(before | after)
             if number not in before or number not in after or _facts(before[number]) != _facts(after[number])
         ),
+        set=by_problem,
     )
+
+
+def _of_set(found: SetDifference) -> Comparison:
+    """The comparison by problem as one of two rates; without a common try it tells nothing."""
+    by = found.comparison
+    return Comparison(by.difference or 0.0, by.interval, by.p_value, by.method)
 
 
 def _facts(run: RunRecord) -> str:
@@ -177,17 +196,18 @@ def _independent(
     return comparison, runs_to_tell_apart(one.value, other.value, confidence, POWER)
 
 
-def figures(runs: Sequence[RunRecord], confidence: float) -> Figures:
-    """One side, counted. Means leave errors and unknown runs out."""
+def figures(runs: Sequence[RunRecord], confidence: float, about: About | None = None) -> Figures:
+    """One side, counted. Means leave errors and unknown runs out. `about`: of a set, what its rate is of."""
     graded = [run for run in runs if run.passed is not None]
     unknown = sum(run.outcome is Outcome.UNKNOWN for run in runs)
     costs = [run.cost_usd for run in runs]
     seconds = [run.seconds for run in graded if run.seconds is not None]
     reasons = Counter(run.label or run.category or "unknown" for run in graded if not run.passed)
+    rate = Rate.of(sum(run.passed is True for run in graded), len(graded) + unknown, confidence, unknown)
     return Figures(
         runs=len(runs),
         errors=len(runs) - len(graded) - unknown,
-        rate=Rate.of(sum(run.passed is True for run in graded), len(graded) + unknown, confidence, unknown),
+        rate=set_rate(rate, runs, about, confidence) if about else rate,
         mean_tokens=mean([run.output_tokens for run in graded]),
         mean_steps=mean([run.steps for run in graded]),
         cost_usd=None if None in costs else math.fsum(cost for cost in costs if cost is not None),

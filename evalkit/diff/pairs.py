@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from evalkit.diff.problems import CommonProblems, common_problems
 from evalkit.results.reading import CellRecord
-from evalkit.util import bounded_json
+from evalkit.util import bounded_json, dotted
 
 PairedBy = Literal["rollout", "problem"]
 
@@ -24,6 +25,8 @@ class Pairing:
     """Runs that have a partner: the run of the same number on the other side."""
     problems: int = 0
     """Different problems that the runs of both sides have, as far as it was asked; 1 where all runs have the same."""
+    common: CommonProblems | None = None
+    """Of two launches over sets: the problems that both have; None for any other two."""
 
     @property
     def shared(self) -> int:
@@ -37,6 +40,8 @@ def pair(old: CellRecord, new: CellRecord) -> Pairing:
     With one problem for all runs there is nothing to pair by: any order of the runs would do as well.
     """
     shared = shared_runs(old, new)
+    if old.summary.set and new.summary.set:
+        return _pair_sets(old, new, shared)
     if shared:
         return Pairing("rollout", tuple(shared))
     theirs = {run.number: run for run in new.runs if run.passed is not None}
@@ -46,6 +51,26 @@ def pair(old: CellRecord, new: CellRecord) -> Pairing:
     if different > 1 and all(one and one == other for one, other in problems):
         return Pairing("problem", tuple(run.number for run, _ in both), different)
     return Pairing(problems=different)
+
+
+def _pair_sets(old: CellRecord, new: CellRecord, shared: Sequence[int]) -> Pairing:
+    """Tries in pairs where they are the same conversations; problems in pairs in any case."""
+    both = (old.config, new.config)
+    one_seed = all(both) and len({dotted.get(config, "runs.seed") for config in both}) == 1
+    named = all(config and dotted.get(config, "problems.file") for config in both)
+    same_source = old.task == new.task and (one_seed or named)
+    common = common_problems(_questions(old), _questions(new), same_source=same_source)
+    by: PairedBy | None = "rollout" if shared else "problem" if common.same else None
+    return Pairing(by, tuple(shared), len(common.same), common)
+
+
+def _questions(cell: CellRecord) -> dict[str, str]:
+    """Problem → its question, as its first run was asked."""
+    found: dict[str, str] = {}
+    for run in cell.runs:
+        if run.problem is not None and not found.get(run.problem):
+            found[run.problem] = _problem(run.path)
+    return found
 
 
 def shared_runs(old: CellRecord, new: CellRecord) -> list[int]:

@@ -23,7 +23,7 @@ class Comparison:
     interval: Interval
     p_value: float
     """The chance of a difference this large or larger if there is none."""
-    method: Literal["Boschloo", "Fisher", "McNemar"]
+    method: Literal["Boschloo", "Fisher", "McNemar", "exact permutation", "drawn permutations"]
 
     def differs(self, confidence: float = 0.95) -> bool:
         """Whether the test rejects that the rates are the same."""

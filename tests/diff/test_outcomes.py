@@ -136,7 +136,7 @@ def test_runs_without_a_response_are_not_shared(tmp_path: Path) -> None:
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exact test is a function of four counts: computed once for each."""
-    monkeypatch.setattr(module, "compare", cache(comparisons.compare))
+    monkeypatch.setattr(module, "compare_independent", cache(comparisons.compare_independent))
 
 
 def _simulated(rate_1: float, rate_2: float, runs: int, times: int, seed: int) -> list[float]:

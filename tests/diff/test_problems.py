@@ -1,0 +1,135 @@
+"""Two launches over sets: matched by problem, tested by problem, and what pairing saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evalkit.diff.document import sentences
+from evalkit.diff.outcomes import compare_outcomes
+from evalkit.diff.pairs import Pairing, pair
+from evalkit.diff.problems import CommonProblems, common_problems, compare_problems
+from evalkit.results.reading import RunRecord, load
+from evalkit.results.runs import Outcome
+from tests.diff.test_outcomes import record
+from tests.launching import launch
+from tests.verbs import verb
+
+
+def tries(passes: dict[str, tuple[int, int]]) -> list[RunRecord]:
+    """Runs with (passed, tries) at each problem."""
+    return [
+        replace(record(1_000_000 * index + n, n <= passed), problem=name, attempt=n)
+        for index, (name, (passed, of)) in enumerate(passes.items())
+        for n in range(1, of + 1)
+    ]
+
+
+def outcomes(old: dict[str, tuple[int, int]], new: dict[str, tuple[int, int]]):
+    common = common_problems(dict.fromkeys(old, "?"), dict.fromkeys(new, "?"), same_source=True)
+    return compare_outcomes(tries(old), tries(new), Pairing("problem", (), len(common.same), common), 0.95)
+
+
+def test_problems_are_matched_by_id_and_by_question() -> None:
+    old, new = {"a": "1", "b": "2", "c": "3"}, {"d": "4", "c": "3", "b": "other"}
+    found = common_problems(old, new, same_source=True)
+    assert found == CommonProblems(("c",), ("b",), ("a",), ("d",))
+    other_wording = {"a": "x", "b": "y"}
+    reworded = common_problems({"a": "1", "b": "2"}, other_wording, same_source=True)
+    assert reworded.same == ("a", "b") and reworded.reworded
+    drawn_twice = common_problems({"a": "1", "b": "2"}, other_wording, same_source=False)
+    assert drawn_twice.same == () and drawn_twice.changed == ("a", "b")
+
+
+def test_a_difference_is_tested_by_problem_and_not_by_try() -> None:
+    """Two problems of six changed, with 32 tries each: by try that is certain, by problem it is not."""
+    old = dict.fromkeys("abcdef", (0, 32))
+    new = old | {"e": (32, 32), "f": (32, 32)}
+    found = outcomes(old, new)
+    assert found.comparison.method == "exact permutation" and found.pairs is None
+    assert found.comparison.p_value == pytest.approx(0.5)  # 2 of the 2² choices of signs are as far from 0
+    assert not found.tells
+    assert found.set is not None and [each.problem for each in found.set.problems[:3]] == ["e", "f", "a"]
+
+
+def test_problems_weigh_the_same_however_many_tries_they_had() -> None:
+    old = {"a": (0, 2), "b": (4, 4)}
+    found = outcomes(old, {"a": (6, 6), "b": (0, 2)})
+    assert found.comparison.difference == 0
+    assert (found.old.rate.value, found.new.rate.value) == (0.5, 0.5)
+    assert found.old.rate.passed / found.old.rate.runs == pytest.approx(4 / 6)
+
+
+def test_what_pairing_saved_is_said_in_runs() -> None:
+    old = {f"p{n}": (n % 9, 10) for n in range(18)}
+    new = {name: (passed + (1 + (n % 2)) // 2, of) for n, (name, (passed, of)) in enumerate(old.items())}
+    found = outcomes(old, new)
+    assert found.set is not None and found.set.comparison.saved is not None
+    extra = round((found.set.comparison.saved - 1) * 360)
+    assert extra > 360
+    (said,) = [line for line in sentences(found) if "Pairing" in line]
+    assert f"saved about {extra:,} runs" in said and "take 53" not in said.replace(str(extra), "")
+    against = outcomes(old, {name: (8 - passed, of) for name, (passed, of) in old.items()})
+    (said,) = [line for line in sentences(against) if "Pairing" in line]
+    assert said.startswith("Pairing by problem saved no runs")
+
+
+def test_a_problem_that_one_side_could_not_grade_is_left_out() -> None:
+    common = common_problems({"a": "1", "b": "2"}, {"a": "1", "b": "2"}, same_source=True)
+    broken = [
+        replace(run, outcome=Outcome.ERROR) if run.problem == "b" else run for run in tries({"a": (1, 2), "b": (2, 2)})
+    ]
+    found = compare_problems(tries({"a": (0, 2), "b": (0, 2)}), broken, common, 0.95)
+    assert found.comparison.problems == 1 and [each.problem for each in found.problems] == ["a"]
+
+
+SET = ("task=positional_attention_strict", "runs.count=3", "runs.concurrency=4")
+
+
+@pytest.mark.asyncio
+async def test_launches_of_two_models_over_sets_that_overlap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    await launch(tmp_path / "a", *SET, "model=simulated", "problems.count=5", store=store)
+    await launch(tmp_path / "b", *SET, "model=oracle", "problems.ids=[2,3,4,5,6]", "problems.count=6", store=store)
+    assert verb("diff")([str(tmp_path / "a"), str(tmp_path / "b"), "--format", "json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["set"]["only_old"], facts["set"]["only_new"]) == (["1"], ["6"])
+    assert facts["paired_by"] == "problem" and facts["test"] == "exact permutation"
+    assert facts["set"]["problems"][0]["new"] == [3, 3]
+    assert sorted(each["problem"] for each in facts["set"]["problems"]) == ["2", "3", "4", "5"]
+    verb("diff")([str(tmp_path / "a"), str(tmp_path / "b")])
+    text = capsys.readouterr().out
+    assert "1 problem only on the old side: 1." in text and "1 problem only on the new side: 6." in text
+    assert "Problems that changed most" in text and "permutation test of the differences of 4 problems" in " ".join(
+        text.split()
+    )
+
+
+@pytest.mark.asyncio
+async def test_shared_tries_are_tested_by_mcnemar_and_problems_like_these_by_permutation(tmp_path: Path) -> None:
+    for name, limit in (("wide", 4000), ("tight", 1000)):
+        knobs = ("model=simulated", "problems.count=5", f"limits.max_tokens={limit}")
+        await launch(tmp_path / name, *SET, *knobs, store=tmp_path / "store")
+    wide, tight = (load(tmp_path / name).cells[0] for name in ("wide", "tight"))
+    pairing = pair(wide, tight)
+    assert (pairing.by, pairing.shared) == ("rollout", 15)
+    found = compare_outcomes(wide.runs, tight.runs, pairing, 0.95)
+    assert found.comparison.method == "McNemar" and found.pairs is not None and found.pairs.total == 15
+    assert found.set is not None and found.set.comparison.method == "exact permutation"
+    assert any(line.startswith("For problems like these") for line in sentences(found))
+    assert all(flip.problem is not None for flip in found.flips) and found.flips
+
+
+@pytest.mark.asyncio
+async def test_problems_of_two_seeds_are_not_the_same_for_having_the_same_numbers(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        knobs = ("model=noop", "problems.count=3", f"runs.seed={seed}")
+        await launch(tmp_path / str(seed), *SET, *knobs, store=tmp_path / "store")
+    one, two = (load(tmp_path / str(seed)).cells[0] for seed in (1, 2))
+    pairing = pair(one, two)
+    assert pairing.by is None and pairing.common is not None and pairing.common.same == ()
