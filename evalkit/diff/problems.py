@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.results.problem_tallies import Tally
+from evalkit.results.problem_tallies import outcome_tallies
 from evalkit.results.reading import RunRecord
-from evalkit.results.runs import Outcome
 from evalkit.results.set_summary import rate_over
 from evalkit.results.summary import Rate
 from evalkit.stats.intervals import normal_quantile
@@ -80,23 +79,9 @@ def common_problems(old: Mapping[str, str], new: Mapping[str, str], *, same_sour
     return CommonProblems(tuple(same), tuple(changed), only_old, only_new, reworded)
 
 
-def tallied(runs: Sequence[RunRecord]) -> dict[str, Tally]:
-    """What became of the tries at each problem, in the order of the runs."""
-    found: dict[str, Tally] = {}
-    for run in runs:
-        if run.problem is None:
-            continue
-        tally = found.setdefault(run.problem, Tally(run.problem))
-        tally.passed += run.outcome is Outcome.PASSED
-        tally.failed += run.outcome is Outcome.FAILED
-        tally.unknown += run.outcome is Outcome.UNKNOWN
-        tally.errors += run.outcome is Outcome.ERROR
-    return found
-
-
 def set_rate(rate: Rate, runs: Sequence[RunRecord], about: About, confidence: float) -> Rate:
     """The rate with the interval and the mean that a set has: every problem weighs the same."""
-    found = rate_over(list(tallied(runs).values()), about, confidence)
+    found = rate_over(list(outcome_tallies(runs).values()), about, confidence)
     return replace(rate, interval=found.interval, mean=found.value)
 
 
@@ -104,7 +89,7 @@ def compare_problems(
     old: Sequence[RunRecord], new: Sequence[RunRecord], common: CommonProblems, confidence: float
 ) -> SetDifference:
     """Pair by problem. A problem with no graded try on one side says nothing."""
-    before, after = tallied(old), tallied(new)
+    before, after = outcome_tallies(old), outcome_tallies(new)
     pairs = [
         ProblemDifference(name, (one.passed, one.tries), (two.passed, two.tries))
         for name in common.same

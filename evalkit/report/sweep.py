@@ -9,6 +9,7 @@ from evalkit.display.document import Cell, Note, Part, Section, Table, Words
 from evalkit.display.formatting import sweep_advice, unknown_cells
 from evalkit.display.rates import bare_rate, range_text
 from evalkit.report.launch import DECIDED, SIMULATED
+from evalkit.report.models import matrices
 from evalkit.results.reading import CellRecord, Results
 from evalkit.sampling.provenance import sweep_sentence
 from evalkit.stats.intervals import Interval
@@ -16,11 +17,15 @@ from evalkit.util.text import counted, short_names
 
 
 def sweep_document(results: Results, *, links: bool = False) -> list[Section]:
-    """One section. `links`: each cell with one to its own page, for a page."""
+    """A section about cells, and where several models tried one set of problems, another about them.
+
+    `links`: each cell with one to its own page, for a page.
+    """
     title = f"{results.cells[0].title}: {counted(len(results.cells), 'cell')}"
     header = [*(["Report"] if links else []), *short_names(results.knobs), *_COLUMNS]
     rows = tuple(_row(results, cell, links=links) for cell in results.cells)
-    return [Section(title, (*_notes(results), Table(tuple(header), rows), *_said(results)))]
+    cells = Section(title, (*_notes(results), Table(tuple(header), rows), *_said(results)))
+    return [cells, *matrices(results.cells, results.knobs)]
 
 
 _COLUMNS = ("Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from evalkit.results.failures import Failure
 from evalkit.results.runs import Outcome, Run
@@ -85,3 +85,28 @@ def tallies(runs: Iterable[Run], failures: Iterable[Failure]) -> list[Tally]:
         if run.problem is not None:
             found.setdefault(run.problem, Tally(run.problem)).add(run, labels.get(run.number, ""))
     return list(found.values())
+
+
+class Tried(Protocol):
+    """A run, fresh or read back."""
+
+    @property
+    def problem(self) -> str | None:
+        """Id of its problem; None where the task has but one."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+
+
+def outcome_tallies(runs: Iterable[Tried]) -> dict[str, Tally]:
+    """Outcomes alone by problem, in the order of the first run at each; no tokens and no categories."""
+    found: dict[str, Tally] = {}
+    for run in runs:
+        if run.problem is not None:
+            tally = found.setdefault(run.problem, Tally(run.problem))
+            tally.passed += run.outcome is Outcome.PASSED
+            tally.failed += run.outcome is Outcome.FAILED
+            tally.unknown += run.outcome is Outcome.UNKNOWN
+            tally.errors += run.outcome is Outcome.ERROR
+    return found
