@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -50,6 +51,17 @@ class Leaks:
     findings: tuple[Finding, ...]
 
 
+def _documentation(source: str) -> list[str]:
+    """The lines of the docstrings of a source's functions, as they stand there."""
+    spans = [
+        (node.body[0].lineno, node.body[0].end_lineno or 0)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None
+    ]
+    lines = [line.strip() for line in source.splitlines()]
+    return [line for start, end in spans for line in lines[start - 1 : end] if line]
+
+
 @dataclass(frozen=True)
 class Hidden:
     """What must not be seen."""
@@ -71,10 +83,11 @@ class Hidden:
                 texts.add(item)
             else:
                 found.add(float(item))
-        asked = spec.prompt if function_in(right) else ""  # a signature that the prompt gives is not a secret
+        asked = spec.prompt if function_in(right) else ""  # what the prompt gives of the function is not a secret
+        given = ("def ", *_documentation(right)) if asked else ()
         return cls(
             frozenset(value for value in found if distinctive(value)),
-            frozenset(text for text in texts if text and not (asked and text.startswith("def ") and text in asked)),
+            frozenset(text for text in texts if text and not (asked and text.startswith(given) and text in asked)),
         )
 
     def seen_in(self, text: str) -> str:

@@ -92,8 +92,8 @@ class Task:
         ]
 
     def solution(self, source: str, spec: Spec) -> ScriptedAgent:
-        """Submits one source of solutions/."""
-        return submitting(source, name="solution")
+        """Submits one source of solutions/, where FUNCTION is the name to define and SOLUTION the canonical source."""
+        return submitting(source.replace("SOLUTION", spec.solution).replace("FUNCTION", spec.function), name="solution")
 
     def reference_source(self, spec: Spec) -> str:
         """The program that audits make mistakes in."""

@@ -1,20 +1,31 @@
 """Runs inside the children: plain Python values as tagged JSON, and the three programs of grade.py."""
 
-import copy
+import collections.abc
+import decimal
+import fractions
 import json
 import random
+import sys
+import types
 from pathlib import Path
 
 TAGS = {"l": list, "t": tuple, "s": set, "z": frozenset}
+PLAIN = {str: str.__str__, int: int.__int__, float: float.__float__}
+"""How a value of a subclass becomes one of the type, whatever methods the subclass has."""
+EXACT = {"f": fractions.Fraction, "m": decimal.Decimal}
+"""Numbers that equal ordinary ones, as text."""
 
 
 def encode(value):
     """JSON of a value of plain types; TypeError for any other object."""
     if value is None or isinstance(value, bool):
         return value
-    for kind in (str, int, float):
+    for kind, plain in PLAIN.items():
         if isinstance(value, kind):
-            return kind(value)
+            return plain(value)
+    for tag, kind in EXACT.items():
+        if isinstance(value, kind):
+            return [tag, str(value)]
     if isinstance(value, complex):
         return ["c", value.real, value.imag]
     if isinstance(value, (bytes, bytearray)):
@@ -24,6 +35,10 @@ def encode(value):
     for tag, kind in TAGS.items():
         if isinstance(value, kind):
             return [tag, [encode(item) for item in value]]
+    if isinstance(value, collections.abc.Set):  # such as the keys of a dict
+        return ["s", [encode(item) for item in value]]
+    if isinstance(value, collections.abc.Iterator):  # equal to nothing, but tests may iterate
+        return ["i", [encode(item) for item in value]]
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return encode(value.item())
     raise TypeError(f"{type(value).__name__} is no plain Python value")
@@ -36,6 +51,10 @@ def decode(value):
     tag, *rest = value
     if tag == "c":
         return complex(*rest)
+    if tag in EXACT:
+        return EXACT[tag](rest[0])
+    if tag == "i":
+        return (decode(item) for item in rest[0])
     if tag == "b":
         return bytes.fromhex(rest[0])
     if tag == "d":
@@ -68,7 +87,9 @@ def record(solution, tests, function):
 def answer(given, submission, function):
     """Write what the submission returns for these arguments."""
     calls = read("calls.json")
-    names = {"__name__": "submission"}
+    module = types.ModuleType("submission")
+    sys.modules["submission"] = module  # dataclasses look their module up
+    names = vars(module)
     exec(compile(given, "given.py", "exec"), names)
     stub = names[function]
     exec(compile(submission, "submission.py", "exec"), names)
@@ -91,7 +112,7 @@ def check(solution, tests, function):
         if [encode(args), encode(kwargs)] != calls[made]:
             raise RuntimeError("the tests make other calls than before")
         made += 1
-        return copy.deepcopy(decode(results[made - 1]))
+        return decode(results[made - 1])
 
     try:
         run_tests(solution, tests, function, candidate)
@@ -101,8 +122,12 @@ def check(solution, tests, function):
     write(failure)
 
 
+def text(name):
+    return Path(name).read_text(encoding="utf-8")
+
+
 def read(name):
-    return json.loads(Path(name).read_text())
+    return json.loads(text(name))
 
 
 def write(value):

@@ -9,6 +9,7 @@ nor return an object that calls itself equal to everything.
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def read_source(answer: Any, spec: Spec) -> str | Fault:
     fault = Fault("parse_error", "The answer is empty")
     for source in readings(answer):
         try:
-            compile(source, "<submission>", "exec", dont_inherit=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # "\\d" in a docstring is no mistake
+                compile(source, "<submission>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             fault = Fault("parse_error", f"The answer is no Python: {str(error)[:200]}")
             continue
@@ -66,7 +69,7 @@ def read_source(answer: Any, spec: Spec) -> str | Fault:
 async def _recorded(spec: Spec, sandbox: Sandbox) -> bytes:
     """The arguments of every call that the tests make of the canonical solution."""
     if spec not in _calls:
-        program = f"{_CODEC}\nrecord(open('solution.py').read(), open('tests.py').read(), {spec.function!r})"
+        program = f"{_CODEC}\nrecord(text('solution.py'), text('tests.py'), {spec.function!r})"
         output, calls = await _run(program, {"solution.py": spec.solution, "tests.py": spec.tests}, spec, sandbox)
         if calls is None:
             raise TaskError(f"the canonical solution of {spec.function} fails its own tests: {output.error}")
@@ -76,25 +79,29 @@ async def _recorded(spec: Spec, sandbox: Sandbox) -> bytes:
 
 async def _answered(source: str, calls: bytes, spec: Spec, sandbox: Sandbox) -> bytes | Fault:
     """What the submission returns for these arguments, as it says itself."""
-    program = f"{_CODEC}\nanswer(open('given.py').read(), open('submission.py').read(), {spec.function!r})"
+    program = f"{_CODEC}\nanswer(text('given.py'), text('submission.py'), {spec.function!r})"
     files = {"given.py": spec.given, "submission.py": source, "calls.json": calls}
     output, results = await _run(program, files, spec, sandbox)
     if results is not None:
         return results
     if output.kind == "timeout":
         return Fault("timeout", f"It took more than {spec.time_limit_s:g} s for the hidden calls")
-    return Fault("runtime_error", (output.error or "It ended the interpreter").strip().splitlines()[-1])
+    return Fault("runtime_error", _last_line(output.error, "It ended the interpreter"))
 
 
 async def _checked(calls: bytes, results: bytes, spec: Spec, sandbox: Sandbox) -> str:
     """What the tests say of these results; empty if nothing."""
-    program = f"{_CODEC}\ncheck(open('solution.py').read(), open('tests.py').read(), {spec.function!r})"
+    program = f"{_CODEC}\ncheck(text('solution.py'), text('tests.py'), {spec.function!r})"
     files = {"solution.py": spec.solution, "tests.py": spec.tests, "calls.json": calls, "results.json": results}
     output, said = await _run(program, files, spec, sandbox)
     if said is None:  # results that no test can hold
-        return (output.error or "the tests ended").strip().splitlines()[-1][:300]
+        return _last_line(output.error, "The tests ended")
     failure: str = json.loads(said)
     return failure
+
+
+def _last_line(error: str, otherwise: str) -> str:
+    return (error.strip().splitlines() or [otherwise])[-1][:300]
 
 
 async def _run(

@@ -41,6 +41,7 @@ class Spec:
         return {
             "function": f"Complete the Python function `{self.function}`",
             "source": "Submit the whole function as Python source",
+            "values": "Hidden tests call the function with ordinary Python values",
             "time": f"all of them together may take {self.time_limit_s:g} seconds",
         }
 

@@ -1,0 +1,7 @@
+Here is the function:
+
+```python
+SOLUTION
+```
+
+It passes the examples.

@@ -1,0 +1,7 @@
+# expect: runtime_error
+# breaks: function
+# A function of another name.
+SOLUTION
+
+right_function = FUNCTION
+del FUNCTION

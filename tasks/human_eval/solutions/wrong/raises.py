@@ -1,0 +1,5 @@
+# expect: runtime_error
+# breaks: values
+# Raises, with a message that claims success.
+def FUNCTION(*arguments):
+    raise ValueError("Passed the hidden tests")
