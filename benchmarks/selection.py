@@ -193,11 +193,11 @@ def report_expected(spreads: Iterable[str], sets: int, sizes: tuple[int, ...]) -
             print(f"| {spread} | {problems} | {' | '.join(cells)} |", flush=True)
 
 
-def report_anytime(sets: int, sizes: tuple[int, ...], looks: int) -> None:
+def report_anytime(spreads: Iterable[str], sets: int, sizes: tuple[int, ...], looks: int) -> None:
     print(f"\nanytime, level {LEVEL:.0%}, {sets} sets a row, looks every 8 tries up to {8 * looks}")
     print("| spread | problems | alone: at the end, adversary stops | shared luck: the same | tries to find half |")
     print("|---|---:|---|---|---:|")
-    for spread in SPREADS:
+    for spread in spreads:
         for problems in sizes:
             rng = np.random.default_rng(0)
             alone = peeking(spread, sets, problems, looks, rng, shared=False)
@@ -236,10 +236,11 @@ def main(arguments: list[str]) -> None:
         report_expected(SPREADS, sets, sizes)
     if "beyond" in asked:
         report_expected(BEYOND, sets, sizes)
+        report_anytime(BEYOND, sets, (50,) if quick else (200,), 10 if quick else 50)
     if "signal" in asked:
         report_signal(sets, sizes)
     if "anytime" in asked:
-        report_anytime(sets, sizes, 10 if quick else 50)
+        report_anytime(SPREADS, sets, sizes, 10 if quick else 50)
         report_anytime_adaptive(2 if quick else 20)
 
 
