@@ -20,11 +20,11 @@ from evalkit.config.search_path import find_data
 from evalkit.sampling.seeds import run_seed
 from evalkit.task import author_code
 from evalkit.task.optional_parts import problems_of
-from evalkit.task.problem import Problem
+from evalkit.task.problem import NoRow, Problem
 from evalkit.task.problem_files import Row, as_rows, check_columns, read_rows
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.errors import UserError
-from evalkit.util.suggestions import suggestion
+from evalkit.util.suggestions import nearest
 from evalkit.util.text import counted
 
 TRIES = 1_000_000
@@ -113,7 +113,7 @@ class ProblemSet:
         """The problem of a run."""
         index = run // TRIES
         name = self._ids[index]
-        return Problem(name, index, run_seed(self._seed, name), self._rows[index] if self._rows else {})
+        return Problem(name, index, run_seed(self._seed, name), self._rows[index] if self._rows else NoRow())
 
     def row_digest(self, run: int) -> str:
         """Digest of the row of a run's problem; empty without a file."""
@@ -187,6 +187,8 @@ class OneProblem(ProblemSet):
 def problem_set(config: Config, task: Task) -> ProblemSet:
     """The problems that a config asks for. Raises `UserError` for a bad file, and where `problems.*` names none."""
     found = _problem_set(config, task)
+    if found.several and max(config.runs.count, config.runs.max) >= TRIES:
+        raise UserError(f"runs.count and runs.max are tries at every problem of a set: use less than {TRIES:,}")
     found.by_rounds = config.runs.until == "decided" and config.band.about == "these"
     return found
 
@@ -259,7 +261,9 @@ def _named(wanted: Any, ids: Sequence[str]) -> list[int]:
             continue
         matching = [places[one] for one in fnmatch.filter(ids, name)] if re.search(r"[*?[]", name) else []
         if not matching:
-            raise UserError(f"problems.ids={name} names no problem{suggestion(name, ids)}")
+            near = nearest(name, ids)
+            hint = f"did you mean {near}?" if near else f"ids look like {ids[0]}"
+            raise UserError(f"problems.ids={name} names no problem: {hint}")
         found.update(matching)
     if not found:
         raise UserError("problems.ids is empty: name ids or a pattern, such as problems.ids='a*'")

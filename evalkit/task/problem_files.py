@@ -36,9 +36,7 @@ class Row(dict[str, Any]):
         return super().__getitem__(column)
 
     def __missing__(self, column: str) -> Any:
-        raise UserError(
-            f"{self.place} has no column {column!r}{suggestion(column, self)} (it has {', '.join(self) or 'none'})"
-        )
+        raise UserError(f"{self.place} has no column {column!r}{suggestion(column, self)}")
 
     @property
     def digest(self) -> str:

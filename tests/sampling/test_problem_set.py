@@ -100,6 +100,19 @@ def test_what_names_no_problem_is_one_sentence(file: str, problems: Any, said: s
         asked(file=file, **problems)
 
 
+def test_more_tries_than_numbers_can_tell_apart_are_refused(file: str) -> None:
+    config = Config(task={"name": "own"}, problems=ProblemsConfig(file=file))
+    config.runs.count = TRIES
+    with pytest.raises(UserError, match="use less than 1,000,000"):
+        problem_set(config, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def test_a_task_that_reads_rows_says_so_where_there_is_no_file() -> None:
+    with pytest.raises(UserError, match=r"reads column 'question'.*set problems.file"):
+        asked(count=2).problem(1).row["question"]
+    assert not asked().problem(1).row
+
+
 def test_ids_and_samples_need_several_problems() -> None:
     for knob, value in (("ids", "a"), ("sample", 2)):
         with pytest.raises(UserError, match=f"problems.{knob} chooses among several problems"):

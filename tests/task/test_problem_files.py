@@ -93,7 +93,7 @@ def test_a_million_rows_are_refused_as_soon_as_there_are_too_many(tmp_path: Path
 
 def test_a_column_that_a_row_lacks_is_named_with_what_it_has(tmp_path: Path) -> None:
     rows = read_rows(written(tmp_path, "a.jsonl", '{"id": 1, "question": "q"}\n{"id": 2}\n'))
-    with pytest.raises(UserError, match=r"a.jsonl:1 has no column .qestion.: did.* question.* .it has id, question"):
+    with pytest.raises(UserError, match=r"a.jsonl:1 has no column .qestion.: did you mean question"):
         rows[0]["qestion"]
     assert rows[1].get("question", "none") == "none"
 
