@@ -80,6 +80,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("select.level", config.select.level, lambda x: 0 < x < 1, "use a share between 0 and 1, such as 0.1"),
         ("select.count", config.select.count, *_whole(1, 200_000, ", or null")),
         ("select.step", config.select.step, *_whole(1, 1000)),
+        ("sweep.aim", config.sweep.aim, *_one_of("rate", "signal")),
         ("report.format", config.report.format, *_one_of("full", "published")),
         ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
         ("model.max_retries", model.max_retries, *_whole(0, 10**6)),

@@ -53,6 +53,11 @@ class SelectConfig:
 
 
 @dataclass
+class SweepConfig:
+    aim: str = "rate"
+
+
+@dataclass
 class LimitsConfig:
     max_tokens: Optional[int] = None
     max_tokens_per_turn: Optional[int] = None
@@ -138,6 +143,7 @@ class Config:
     runs: RunsConfig = field(default_factory=RunsConfig)
     band: BandConfig = field(default_factory=BandConfig)
     select: SelectConfig = field(default_factory=SelectConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     store: str = "outputs/rollouts"

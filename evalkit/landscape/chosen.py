@@ -21,6 +21,11 @@ def nearest_to_band(spots: Sequence[Spot], band: Band) -> Spot:
     return min(spots, key=distance)
 
 
+def largest_signal(spots: Sequence[Spot]) -> Spot:
+    """The cell with the largest training signal; the first where none is known."""
+    return max(spots, key=lambda spot: (spot.set.signal.value or 0.0 if spot.set else 0.0, -spot.index))
+
+
 def proposal(facet_results: Sequence[FacetResult]) -> list[str]:
     """After the first sweep of a real model: what its clipped cells assume, and how to test that."""
     for view in facet_results:

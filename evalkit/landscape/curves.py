@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
+from evalkit.landscape.set_curves import SetStep, SetTerms, Try, set_steps
 from evalkit.landscape.thresholds import (
     LARGEST,
     SMALLEST,
@@ -18,6 +19,7 @@ from evalkit.landscape.thresholds import (
     breakpoints,
     critical,
 )
+from evalkit.results.set_summary import ABOUT
 from evalkit.stats.verdict import Band
 
 
@@ -62,6 +64,8 @@ class Curve:
     """Whether the knob takes whole numbers only."""
     perhaps: tuple[float, ...] = ()
     """`needed`, with every run passed where nobody knows; empty where everything is known."""
+    set: tuple[SetStep, ...] = ()
+    """Of a set of problems: the same by problem, at its steps or, of a long curve, at some of them."""
 
     @property
     def is_limit(self) -> bool:
@@ -83,7 +87,11 @@ class Nest:
     def __init__(self, top: Entry) -> None:
         """`top`: a finished cell; its limits bound what is known."""
         node = top.config.task
-        self.trials = [Trial.of(run) for run in sorted(top.runs, key=lambda run: run.number)]
+        runs = sorted(top.runs, key=lambda run: run.number)
+        self.trials = [Trial.of(run) for run in runs]
+        self._problems = [run.problem for run in runs] if top.summary.set else []
+        band = top.config.band
+        self.terms = SetTerms(Band(band.low, band.high), band.confidence, ABOUT[band.about], band.group)
         self.tolerances = tolerance_knobs(node, top.task)
         self.grader = KnobGrader(node, self.tolerances)
         self.limits = {knob: limit_value(top.limits, knob) for knob in LIMITS}
@@ -97,9 +105,15 @@ class Nest:
         """Knobs worth a curve: budgets that are set, and every tolerance."""
         return [knob for knob in LIMITS if self.limits[knob] < math.inf] + self.tolerances
 
-    def curve(self, knob: str, at: Mapping[str, float]) -> Curve:
+    @property
+    def of_set(self) -> bool:
+        """Whether the rollouts are those of a set of problems."""
+        return bool(self._problems)
+
+    def curve(self, knob: str, at: Mapping[str, float], choices: int = 1) -> Curve:
         """The pass rate along `knob`; the others at their values in `at`, or else in the top cell.
 
+        `choices`: the curves along `knob` among which this one was chosen, which a set's steps allow for.
         Raises `NotMonotoneError` for a task whose `grade` breaks its contract.
         """
         others = {name: value for name, value in {**self.base, **at}.items() if name != knob}
@@ -122,7 +136,19 @@ class Nest:
         pairs = zip(needs, unknown, strict=True)
         perhaps = sorted(min([need, *(first for first, _ in gaps)]) for (need, error), gaps in pairs if not error)
         perhaps = [max(start, value) if value <= end else math.inf for value in perhaps]
-        return Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps) if any(unknown) else ())
+        known = Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps) if any(unknown) else ())
+        return replace(known, set=self._set(known, needs, unknown, choices)) if self.of_set else known
+
+    def _set(
+        self, curve: Curve, needs: Sequence[tuple[float, bool]], unknown: Sequence[Sequence[Span]], choices: int
+    ) -> tuple[SetStep, ...]:
+        """The curve of a set, from what its tries need."""
+        tries = []
+        for problem, trial, (need, error), unsure in zip(self._problems, self.trials, needs, unknown, strict=True):
+            gone = [(need, math.inf)] if error else []
+            gone += self._gaps(curve.knob, curve.at, trial.errors)
+            tries.append(Try(problem or "", math.inf if error else need, gone, unsure))
+        return set_steps(tries, [step.value for step in curve.steps], self.terms, choices)
 
     def _within(self, trial: Trial, at: Mapping[str, float]) -> bool:
         return all(trial.reach.of(name) <= value for name, value in at.items() if name in LIMITS)

@@ -15,7 +15,9 @@ from typing import Any
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Recommendation
+from evalkit.landscape.set_curves import SetPoint, SetStep
 from evalkit.landscape.survey import sentences
+from evalkit.results.set_summary import Estimate
 from evalkit.stats.intervals import Interval
 
 VERSION = "1.0"
@@ -29,7 +31,17 @@ def as_csv(landscape: Landscape) -> str:
     failures = sorted({label for spot in spots for label in spot.failures})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["cell", "folder", *knobs, *_COLUMNS, *(f"failed: {label}" for label in failures)])
+    of_set = any(spot.set for spot in spots)
+    writer.writerow(
+        [
+            "cell",
+            "folder",
+            *knobs,
+            *_COLUMNS,
+            *(_SET_COLUMNS if of_set else ()),
+            *(f"failed: {label}" for label in failures),
+        ]
+    )
     for spot in spots:
         row: list[Any] = [spot.index, spot.folder, *(spot.overrides.get(knob, "") for knob in knobs)]
         row += [
@@ -45,8 +57,17 @@ def as_csv(landscape: Landscape) -> str:
             spot.output_tokens,
             "" if spot.cost_usd is None else f"{spot.cost_usd:.6f}",
         ]
+        row += _set_row(spot.set) if of_set else []
         writer.writerow([*row, *(spot.failures.get(label, 0) for label in failures)])
     return text.getvalue()
+
+
+def _set_row(point: SetPoint | None) -> list[Any]:
+    if point is None:
+        return [""] * len(_SET_COLUMNS)
+    signal = point.signal
+    value = "" if signal.value is None else f"{signal.value:.6f}"
+    return [point.problems, point.in_band, value, f"{signal.low:.6f}", f"{signal.high:.6f}"]
 
 
 def _ends(spot: Spot) -> tuple[float, float]:
@@ -70,6 +91,7 @@ _COLUMNS = (
     "output_tokens",
     "cost_usd",
 )
+_SET_COLUMNS = ("problems", "problems_in_band", "signal", "signal_low", "signal_high")
 
 
 def facts(landscape: Landscape) -> dict[str, Any]:
@@ -140,7 +162,34 @@ def _spot(spot: Spot) -> dict[str, Any]:
         "failures": dict(spot.failures),
         "output_tokens": spot.output_tokens,
         "cost_usd": spot.cost_usd,
+        **({"set": _set_point(spot.set)} if spot.set else {}),
     }
+
+
+def _set_point(point: SetPoint) -> dict[str, Any]:
+    return {
+        "about": point.about,
+        "group": point.group,
+        "problems": point.problems,
+        "in_band": point.in_band,
+        "rate": _estimate(point.rate),
+        "signal": _estimate(point.signal),
+    }
+
+
+def _set_step(step: SetStep) -> dict[str, Any]:
+    """What holds from this value up to the next step of the curve."""
+    return {
+        "value": json_number(step.value),
+        "problems": step.problems,
+        "in_band": step.in_band,
+        "rate": _estimate(step.rate),
+        "signal": _estimate(step.signal),
+    }
+
+
+def _estimate(found: Estimate) -> dict[str, float | None]:
+    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
@@ -151,6 +200,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "end": json_number(curve.end) if curve.is_limit else None,
         "whole": curve.whole,
         "steps": [[json_number(step.value), step.passed, step.graded, step.unknown] for step in curve.steps],
+        **({"set": [_set_step(step) for step in curve.set]} if curve.set else {}),
     }
 
 

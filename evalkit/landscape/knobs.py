@@ -121,7 +121,17 @@ def _kind(name: str, results: Sequence[Entry]) -> Kind:
     first = dotted.first(rest)
     if head == "task" and rest and all(first in result.task.graded_by for result in results):
         return Kind.TOLERANCE if first == "tolerances" and numeric else Kind.JUDGED
-    unseen = {"band", "runs.count", "runs.batches", "runs.concurrency", "runs.until", "runs.max", "verbose", "confirm"}
+    unseen = {
+        "band",
+        "sweep",
+        "runs.count",
+        "runs.batches",
+        "runs.concurrency",
+        "runs.until",
+        "runs.max",
+        "verbose",
+        "confirm",
+    }
     return Kind.REPORTED if head in unseen or name in unseen else Kind.SAMPLED
 
 

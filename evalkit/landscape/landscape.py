@@ -9,6 +9,7 @@ from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.facets import Facet
 from evalkit.landscape.knobs import Knob
 from evalkit.landscape.recommend import Recommendation
+from evalkit.landscape.set_curves import SetPoint
 from evalkit.results.summary import Rate
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band
@@ -43,10 +44,13 @@ class Spot:
     failures: Mapping[str, int]
     output_tokens: int
     cost_usd: float | None
+    set: SetPoint | None = None
+    """Of a set of problems: its rate, its signal, and how many problems are observed in the band."""
 
     @property
     def _counted(self) -> Rate:
-        return Rate(self.passed, self.runs, self.pointwise, self.unknown)
+        mean = self.set.rate.value if self.set else None
+        return Rate(self.passed, self.runs, self.pointwise, self.unknown, mean)
 
     @property
     def rate(self) -> float | None:

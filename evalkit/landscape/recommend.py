@@ -188,10 +188,10 @@ def _certain(curve: Curve, sure: Sequence[int], place: int) -> Interval | None:
         first -= 1
     while last + 1 in sure:
         last += 1
-    return Interval(curve.steps[first].value, _end(curve, last))
+    return Interval(curve.steps[first].value, step_end(curve, last))
 
 
-def _end(curve: Curve, place: int) -> float:
+def step_end(curve: Curve, place: int) -> float:
     """The last value of a step."""
     if place + 1 < len(curve.steps):
         return _before(curve.steps[place + 1].value, curve.whole)
@@ -232,7 +232,7 @@ def _before(value: float, whole: bool) -> float:
 
 def _most_likely(curve: Curve, inside: Sequence[int], chances: Sequence[float]) -> float:
     place = max(inside, key=lambda n: chances[n])
-    return _round_within(curve, place, place)
+    return round_within(curve, place, place)
 
 
 def _choose(curve: Curve, sure: Sequence[int], grounds: Grounds, current: float | None) -> float:
@@ -245,13 +245,14 @@ def _choose(curve: Curve, sure: Sequence[int], grounds: Grounds, current: float 
         first -= 1
     while last + 1 in near:
         last += 1
-    low, high = curve.steps[first].value, _end(curve, last)
-    return current if current is not None and low <= current <= high else _round_within(curve, first, last)
+    low, high = curve.steps[first].value, step_end(curve, last)
+    return current if current is not None and low <= current <= high else round_within(curve, first, last)
 
 
-def _round_within(curve: Curve, first: int, last: int) -> float:
+def round_within(curve: Curve, first: int, last: int) -> float:
+    """A round value from the start of one step to the end of another."""
     low = curve.steps[first].value
-    return roundest(low, min(_end(curve, last), curve.end, max(2 * low, 1.0)), curve.whole)
+    return roundest(low, min(step_end(curve, last), curve.end, max(2 * low, 1.0)), curve.whole)
 
 
 def roundest(low: float, high: float, whole: bool) -> float:
@@ -327,7 +328,7 @@ def _words_for_too_few(found: Recommendation, curve: Curve, grounds: Grounds) ->
 
 
 def _end_of(found: Recommendation, curve: Curve) -> float:
-    return _end(curve, len(curve.steps) - 1) if found.high is None else found.high
+    return step_end(curve, len(curve.steps) - 1) if found.high is None else found.high
 
 
 def _values(low: float, high: float, curve: Curve) -> str:

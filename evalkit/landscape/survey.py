@@ -9,15 +9,19 @@ from statistics import NormalDist
 
 import numpy as np
 
-from evalkit.landscape.chosen import nearest_to_band, proposal
+from evalkit.landscape.chosen import largest_signal, nearest_to_band, proposal
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.facets import Facet, facets
 from evalkit.landscape.knobs import Entry, Knob, swept
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Grounds, number, recommend
+from evalkit.landscape.set_curves import SetPoint
+from evalkit.landscape.set_recommend import recommend_set
 from evalkit.landscape.thresholds import NotMonotoneError
 from evalkit.landscape.unknown import unknown_sentences
+from evalkit.results.problem_tallies import outcome_tallies
 from evalkit.results.runs import Outcome
+from evalkit.results.set_summary import ABOUT, rate_over
 from evalkit.sampling.provenance import sweep_sentence
 from evalkit.stats.inband import Plan
 from evalkit.stats.intervals import Interval, exact, normal_quantile
@@ -71,8 +75,11 @@ def _simultaneous(results: Sequence[Entry], confidence: float) -> dict[int, Inte
     for result in results:
         sets.setdefault(result.rollouts, []).append(result)
     level = confidence ** (1 / len(sets))
-    found = {}
+    found: dict[int, Interval] = {}
     for members in sets.values():
+        if members[0].summary.set is not None:
+            found |= _of_set(members, level)
+            continue
         z = _deviation(members, level)
         local = 1 - 2 * _tail(z)
         for member in members:
@@ -80,6 +87,17 @@ def _simultaneous(results: Sequence[Entry], confidence: float) -> dict[int, Inte
             low = exact(passed, graded, local).low
             found[member.index] = Interval(low, exact(passed + unknown, graded, local).high)
     return found
+
+
+def _of_set(members: Sequence[Entry], level: float) -> dict[int, Interval]:
+    """Tries at a problem go together, so cells of a set share one level among them (Bonferroni)."""
+    local = 1 - (1 - level) / len(members)
+    return {
+        member.index: rate_over(
+            list(outcome_tallies(member.runs).values()), ABOUT[member.config.band.about], local
+        ).interval
+        for member in members
+    }
 
 
 def _deviation(members: Sequence[Entry], level: float) -> float:
@@ -130,6 +148,7 @@ def _spot(facet: Facet, member: Entry, intervals: Mapping[int, Interval]) -> Spo
         failures={row.label: row.count for row in summary.failures},
         output_tokens=summary.total_tokens,
         cost_usd=summary.cost_usd,
+        set=SetPoint.of(summary.set),
     )
 
 
@@ -138,7 +157,8 @@ def _view(facet: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
     member = facet.members[0]
     config = member.config
     band, confidence = Band(config.band.low, config.band.high), config.band.confidence
-    anchor = nearest_to_band(spots, band)
+    aim = config.sweep.aim
+    anchor = largest_signal(spots) if aim == "signal" and spots[0].set else nearest_to_band(spots, band)
     nest, curves, found, note = None, [], [], ""
     script = next(filter(None, map(_script, facet.members)), "")
     if facet.top is not None and facet.top.runs:
@@ -146,12 +166,17 @@ def _view(facet: Facet, spots: Sequence[Spot]) -> tuple[FacetResult, str]:
             nest = Nest(facet.top)
             names = [axis.knob for axis in facet.axes]
             at = dict(anchor.at)
-            through = {knob: nest.curve(knob, at) for knob in [*names, *(k for k in nest.knobs if k not in names)]}
+            plans = {knob: _plan(facet, spots, knob) for knob in [*names, *(k for k in nest.knobs if k not in names)]}
+            through = {knob: nest.curve(knob, at, plan.curves) for knob, plan in plans.items()}
             curves = _curves(facet, nest, [through[name] for name in names])
             current = {**nest.base, **at}
             for knob, curve in through.items():
-                grounds = Grounds(band, confidence, _plan(facet, spots, knob), member.simulated)
-                if curve.needed and not script:
+                grounds = Grounds(band, confidence, plans[knob], member.simulated)
+                if not curve.needed or script:
+                    continue
+                if curve.set:
+                    found.append(recommend_set(curve, grounds, nest.terms, aim, current[knob]))
+                else:
                     found.append(recommend(curve, grounds, current[knob]))
         except NotMonotoneError:
             nest, curves, found = None, [], []

@@ -119,7 +119,7 @@ def summarize_set(tallies: Sequence[Tally], *, band: Band, confidence: float, ab
         in_band=sum(rate in band for rate in rates),
         variance=_variance(found),
         group=group,
-        signal=_signal(worst, best, group, confidence, about),
+        signal=signal_over(tallies, group, confidence, about),
         pass_at_k={
             k: _over(worst, best, lambda counts, k=k: set_pass_at_k(counts, k, confidence, about=about))
             for k in _ks(fewest)
@@ -163,8 +163,9 @@ def _over(worst: Counts, best: Counts, estimate: Any) -> Estimate:
     return Estimate(None, min(low.low, high.low), max(low.high, high.high), low.method, why)
 
 
-def _signal(worst: Counts, best: Counts, group: int, confidence: float, about: About) -> Estimate:
+def signal_over(tallies: Sequence[Tally], group: int, confidence: float, about: About) -> Estimate:
     """The training signal; not monotone in the rate, so unknown runs leave it between 0 and the higher end."""
+    worst, best = _extremes(tallies)
     found = training_signal(worst, group, confidence, about=about)
     if worst != best:
         other = training_signal(best, group, confidence, about=about)

@@ -53,6 +53,8 @@ class Rate:
     @property
     def range(self) -> Interval | None:
         """The rate with all unknown runs failed, and with all of them passed; None of nothing."""
+        if self.mean is not None and not self.unknown:
+            return Interval(self.mean, self.mean)
         return Interval(self.passed / self.runs, (self.passed + self.unknown) / self.runs) if self.runs else None
 
     def within(self, band: Band) -> bool:
