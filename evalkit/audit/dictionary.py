@@ -19,7 +19,7 @@ from evalkit.sampling.store import digest
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
-from evalkit.task.optional_parts import reference_source_of, values_of
+from evalkit.task.optional_parts import problems_of, reference_source_of, values_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.files import write_atomically
@@ -117,6 +117,8 @@ class Dictionary:
         return author_code.spec_for(self.task, Problem.seeded(0)) if self._computes(answer) else spec
 
     def _computes(self, answer: Any) -> bool:
+        if problems_of(self.task) is not None:  # a function for each problem: no inputs fit all of them
+            return False
         return values_of(self.task) is not None and bool(function_in(answer))
 
     async def _values(self, answer: Any, spec: Spec) -> Numbers | None:

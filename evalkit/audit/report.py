@@ -47,6 +47,7 @@ def document(audit: Audit) -> list[Section]:
         _findings(audit),
         _tolerances(audit),
         Section("Verdicts", (_matrix(audit),)),
+        _each_problem(audit),
         _without_effect(audit),
         _left_out(audit),
         _rules(audit),
@@ -95,8 +96,33 @@ def _scope(audit: Audit) -> Iterator[str]:
     partly = sum(graded.result.partly for graded in (*verdict.right, *verdict.wrong))
     if partly:
         yield f"{counted(partly, 'solution')} failed before a value was compared and met {FULL} problems at most"
-    if not kinds.get("mutants"):
+    if audit.each:
+        yield _each(audit)
+    elif not kinds.get("mutants"):
         yield "NOT CHECKED: mutants (left out by --quick, or the task has no `reference_source` to mutate)"
+
+
+def _each(audit: Audit) -> str:
+    made, rejected, same = (sum(getattr(one, name) for one in audit.each) for name in _FATES)
+    weak = [one for one in audit.each if one.accepted]
+    return (
+        f"Each problem: {counted(made, 'mutant')} of the references of {counted(len(audit.each), 'problem')}: "
+        f"{rejected:,} rejected, {same:,} compute the same, {sum(len(one.accepted) for one in weak):,} of "
+        f"{counted(len(weak), 'problem')} pass and compute something else"
+    )
+
+
+_FATES = ("mutants", "rejected", "equivalent")
+
+
+def _each_problem(audit: Audit) -> Section:
+    """A row for every problem of a set whose problems have a program each."""
+    rows = []
+    for one in audit.each:
+        accepted = ", ".join(finding.subject.rpartition("/")[2] for finding in one.accepted)
+        rows.append((Words(one.id, name=True), str(one.mutants), str(one.rejected), str(one.equivalent), accepted))
+    table = Table(("problem", "mutants", "rejected", "the same", "accepted"), tuple(rows))
+    return Section("Each problem", (table,) if rows else ())
 
 
 def _problems(audit: Audit) -> str:
@@ -245,6 +271,12 @@ def facts(audit: Audit) -> str:
         "equivalent": [one.solution.id for one in audit.verdict.equivalent],
         "rules": {rule: list(by) for rule, by in audit.promises.rules.items()} if audit.promises else {},
     }
+    if audit.each:
+        rows = [{"id": one.id, **{name: getattr(one, name) for name in _FATES}} for one in audit.each]
+        content = {
+            **content,
+            "each_problem": [{**r, "accepted": len(one.accepted)} for r, one in zip(rows, audit.each, strict=True)],
+        }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

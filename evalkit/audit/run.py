@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from evalkit.audit import generic, leaks, prompt_consistency, stability, tolerances, verdict
 from evalkit.audit.behaviour import distinct
+from evalkit.audit.each_problem import SHARED, ProblemAudit, audit_each, has_programs
 from evalkit.audit.equivalence import same_functions
 from evalkit.audit.findings import Finding, in_order, known_findings
 from evalkit.audit.grader_runs import AuditedProblem, GraderRuns, Result, problems
@@ -42,6 +43,8 @@ class Audit:
     promises: prompt_consistency.Promises | None = None
     leaks: leaks.Leaks | None = None
     warnings: tuple[str, ...] = ()
+    each: tuple[ProblemAudit, ...] = ()
+    """The problems of a set whose problems have a program each, one by one."""
     findings: tuple[Finding, ...] = ()
     known: frozenset[str] = field(default_factory=frozenset)
     """Names of findings that the task's author knows of."""
@@ -67,23 +70,33 @@ class Audit:
 
 
 async def audit(
-    config: Config, name: str, resources: Resources, *, seeds: int = SEEDS, thorough: bool = False, quick: bool = False
+    config: Config,
+    name: str,
+    resources: Resources,
+    *,
+    seeds: int | None = None,
+    thorough: bool = False,
+    quick: bool = False,
 ) -> Audit:
     """Audit the task of one config. `name`: what reports call it. `UserError` for a task that cannot be built.
 
     `resources` keeps the sandbox open, for the next audit too.
+    `seeds`: problems, by default `SEEDS`; each one of a set whose problems have a program each.
     `thorough`: grade everything on every problem as a run would. `quick`: leave out mutants and generic answers.
     """
     task = load_task(config.task)
     several = problem_set(config, task)
     check_specs(task, several.problem(several.first), disk_mb=config.sandbox.disk_mb, audit=True)
-    asked, faults = problems(task, config, seeds)
+    programs = has_programs(task)
+    everyone, faults = problems(task, config, seeds or (len(several) if programs else SEEDS))
+    asked = everyone[:SHARED] if programs else everyone
+    seeds = len(asked) if programs else seeds or SEEDS
     own = fitting(solutions(task_folder(task)), config.task)
     sandbox = await resources.sandbox(config, asked[0].spec, also=_used(own))
     await sandbox.ready()
     exam = GraderRuns(task, config, sandbox, asked, thorough=thorough)
     reference = await exam.sit(oracle())
-    others = [*own, *_made(task, asked, reference, quick)]
+    others = [*own, *_made(task, asked, reference, quick or programs)]
     results, same = distinct([reference, *await exam.sit_all(others)])
     decided = verdict.decide(results, reference, asked, await same_functions(exam, results, reference))
     graded = [one.result for one in (*decided.right, *decided.wrong)]
@@ -92,10 +105,12 @@ async def audit(
     said = await prompt_consistency.check_prompt(exam, decided)
     leaked = await leaks.find_leaks(exam, {attempt.run: attempt.answer for attempt in reference.attempts})
     hints = await advice(exam, map_, decided)
-    found = [*faults, *verdict.findings(decided, task)]
+    each = await audit_each(task, config, sandbox, everyone) if programs and not quick else ()
+    found = [*faults, *(one for problem in each for one in problem.findings), *verdict.findings(decided, task)]
     found += [one for part in (stable, map_, said, leaked) for one in part.findings]
-    whole = _whole(task, config, asked, seeds)
-    tried = Tried(seeds, whole, quick, _ids([oracle(), *others]), stable.repeated, stable.reordered, same)
+    whole = len(everyone) == len(several) if programs else _whole(task, config, asked, seeds)
+    played = _ids([oracle(), *others]) | {one.name.partition(" ")[2] for problem in each for one in problem.findings}
+    tried = Tried(seeds, whole, quick, played, stable.repeated, stable.reordered, same)
     return Audit(
         config=name,
         title=task.title,
@@ -108,6 +123,7 @@ async def audit(
         tolerances=map_,
         promises=said,
         leaks=leaked,
+        each=each,
         warnings=(*map_.warnings, *hints),
         findings=in_order(found),
         known=frozenset(map(tried.as_counted, known_findings(task_folder(task), name))),

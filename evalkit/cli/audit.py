@@ -34,7 +34,7 @@ def parser() -> VerbParser:
         intermixed=True,
     )
     verb.add_argument("overrides", nargs="*", metavar="key=value", help="task=… and any knob")
-    verb.add_argument("--seeds", type=int, default=50, help="problems to try: those of runs 1 to N (default 50)")
+    verb.add_argument("--seeds", type=int, help="problems to try: those of runs 1 to N (default 50; a whole set)")
     verb.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
     verb.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
     verb.add_argument(
@@ -46,7 +46,7 @@ def parser() -> VerbParser:
 
 def run(options: Namespace) -> int:
     """Audit every task that is meant. Raises `UserError` for bad input."""
-    if options.seeds < 1:
+    if options.seeds is not None and options.seeds < 1:
         raise UserError(f"--seeds {options.seeds} is out of range: use a whole number from 1 up")
     for word in options.overrides:
         if word.isidentifier():

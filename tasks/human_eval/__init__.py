@@ -12,6 +12,7 @@ from evalkit import (
     GradingContext,
     Measurement,
     Problem,
+    Sandbox,
     ScriptedAgent,
     ScriptedTurn,
     Tokens,
@@ -94,6 +95,10 @@ class Task:
     def solution(self, source: str, spec: Spec) -> ScriptedAgent:
         """Submits one source of solutions/, where FUNCTION is the name to define and SOLUTION the canonical source."""
         return submitting(source.replace("SOLUTION", spec.solution).replace("FUNCTION", spec.function), name="solution")
+
+    async def values(self, answer: object, spec: Spec, sandbox: Sandbox) -> list[int]:
+        """What a function computes on inputs of its own, a number each."""
+        return await grade.values(answer, spec, sandbox)
 
     def reference_source(self, spec: Spec) -> str:
         """The program that audits make mistakes in."""

@@ -5,10 +5,13 @@ import decimal
 import fractions
 import json
 import random
+import signal
 import sys
 import types
 from pathlib import Path
 
+LONG_S = 0.1
+"""Seconds of a call that is explored."""
 TAGS = {"l": list, "t": tuple, "s": set, "z": frozenset}
 PLAIN = {str: str.__str__, int: int.__int__, float: float.__float__}
 """How a value of a subclass becomes one of the type, whatever methods the subclass has."""
@@ -86,7 +89,31 @@ def record(solution, tests, function):
 
 def answer(given, submission, function):
     """Write what the submission returns for these arguments."""
-    calls = read("calls.json")
+    called = defined(given, submission, function)
+    write([encode(called(*decode(args), **decode(kwargs))) for args, kwargs in read("calls.json")])
+
+
+def explore(given, submission, function):
+    """Write what the submission returns for every one of these arguments; null where it raises, or takes too long."""
+    called = defined(given, submission, function)
+    signal.signal(signal.SIGALRM, too_long)
+    results = []
+    for args, kwargs in read("calls.json"):
+        signal.setitimer(signal.ITIMER_REAL, LONG_S)
+        try:
+            results.append([encode(called(*decode(args), **decode(kwargs)))])
+        except Exception:
+            results.append(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    write(results)
+
+
+def too_long(*_):
+    raise TimeoutError
+
+
+def defined(given, submission, function):
+    """The submitted function."""
     module = types.ModuleType("submission")
     sys.modules["submission"] = module  # dataclasses look their module up
     names = vars(module)
@@ -95,10 +122,7 @@ def answer(given, submission, function):
     exec(compile(submission, "submission.py", "exec"), names)
     if names.get(function) is stub or not callable(names.get(function)):
         raise NameError(f"the answer defines no function {function}")
-    results = []
-    for args, kwargs in calls:
-        results.append(encode(names[function](*decode(args), **decode(kwargs))))
-    write(results)
+    return names[function]
 
 
 def check(solution, tests, function):

@@ -8,6 +8,7 @@ Values cross between children as tagged JSON of plain Python types, so a submiss
 nor return an object that calls itself equal to everything.
 """
 
+import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any
 from evalkit import Fault, Measurement, Output, Sandbox, preview, readings
 from evalkit.util.errors import TaskError
 
+from .inputs import like
 from .spec import Spec
 
 CATEGORIES = {
@@ -98,6 +100,39 @@ async def _checked(calls: bytes, results: bytes, spec: Spec, sandbox: Sandbox) -
         return _last_line(output.error, "The tests ended")
     failure: str = json.loads(said)
     return failure
+
+
+async def values(answer: Any, spec: Spec, sandbox: Sandbox) -> list[int]:
+    """A number for what a function returns on each of the inputs that are like the hidden ones and that the canonical
+    solution takes; -1 where it raises. Empty for an answer that computes nothing."""
+    inputs = like(await _recorded(spec, sandbox))
+    right = await _explored(spec.solution, inputs, spec, sandbox)
+    source = read_source(answer, spec)
+    found = [] if isinstance(source, Fault) else await _explored(source, inputs, spec, sandbox)
+    return [_number(result) for result, taken in zip(found, right, strict=False) if taken is not None]
+
+
+async def _explored(source: str, inputs: bytes, spec: Spec, sandbox: Sandbox) -> list[Any]:
+    """The encoded result for every input, in a list of one; None where there is none."""
+    program = f"{_CODEC}\nexplore(text('given.py'), text('submission.py'), {spec.function!r})"
+    files = {"given.py": spec.given, "submission.py": source, "calls.json": inputs}
+    _, results = await _run(program, files, spec, sandbox)
+    found: list[Any] = json.loads(results) if results is not None else []
+    return found
+
+
+def _number(result: Any) -> int:
+    """Equal for equal results, whatever their type: 48 bits of a digest, in which floats have six digits."""
+    if result is None:
+        return -1
+    text = json.dumps(_rounded(result[0]))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float | int) else value
 
 
 def _last_line(error: str, otherwise: str) -> str:
