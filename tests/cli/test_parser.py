@@ -102,7 +102,6 @@ def test_a_locked_directory_is_named(verb: str, here: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["show", "x", "three"], "cannot take this as RUN: invalid int value: 'three'"),
         (["show", "x", "--color", "blue"], "cannot take this as --color: invalid choice: 'blue'"),
         (["diff", "x"], "diff needs B"),
         (["diff", "x", "y", "--format"], "--format: expected one argument"),
