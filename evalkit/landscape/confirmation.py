@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.recommend import number
 from evalkit.landscape.write import write
+from evalkit.results.problem_tallies import outcome_tallies
 from evalkit.results.summary import Rate
 from evalkit.stats.comparisons import Comparison, compare_independent
-from evalkit.stats.intervals import wilson
+from evalkit.stats.intervals import Interval, wilson
+from evalkit.stats.paired_sets import compare_sets
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,14 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
         engine.view.result(f"confirm=true: {reason}.")
         _keep(folder, landscape, {"done": False, "reason": reason})
         return [fresh]
-    comparison = compare_independent(
-        predicted.nearest(passed, runs), predicted.runs, passed, runs, landscape.confidence
-    )
-    sentence = describe(predicted, passed, runs, comparison, landscape.confidence)
+    if chosen.nest is not None and chosen.nest.of_set:
+        comparison = _of_sets(chosen.nest.counts(predicted.knobs), fresh, landscape.confidence)
+    else:
+        comparison = compare_independent(
+            predicted.nearest(passed, runs), predicted.runs, passed, runs, landscape.confidence
+        )
+    around = fresh.summary.rate.interval if fresh.summary.set else None
+    sentence = describe(predicted, passed, runs, comparison, landscape.confidence, around)
     engine.view.result(sentence)
     facts = {
         "done": True,
@@ -90,6 +97,14 @@ async def confirm(engine: Engine, folder: Path, landscape: Landscape) -> list[Ce
     }
     _keep(folder, landscape, facts)
     return [fresh]
+
+
+def _of_sets(predicted: Mapping[str, tuple[int, int]], fresh: CellResult, confidence: float) -> Comparison:
+    """By problem. Where the seed draws other problems, any pairing of two samples of them is as good."""
+    after = {tally.problem: (tally.passed, tally.tries) for tally in outcome_tallies(fresh.runs).values()}
+    counts = [(predicted.get(name, (0, 0)), count) for name, count in after.items()]
+    found = compare_sets([one for one, _ in counts], [two for _, two in counts], confidence)
+    return Comparison(found.difference or 0.0, found.interval, found.p_value, found.method)
 
 
 def predict(chosen: FacetResult) -> Prediction:
@@ -114,15 +129,22 @@ def fresh_config(chosen: FacetResult, predicted: Prediction) -> Config:
         "confirm": False,
         "runs.seed": config.runs.seed + 1,
         "runs.until": "count",  # the test is for a number of runs that was fixed beforehand
-        "runs.count": predicted.runs,
+        "runs.count": config.runs.count if chosen.nest and chosen.nest.of_set else predicted.runs,
     }
     for name, setting in fresh.items():
         config = with_knob(config, name, setting)
     return config
 
 
-def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparison, confidence: float) -> str:
-    """The outcome of the test in one sentence, whichever it was."""
+def describe(
+    predicted: Prediction,
+    passed: int,
+    runs: int,
+    comparison: Comparison,
+    confidence: float,
+    around: Interval | None = None,
+) -> str:
+    """The outcome of the test in one sentence, whichever it was. `around`: of a set, the interval of the fresh rate."""
     setting = ", ".join(f"{name}={number(value)}" for name, value in predicted.knobs.items())
     low, high = 100 * comparison.interval.low, 100 * comparison.interval.high
     outcome = (
@@ -130,7 +152,7 @@ def describe(predicted: Prediction, passed: int, runs: int, comparison: Comparis
         if comparison.differs(confidence)
         else "consistent with the prediction"
     )
-    afresh = rate_text(passed / runs if runs else None, wilson(passed, runs, confidence))
+    afresh = rate_text(passed / runs if runs else None, around or wilson(passed, runs, confidence))
     return (
         f"Confirmation at {setting}: predicted {bare_rate(predicted.rate)}, sampled afresh "
         f"{afresh}, difference {low:+.0f} to {high:+.0f} points "

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
-from evalkit.landscape.set_curves import SetStep, SetTerms, Try, set_steps
+from evalkit.landscape.set_curves import SetStep, SetTerms, Try, set_steps, tallies_at
 from evalkit.landscape.thresholds import (
     LARGEST,
     SMALLEST,
@@ -117,17 +117,7 @@ class Nest:
         Raises `NotMonotoneError` for a task whose `grade` breaks its contract.
         """
         others = {name: value for name, value in {**self.base, **at}.items() if name != knob}
-        if knob in LIMITS:
-            start, end, whole = 1.0, self.limits[knob], True
-            needs = [self._limit_needed(trial, knob, others) for trial in self.trials]
-        else:
-            index = self.tolerances.index(knob)
-            start, end = self.grader.domain(index)
-            whole = self._whole[index]
-            needs = [self._tolerance_needed(trial, index, others, (start, end)) for trial in self.trials]
-            if whole:
-                start, end = max(1.0, start), math.floor(end)
-                needs = [(math.ceil(need) if need < math.inf else need, error) for need, error in needs]
+        start, end, whole, needs = self._needs(knob, others)
         unknown = [self._gaps(knob, others, trial.unknown) for trial in self.trials]
         errors = [(need, math.inf) for need, error in needs if error]
         errors += [gap for trial in self.trials for gap in self._gaps(knob, others, trial.errors)]
@@ -139,16 +129,49 @@ class Nest:
         known = Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps) if any(unknown) else ())
         return replace(known, set=self._set(known, needs, unknown, choices)) if self.of_set else known
 
+    def _needs(self, knob: str, others: Mapping[str, float]) -> tuple[float, float, bool, list[tuple[float, bool]]]:
+        """The ends of the curve, whether the knob is whole, and of each trial what it needs and whether it errs."""
+        if knob in LIMITS:
+            start, end, whole = 1.0, self.limits[knob], True
+            needs = [self._limit_needed(trial, knob, others) for trial in self.trials]
+        else:
+            index = self.tolerances.index(knob)
+            start, end = self.grader.domain(index)
+            whole = self._whole[index]
+            needs = [self._tolerance_needed(trial, index, others, (start, end)) for trial in self.trials]
+            if whole:
+                start, end = max(1.0, start), math.floor(end)
+                needs = [(math.ceil(need) if need < math.inf else need, error) for need, error in needs]
+        return start, end, whole, needs
+
     def _set(
         self, curve: Curve, needs: Sequence[tuple[float, bool]], unknown: Sequence[Sequence[Span]], choices: int
     ) -> tuple[SetStep, ...]:
         """The curve of a set, from what its tries need."""
+        tries = self._tries(curve.knob, curve.at, needs, unknown)
+        return set_steps(tries, [step.value for step in curve.steps], self.terms, choices)
+
+    def counts(self, at: Mapping[str, float]) -> dict[str, tuple[int, int]]:
+        """Of a set: passes and tries of each problem at a setting; unknown tries count as failed."""
+        knob = next(iter(at))
+        others = {name: value for name, value in {**self.base, **at}.items() if name != knob}
+        unknown = [self._gaps(knob, others, trial.unknown) for trial in self.trials]
+        found = tallies_at(self._tries(knob, others, self._needs(knob, others)[3], unknown), min(at[knob], LARGEST))
+        return {tally.problem: (tally.passed, tally.tries + tally.unknown) for tally in found}
+
+    def _tries(
+        self,
+        knob: str,
+        others: Mapping[str, float],
+        needs: Sequence[tuple[float, bool]],
+        unknown: Sequence[Sequence[Span]],
+    ) -> list[Try]:
         tries = []
         for problem, trial, (need, error), unsure in zip(self._problems, self.trials, needs, unknown, strict=True):
             gone = [(need, math.inf)] if error else []
-            gone += self._gaps(curve.knob, curve.at, trial.errors)
+            gone += self._gaps(knob, others, trial.errors)
             tries.append(Try(problem or "", math.inf if error else need, gone, unsure))
-        return set_steps(tries, [step.value for step in curve.steps], self.terms, choices)
+        return tries
 
     def _within(self, trial: Trial, at: Mapping[str, float]) -> bool:
         return all(trial.reach.of(name) <= value for name, value in at.items() if name in LIMITS)

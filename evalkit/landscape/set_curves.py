@@ -98,11 +98,16 @@ def set_steps(tries: Sequence[Try], values: Sequence[float], terms: SetTerms, ch
     return tuple(_step(tries, value, terms, choices) for value in values)
 
 
-def _step(tries: Sequence[Try], value: float, terms: SetTerms, choices: int) -> SetStep:
+def tallies_at(tries: Sequence[Try], value: float) -> list[Tally]:
+    """The tally of each problem at a value of the knob."""
     found: dict[str, Tally] = {}
     for each in tries:
         each.add_to(found.setdefault(each.problem, Tally(each.problem)), value)
-    tallies = list(found.values())
+    return list(found.values())
+
+
+def _step(tries: Sequence[Try], value: float, terms: SetTerms, choices: int) -> SetStep:
+    tallies = tallies_at(tries, value)
     rates = [tally.rate for tally in tallies if tally.rate is not None]
     rate = rate_over(tallies, terms.about, terms.confidence)
     stricter = 1 - (1 - terms.confidence) / choices

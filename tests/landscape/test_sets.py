@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from evalkit.landscape.files import as_csv, facts, schema
 from evalkit.landscape.recommend import Grounds, Outlook
 from evalkit.landscape.set_curves import SetTerms, Try, set_steps
 from evalkit.landscape.set_recommend import recommend_set
+from evalkit.results.problem_tallies import outcome_tallies
 from evalkit.stats.inband import Plan
 from evalkit.stats.verdict import Band
 from tests.landscape.conftest import run_sweep, surveyed
@@ -77,6 +79,24 @@ async def test_the_aim_decides_what_is_recommended_and_nothing_that_was_sampled(
     assert "signal" not in found["rate"].facets[0].recommendations[0].sentence
     header, row = as_csv(found["rate"]).splitlines()[:2]
     assert dict(zip(header.split(","), row.split(","), strict=True))["problems"] == "6"
+
+
+@pytest.mark.asyncio
+async def test_confirming_a_set_samples_as_many_tries_and_tests_by_problem(tmp_path: Path) -> None:
+    knobs = {"limits.max_tokens": LIMITS[1:3]}
+    fixed = [*SET, "sweep.aim=signal", "band.group=2", "confirm=true"]
+    *swept, fresh = await run_sweep(tmp_path / "sweep", fixed, knobs)
+    assert len(fresh.runs) == 6 * 4
+    known = json.loads((tmp_path / "sweep" / "landscape.json").read_text())
+    assert list(Draft202012Validator(schema()).iter_errors(known)) == []
+    assert known["confirmation"]["done"] and known["confirmation"]["test"] == "exact permutation"
+    nest = surveyed(swept).facets[0].nest
+    assert nest is not None
+    for result in swept:
+        limit = float(result.cell.overrides["limits.max_tokens"])
+        counts = {tally.problem: (tally.passed, tally.tries) for tally in outcome_tallies(result.runs).values()}
+        assert nest.counts({"limits.max_tokens": limit}) == counts
+    assert nest.counts({"limits.max_tokens": math.inf}) == counts
 
 
 @pytest.mark.asyncio
