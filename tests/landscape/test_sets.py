@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from evalkit.display.figure import Band as Plotted
 from evalkit.landscape.curves import Curve, Step
+from evalkit.landscape.figures import curve_figure
 from evalkit.landscape.files import as_csv, facts, schema
 from evalkit.landscape.recommend import Grounds, Outlook
 from evalkit.landscape.set_curves import SetTerms, Try, set_steps
@@ -77,6 +79,10 @@ async def test_the_aim_decides_what_is_recommended_and_nothing_that_was_sampled(
     assert best.value is not None
     assert [step for step in curve.set if step.value <= best.value][-1].signal.value == most
     assert "signal" not in found["rate"].facets[0].recommendations[0].sentence
+    (bands,) = [
+        item for item in curve_figure(found["rate"], found["rate"].facets[0], curve).items if type(item) is Plotted
+    ]
+    assert (bands.points[-1][1:]) == (curve.set[-1].rate.low, curve.set[-1].rate.high)
     header, row = as_csv(found["rate"]).splitlines()[:2]
     assert dict(zip(header.split(","), row.split(","), strict=True))["problems"] == "6"
 
