@@ -71,6 +71,12 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: Namespace) 
                 sys.stderr.write(f"{name}: {error}\n{error.traceback}\n")
                 status = 1
                 continue
+            except UserError as error:  # such as a package that this task needs; the others have their turn
+                if len(configs) == 1:
+                    raise
+                sys.stderr.write(f"{name}: {error}\n")
+                status = 2
+                continue
             folder = _write(found, Path(options.out) / name)
             _say(found, folder, time.monotonic() - began)
             status = max(status, _status(found, known=options.known))
