@@ -187,8 +187,9 @@ def _errors(summary: Summary) -> str | None:
         return None
     cover, whole = summary.coverage or 0.0, summary.rate_with_errors
     runs = ", ".join(map(str, summary.error_runs[:10])) + (", …" if summary.errors > 10 else "")
+    which = "" if summary.set else f" ({runs})"
     return (
-        f"{counted(summary.errors, 'run')} ended by a fault that is not the model's ({runs}); "
+        f"{counted(summary.errors, 'run')} ended by a fault that is not the model's{which}; "
         f"the rate covers {percent(cover)} of the runs; with errors counted as failures it is "
         f"{rate_words(whole)}"
     )

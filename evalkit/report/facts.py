@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from evalkit.display.formatting import run_name
 from evalkit.display.rates import bare_rate
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.util.text import dollars, duration
@@ -58,6 +59,8 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "score": run.score,
         "checks": [asdict(check) for check in run.checks],
     }
+    if run.problem is not None:
+        facts["name"] = run_name(run)
     return facts if run.seconds is None else facts | {"seconds": run.seconds, "time": duration(run.seconds)}
 
 

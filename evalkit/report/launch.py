@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.display.document import Cell, Code, Note, Part, Section, Table, Tone, with_content
-from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, closing_block, figures, observed
+from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, closing_block, figures, observed, run_name
 from evalkit.display.rates import bare_rate
+from evalkit.report.problems import problems_section
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome
 from evalkit.stats.verdict import Decision
@@ -30,6 +31,7 @@ def launch_document(cell: CellRecord) -> list[Section]:
     sections = [
         Section(f"{cell.title}: {_headline(cell)}", (*notes(cell), metrics_table(cell))),
         Section("Failure analysis", _failures(cell)),
+        problems_section(cell),
         Section("Runs", (_runs(cell),)),
         raised_section(cell),
         settings_section(cell),
@@ -42,9 +44,11 @@ def launch_overview(cell: CellRecord) -> list[Section]:
     block = closing_block(cell.summary, cell.title, simulated=cell.simulated)
     decided = DECIDED.get(cell.summary.verdict.decision, "failed")
     tones = tuple(decided if line.startswith("Verdict:") else NO_TONE for line in block.split("\n"))
-    hint = f"python -m evalkit show {shlex.quote(plain(cell.folder))} RUN   shows a conversation"
+    what = "PROBLEM TRY" if cell.summary.set else "RUN"
+    hint = f"python -m evalkit show {shlex.quote(plain(cell.folder))} {what}   shows a conversation"
     said = [Note("Note", note) for note in cell.notes]
-    return [Section("", (Code(block, tones=tones), *said, _runs(cell), Code(hint, tones=("muted",))))]
+    listed = problems_section(cell).parts or (_runs(cell),)
+    return [Section("", (Code(block, tones=tones), *said, *listed, Code(hint, tones=("muted",))))]
 
 
 def notes(cell: CellRecord) -> list[Note]:
@@ -60,8 +64,10 @@ def metrics_table(cell: CellRecord) -> Table:
 
 
 def _failures(cell: CellRecord) -> tuple[Part, ...]:
+    names = {run.number: run_name(run) for run in cell.runs} if cell.summary.set else {}
     rows = tuple(
-        (row.label, counted(row.count, "run"), percent(row.share), _numbers(row.runs)) for row in cell.summary.failures
+        (row.label, counted(row.count, "run"), percent(row.share), _numbers(row.runs, names))
+        for row in cell.summary.failures
     )
     return (Table(("Reason", "Runs", "Share", "Which"), rows),) if rows else ()
 
@@ -84,10 +90,14 @@ def _raised(runs: Sequence[RunRecord]) -> list[tuple[str, str, str]]:
     for run in runs:
         if run.traceback:
             found.setdefault(run.traceback, []).append(run)
-    return [
-        (f"{'Run' if len(same) == 1 else 'Runs'} {_numbers([run.number for run in same])}", same[0].message, traceback)
-        for traceback, same in list(found.items())[:TRACEBACKS]
-    ]
+    return [(_which(same), same[0].message, traceback) for traceback, same in list(found.items())[:TRACEBACKS]]
+
+
+def _which(runs: Sequence[RunRecord]) -> str:
+    """`Runs 1, 2`; of a set, the problems and the tries."""
+    if runs[0].problem is not None:
+        return _numbers([run.number for run in runs], {run.number: run_name(run) for run in runs})
+    return f"{'Run' if len(runs) == 1 else 'Runs'} {_numbers([run.number for run in runs])}"
 
 
 def _headline(cell: CellRecord) -> str:
@@ -135,7 +145,16 @@ def _runs(cell: CellRecord) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for run in cell.runs:
         took = ["–" if run.seconds is None else duration(run.seconds)] if timed else []
-        rows.append((str(run.number), status(run), observation(run), f"{run.output_tokens:,}", str(run.steps), *took))
+        rows.append(
+            (
+                run_name(run).removeprefix("Run "),
+                status(run),
+                observation(run),
+                f"{run.output_tokens:,}",
+                str(run.steps),
+                *took,
+            )
+        )
     return Table(header, tuple(rows))
 
 
@@ -186,6 +205,6 @@ def command(cell: CellRecord) -> str:
     return "python -m evalkit " + " ".join(shlex.quote(override) for override in cell.overrides)
 
 
-def _numbers(runs: Sequence[int]) -> str:
-    shown = ", ".join(map(str, runs[:RUNS_LISTED]))
+def _numbers(runs: Sequence[int], names: Mapping[int, str] | None = None) -> str:
+    shown = ", ".join((names or {}).get(run, str(run)) for run in runs[:RUNS_LISTED])
     return shown if len(runs) <= RUNS_LISTED else f"{shown}, and {len(runs) - RUNS_LISTED:,} more"

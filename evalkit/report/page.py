@@ -13,6 +13,7 @@ from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
 from evalkit.report.figures import caption, gauge, tokens_curve
 from evalkit.report.launch import metrics_table, notes, raised_section, settings_section
+from evalkit.report.problems import problems_section
 from evalkit.report.sweep import sweep_document
 from evalkit.results.reading import CellRecord, Results
 from evalkit.util.text import counted
@@ -27,11 +28,12 @@ def launch_page(cell: CellRecord) -> str:
     blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)
     curve, steps = _curve(cell)
     facts = page_facts(cell) | {"curve": steps, "shared": conversations.shared, "left_out": conversations.left_out}
-    raised = raised_section(cell)
+    raised, problems = raised_section(cell), problems_section(cell, figures=True)
     slots = {
         "notes": parts_html(notes(cell)),
         "gauge": svg(gauge(cell.summary)),
         "curve": curve,
+        "problems": section_html(problems) if problems.parts else "",
         "raised": section_html(raised) if raised.parts else "",
         "metrics": parts_html([metrics_table(cell)]),
         "settings": parts_html(settings_section(cell).parts),

@@ -31,7 +31,7 @@ function spending(turns, limit) {
 
 function drawRun(facts, run, talk) {
   const parts = [
-    el("h2", {}, `Run ${run.run}: `, el("span", { class: run.outcome }, MARKS[run.outcome])),
+    el("h2", {}, `${run.name || `Run ${run.run}`}: `, el("span", { class: run.outcome }, MARKS[run.outcome])),
     el("p", { class: "message" }, observation(run)),
     run.leaked && el("p", { class: "note" }, "The grader's secrets leaked into this conversation: its grade proves nothing."),
     checks(run),

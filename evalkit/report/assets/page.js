@@ -41,7 +41,7 @@ async function route() {
     return;
   }
   opened = run.run;
-  document.title = `Run ${run.run} – ${title}`;
+  document.title = `${run.name || `Run ${run.run}`} – ${title}`;
   const holder = byId("run");
   holder.replaceChildren(path(run), el("p", { class: "muted" }, "Unpacking the conversation…"));
   let content;

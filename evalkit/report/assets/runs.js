@@ -50,7 +50,7 @@ function runTable(facts) {
     const words = byId("query").value.toLowerCase().split(/\s+/).filter(Boolean);
     const outcome = byId("outcome").value, reason = byId("reason").value;
     return facts.runs.filter((run) => (!outcome || run.outcome === outcome) && (!reason || run.label === reason)
-      && words.every((word) => `${run.run} ${run.message} ${run.label || ""} ${run.ending}`.toLowerCase().includes(word)));
+      && words.every((word) => `${run.name || run.run} ${run.message} ${run.label || ""} ${run.ending}`.toLowerCase().includes(word)));
   }
 
   function draw() {
@@ -75,7 +75,7 @@ function runTable(facts) {
   function row(run) {
     return el("tr", {}, columns.map((column) => {
       if (column.key === "run") {
-        return el("td", { class: "figure" }, el("a", { href: `#run-${run.run}` }, String(run.run)));
+        return el("td", { class: "figure" }, el("a", { href: `#run-${run.run}` }, run.name || String(run.run)));
       }
       if (column.key === "outcome") return el("td", { class: `brief ${run.outcome}` }, MARKS[run.outcome]);
       const value = column.shown ? column.shown(run) : column.value(run);
