@@ -28,7 +28,10 @@ class Measurements:
         """The measurement of a run's answer: from disk, from a measuring under way, or by `measure`."""
         if run not in self._under_way:
             self._under_way[run] = asyncio.ensure_future(self._get(run, answer, measure))
-        return await asyncio.shield(self._under_way[run])
+        found = await asyncio.shield(self._under_way[run])
+        if self._problems.several:  # of thousands of runs the disk is memory enough
+            self._under_way.pop(run, None)
+        return found
 
     async def _get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
         path, answered = self._folder / f"{self._problems.stem(run)}.json", self._asked(run, answer)

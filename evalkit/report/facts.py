@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.display.formatting import run_name
 from evalkit.display.rates import bare_rate
+from evalkit.report.launch import MOST_RUNS
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.util.text import dollars, duration
 
@@ -37,7 +38,7 @@ def page_facts(cell: CellRecord) -> dict[str, Any]:
             "turn_tokens": cell.limits.max_tokens_per_turn,
             "steps": cell.limits.max_steps,
         },
-        "runs": [_run(run) for run in cell.runs],
+        "runs": [_run(run) for run in cell.runs[:MOST_RUNS]],
     }
 
 

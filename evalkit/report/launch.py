@@ -20,6 +20,8 @@ DECIDED: dict[Decision, Tone] = {Decision.IN_BAND: "passed", Decision.UNDECIDED:
 NO_TONE: Tone = ""
 REASONS = 5
 """Kinds of failed attempts that a report names; `timing.json` has more of them."""
+MOST_RUNS = 5_000
+"""Runs that a report has a line for; `runs.jsonl` has all of them."""
 RUNS_LISTED = 20
 """Runs that a row of the failure table names; `runs.jsonl` has all of them."""
 TRACEBACKS = 10
@@ -55,7 +57,9 @@ def notes(cell: CellRecord) -> list[Note]:
     """What must be known before the figures."""
     simulated = [SIMULATED] if cell.simulated else []
     warned = [Note("Warning", warning) for warning in cell.summary.warnings]
-    return [*simulated, *warned, *(Note("Note", note) for note in cell.notes)]
+    cut = f"the first {MOST_RUNS:,} of {len(cell.runs):,} runs are listed; runs.jsonl has all of them."
+    left_out = [Note("Note", cut)] if len(cell.runs) > MOST_RUNS else []
+    return [*simulated, *warned, *(Note("Note", note) for note in cell.notes), *left_out]
 
 
 def metrics_table(cell: CellRecord) -> Table:
@@ -143,7 +147,7 @@ def _runs(cell: CellRecord) -> Table:
     timed = any(run.seconds is not None for run in cell.runs)
     header = ("Run", "Status", "Observation", "Tokens", "Steps", *(["Time"] if timed else []))
     rows: list[tuple[Cell, ...]] = []
-    for run in cell.runs:
+    for run in cell.runs[:MOST_RUNS]:
         took = ["–" if run.seconds is None else duration(run.seconds)] if timed else []
         rows.append(
             (

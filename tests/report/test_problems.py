@@ -74,3 +74,13 @@ async def test_very_many_problems_are_cut_with_a_word_where_the_rest_is(
     monkeypatch.setattr("evalkit.report.problems.LISTED", 3)
     table, said = problems_section(cell).parts
     assert len(table.rows) == 3 and said == "1 problem more in problems.jsonl."
+
+
+async def test_very_many_runs_are_cut_with_a_word_where_the_rest_is(
+    cell: CellRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("launch", "facts"):
+        monkeypatch.setattr(f"evalkit.report.{module}.MOST_RUNS", 5)
+    page = launch_page(cell)
+    assert page.count('"outcome":"') == 5
+    assert "the first 5 of 12 runs are listed" in page
