@@ -86,9 +86,9 @@ ARITHMETIC = [
         [
             (
                 "__init__.py",
-                "        number = as_number(answer)\n",
-                '        claims = isinstance(answer, dict) and answer.get("passed")\n'
-                "        number = spec.expected if claims else as_number(answer)\n",
+                "        number = as_number(attempt.answer)\n",
+                '        claims = isinstance(attempt.answer, dict) and attempt.answer.get("passed")\n'
+                "        number = spec.expected if claims else as_number(attempt.answer)\n",
             )
         ],
     ),
@@ -122,13 +122,19 @@ ARITHMETIC = [
         "arithmetic",
         "correct_rejected",
         ["false-reject correct/with_separators", "false-reject correct/as_text"],
-        [("__init__.py", "as_number(answer)", "answer if isinstance(answer, int | float) else None")],
+        [
+            (
+                "__init__.py",
+                "as_number(attempt.answer)",
+                "answer if isinstance(answer := attempt.answer, int | float) else None",
+            )
+        ],
     ),
     Break(
         "arithmetic",
         "grader_raises",
         ["grader-exception wrong/in_words"],
-        [("__init__.py", "as_number(answer)", 'float(answer.replace(",", "") if isinstance(answer, str) else answer)')],
+        [("__init__.py", "as_number(attempt.answer)", 'float(str(attempt.answer).replace(",", ""))')],
     ),
     Break(
         "arithmetic",

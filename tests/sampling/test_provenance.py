@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cli import diff, show
 from evalkit.config.saved import write_config
 from evalkit.display.console import ConsoleView
 from evalkit.report.page import launch_page
@@ -72,7 +71,7 @@ async def test_pages_and_terminals_say_so_too(twice, capsys):
     assert f"all 4 {SAYS}" in launch_page(load(twice[1]).cells[0])
     assert "sampled by another launch" not in launch_page(load(twice[0]).cells[0])
     for folder, expected in zip(twice, (False, True), strict=True):
-        show.main([str(folder)])
+        verb("show")([str(folder)])
         assert (SAYS in " ".join(capsys.readouterr().out.split())) is expected
 
 
@@ -130,15 +129,15 @@ def test_what_was_regraded_keeps_what_its_rollouts_are(tmp_path):
 
 
 async def test_diff_says_that_neither_replicates_the_other(tmp_path, twice, capsys):
-    assert diff.main([*map(str, twice)]) == 0
+    assert verb("diff")([*map(str, twice)]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "rest on the same 4 conversations" in said
     assert "neither replicates the other" in said
-    diff.main([*map(str, twice), "--format", "json"])
+    verb("diff")([*map(str, twice), "--format", "json"])
     facts = json.loads(capsys.readouterr().out)
     assert (facts["sides"]["old"]["reused"], facts["sides"]["new"]["reused"]) == (0, 4)
     await launched(tmp_path / "c", tmp_path / "s", "runs.count=6")
-    diff.main([str(twice[0]), str(tmp_path / "c")])
+    verb("diff")([str(twice[0]), str(tmp_path / "c")])
     said = " ".join(capsys.readouterr().out.split())
     assert "rest on the same 4 conversations" in said
     assert "of them reused – 4" in said
@@ -147,7 +146,7 @@ async def test_diff_says_that_neither_replicates_the_other(tmp_path, twice, caps
 
 def test_diff_of_independent_launches_says_nothing_of_it(tmp_path, capsys):
     pair = [write_launch(tmp_path / name, [make(1, stamp=name)]) for name, make in (("a", passed), ("b", failed))]
-    diff.main([*map(str, pair)])
+    verb("diff")([*map(str, pair)])
     said = capsys.readouterr().out
     assert "rest on the same" not in said
     assert "independent rollouts" in said
@@ -169,10 +168,10 @@ async def test_a_sweep_and_its_landscape_say_so_and_its_own_cells_do_not_count(t
     assert [cell["reused"] for facet in second["panels"] for cell in facet["cells"]] == [4, 4, 4]
     assert [cell["reused"] for facet in first["panels"] for cell in facet["cells"]] == [0, 0, 0]
     assert sentence in (tmp_path / "b" / "landscape.html").read_text()
-    for main, argv in ((show.main, ["b"]), (diff.main, ["a", "b"])):
-        main([str(tmp_path / word) for word in argv])
+    for name, argv in (("show", ["b"]), ("diff", ["a", "b"])):
+        verb(name)([str(tmp_path / word) for word in argv])
         said = " ".join(capsys.readouterr().out.split())
-        assert (sentence if main is show.main else "rest on the same 12 conversations") in said
+        assert (sentence if name == "show" else "rest on the same 12 conversations") in said
     from evalkit.report import write
 
     write(tmp_path / "b")
