@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from evalkit.cli import show
 from evalkit.config.saved import write_config
 from evalkit.config.schema import Config, ModelConfig
+from evalkit.display.formatting import run_name
 from evalkit.display.transcript import turn_lines
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.regrading import regrade
@@ -211,7 +212,7 @@ def check(rig: Rig, result: CellResult, folder: Path, config: Config) -> None:
                 strict(line)
     cell = load(folder / "out").cells[0]
     for run in cell.runs:
-        assert all(isinstance(line, str) for turn in run.rollout.turns for line in turn_lines(run.number, turn))
+        assert all(isinstance(line, str) for turn in run.rollout.turns for line in turn_lines(run_name(run), turn))
         show.present(show.conversation(cell, run), StringIO(), pager=False)
     assert (folder / "out" / "report.html").stat().st_size > 0
     judged = rig.runner.run(regrade(cell, load_task(config.task), result.source.sandbox, config=config))

@@ -11,6 +11,7 @@ from evalkit.audit.labelled_solutions import solutions, task_folder
 from evalkit.cli.parser import DIR, VerbParser
 from evalkit.config.saved import launched_from, read_config
 from evalkit.config.schema import Config
+from evalkit.display.formatting import run_name
 from evalkit.results.reading import CellRecord, load
 from evalkit.sandbox import open_sandbox
 from evalkit.task.protocol import Task
@@ -45,7 +46,7 @@ def _diagnose_cell(cell: CellRecord) -> None:
     for run in cell.runs:
         if run.number in matches:
             match = matches[run.number]
-            said = f"Run {run.number}: {run.label}, {match.words}  {match.about}"
+            said = f"{run_name(run)}: {run.label}, {match.words}  {match.about}"
             sys.stdout.write(fitted(plain(said, one_line=True), sys.stdout) + "\n")
     found = reasons(cell.runs, matches)
     for reason, count in found.most_common():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TextIO
 
-from evalkit.display.formatting import cell_line, closing_block, run_line
+from evalkit.display.formatting import cell_line, closing_block, run_line, run_name
 from evalkit.display.log import listener
 from evalkit.display.progress import Progress
 from evalkit.display.transcript import turn_lines
@@ -131,7 +131,7 @@ class ConsoleView:
         single = len(self._progress.cells) == 1
         if self._verbose and single:
             for turn in run.rollout.turns:
-                for line in turn_lines(run.number, turn):
+                for line in turn_lines(run_name(run), turn):
                     self._print(line)
         if not self._quiet and (single or self._verbose):
             self._print(run_line(run))

@@ -13,11 +13,11 @@ BLOCK_LINES = 30
 """Lines of one content block that are shown; the rollout on disk has all of them."""
 
 
-def turn_lines(run: int, turn: Turn) -> Iterator[str]:
+def turn_lines(run: str, turn: Turn) -> Iterator[str]:
     """`--- Run 3: 412 output tokens, tool_use`, then every block with a sign for who wrote it."""
     cut = ", cut by the limit" if turn.cut_tokens is not None else ""
     reason = plain(turn.stop_reason, one_line=True, limit=40)
-    yield f"--- Run {run}: {counted(turn.output_tokens, 'output token')}, {reason}{cut}"
+    yield f"--- {run}: {counted(turn.output_tokens, 'output token')}, {reason}{cut}"
     for block in turn.content:
         yield from _shown("  ", _said(block))
     for block in turn.reply or ():

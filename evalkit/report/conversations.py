@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalkit.report.facts import as_json
+from evalkit.report.launch import MOST_RUNS
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.rollout.record import Rollout, Turn
 
@@ -29,7 +30,7 @@ class Conversations:
     """
 
     def __init__(self, cell: CellRecord) -> None:
-        self._runs = cell.runs
+        self._runs = cell.runs[:MOST_RUNS]
         self.shared: list[Any] = []
         """Prompts and tools, which are the same in most runs; conversations hold their places in this list."""
         self.left_out: list[int] = []

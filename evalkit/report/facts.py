@@ -61,7 +61,7 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "checks": [asdict(check) for check in run.checks],
     }
     if run.problem is not None:
-        facts["name"] = run_name(run)
+        facts |= {"name": run_name(run), "problem": run.problem}
     return facts if run.seconds is None else facts | {"seconds": run.seconds, "time": duration(run.seconds)}
 
 

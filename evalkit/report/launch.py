@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.display.document import Cell, Code, Note, Part, Section, Table, Tone, with_content
 from evalkit.display.formatting import MARKS, MESSAGE_LIMIT, WORDS, closing_block, figures, observed, run_name
 from evalkit.display.rates import bare_rate
-from evalkit.report.problems import problems_section
+from evalkit.report.problems import plans_section, problems_section
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome
 from evalkit.stats.verdict import Decision
@@ -18,6 +18,8 @@ from evalkit.util.text import counted, duration, percent, plain
 SIMULATED = Note("Simulated model", "these figures measure no LLM.")
 DECIDED: dict[Decision, Tone] = {Decision.IN_BAND: "passed", Decision.UNDECIDED: "error"}
 NO_TONE: Tone = ""
+SHOWN_APART = ("Model", "Warning", "To know more")
+"""Figures that notes and tables of a report show."""
 REASONS = 5
 """Kinds of failed attempts that a report names; `timing.json` has more of them."""
 MOST_RUNS = 5_000
@@ -34,6 +36,7 @@ def launch_document(cell: CellRecord) -> list[Section]:
         Section(f"{cell.title}: {_headline(cell)}", (*notes(cell), metrics_table(cell))),
         Section("Failure analysis", _failures(cell)),
         problems_section(cell),
+        plans_section(cell),
         Section("Runs", (_runs(cell),)),
         raised_section(cell),
         settings_section(cell),
@@ -121,7 +124,7 @@ def metric_rows(cell: CellRecord) -> list[tuple[str, str]]:
         ("Runs", counts),
         ("Pass rate", bare_rate(summary.rate) if summary.rate.runs else "unknown"),
         ("Observed", observed(summary)),
-        *(row for row in figures(summary, simulated=cell.simulated) if row[0] not in ("Model", "Warning")),
+        *(row for row in figures(summary, simulated=cell.simulated) if row[0] not in SHOWN_APART),
         *failed_attempts(cell),
     ]
 

@@ -13,12 +13,12 @@ from evalkit.report.conversations import Conversations
 from evalkit.report.facts import as_json, page_facts
 from evalkit.report.figures import caption, gauge, tokens_curve
 from evalkit.report.launch import metrics_table, notes, raised_section, settings_section
-from evalkit.report.problems import problems_section
+from evalkit.report.problems import plans_section, problem_facts, problem_plots
 from evalkit.report.sweep import sweep_document
 from evalkit.results.reading import CellRecord, Results
 from evalkit.util.text import counted
 
-_SCRIPTS = ("highlight.js", "runs.js", "conversation.js", "page.js")
+_SCRIPTS = ("highlight.js", "runs.js", "problems.js", "conversation.js", "page.js")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -28,12 +28,14 @@ def launch_page(cell: CellRecord) -> str:
     blocks = "".join(f'<script type="text/plain" id="talk-{run}">{text}</script>\n' for run, text in conversations)
     curve, steps = _curve(cell)
     facts = page_facts(cell) | {"curve": steps, "shared": conversations.shared, "left_out": conversations.left_out}
-    raised, problems = raised_section(cell), problems_section(cell, figures=True)
+    raised, plans = raised_section(cell), plans_section(cell)
+    facts["problems"] = problem_facts(cell)
     slots = {
         "notes": parts_html(notes(cell)),
         "gauge": svg(gauge(cell.summary)),
         "curve": curve,
-        "problems": section_html(problems) if problems.parts else "",
+        "problems": _problems(cell) if facts["problems"] else "",
+        "plans": section_html(plans) if plans.parts else "",
         "raised": section_html(raised) if raised.parts else "",
         "metrics": parts_html([metrics_table(cell)]),
         "settings": parts_html(settings_section(cell).parts),
@@ -53,6 +55,11 @@ def _curve(cell: CellRecord) -> tuple[str, dict[str, Any] | None]:
         return f'<p class="muted">{said}</p>', None
     figure, steps = found
     return f"{svg(figure)}<figcaption>{escaped(caption(cell.summary))}</figcaption>", steps
+
+
+def _problems(cell: CellRecord) -> str:
+    """The plots of a set and the place of its table."""
+    return _asset("problems.html").replace("{{plots}}", parts_html(problem_plots(cell)))
 
 
 def sweep_page(results: Results) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from evalkit.display.document import Cell, Part, Picture, Section, Table, Words
+from evalkit.display.document import Cell, Part, Picture, Section, Table
 from evalkit.display.figure import Axis, Box, Figure, Point, Segment
 from evalkit.display.formatting import MARKS
 from evalkit.display.rates import rate_text
@@ -59,34 +60,68 @@ def problem_rows(cell: CellRecord) -> list[Row]:
     return [Row(name, runs) for name, runs in found.items()]
 
 
-def problems_section(cell: CellRecord, *, figures: bool = False) -> Section:
-    """A row for every problem, lowest rate first; without parts for a task with one. `figures`: with their plots."""
-    rows, of_set = problem_rows(cell), cell.summary.set
-    if not rows or of_set is None:
+def problems_section(cell: CellRecord) -> Section:
+    """A row for every problem, lowest rate first; without parts for a task with one."""
+    rows = problem_rows(cell)
+    if not rows or cell.summary.set is None:
         return Section("Problems", ())
     ordered = sorted(rows, key=lambda row: (row.rate is None, row.rate or 0.0))
     table = Table(
         ("Problem", "Tries", "Pass rate", "Tokens", "Failures"),
-        tuple(_cells(row, cell.summary.confidence, link=figures) for row in ordered[:LISTED]),
+        tuple(_cells(row, cell.summary.confidence) for row in ordered[:LISTED]),
     )
     parts: list[Part] = [table]
     if len(rows) > LISTED:
         parts.append(f"{counted(len(rows) - LISTED, 'problem')} more in problems.jsonl.")
-    if figures:
-        parts.insert(0, "Strokes above the bars: how many problems chance alone would put there if all were alike.")
-        parts.insert(0, Picture((rates_figure(of_set), lengths_figure(rows)), "How problems lie", "problems.svg"))
     return Section("Problems", tuple(parts))
 
 
-def _cells(row: Row, confidence: float, *, link: bool) -> tuple[Cell, ...]:
+def plans_section(cell: CellRecord) -> Section:
+    """How narrow the interval is, and how narrow more tries or problems would make it; without parts if unknown."""
+    plans = cell.summary.set.plans if cell.summary.set else ()
+    rows = tuple(
+        (
+            str(plan["name"]),
+            f"{plan['problems']:,}",
+            f"{plan['tries']:,}",
+            f"{plan['problems'] * plan['tries']:,}",
+            f"±{100 * plan['half_width']:.1f} points",
+        )
+        for plan in plans
+    )
+    title = "What more would buy"
+    return Section(title, (Table(("Plan", "Problems", "Tries at each", "Runs", "Interval"), rows),) if rows else ())
+
+
+def problem_plots(cell: CellRecord) -> list[Part]:
+    """How the rates and the lengths of the problems lie; empty for a task with one."""
+    rows, of_set = problem_rows(cell), cell.summary.set
+    if not rows or of_set is None:
+        return []
+    return [
+        Picture((rates_figure(of_set), lengths_figure(rows)), "How problems lie", "problems.svg"),
+        "Strokes: how many problems chance alone would put there if all were alike.",
+    ]
+
+
+def problem_facts(cell: CellRecord) -> list[dict[str, Any]]:
+    """A line for each problem, for the page's table; what a row of markdown says, and what to sort by."""
+    said = []
+    for row in problem_rows(cell):
+        _, strip, words, tokens, failures = _cells(row, cell.summary.confidence)
+        facts = {"problem": row.problem, "strip": strip, "rate": row.rate, "rate_words": words}
+        said.append(facts | {"tokens": row.tokens, "tokens_words": tokens, "failures": failures})
+    return said
+
+
+def _cells(row: Row, confidence: float) -> tuple[Cell, ...]:
     strip = "".join(MARKS[run.outcome] for run in row.runs[:STRIP]) + ("…" if len(row.runs) > STRIP else "")
     unknown = sum(run.outcome is Outcome.UNKNOWN for run in row.runs)
     interval = wilson_range(row.passes, unknown, len(row.known) + unknown, confidence)
     reasons = Counter(run.label or "" for run in row.known if not run.passed)
     failures = ", ".join(f"{label} {number}" for label, number in reasons.most_common(3))
-    name: Cell = Words(row.problem, link=f"#run-{row.runs[0].number}") if link else row.problem
     rate = f"{row.passes}/{len(row.known)}, {rate_text(row.rate, interval)}"
-    return name, strip, rate, f"{row.tokens:,.0f}", failures
+    return row.problem, strip, rate, f"{row.tokens:,.0f}" if row.known else "–", failures
 
 
 def rates_figure(of_set: SetSummary) -> Figure:
@@ -101,7 +136,7 @@ def rates_figure(of_set: SetSummary) -> Figure:
             f"{bar['problems']:.0f} at {100 * bar['low']:.0f}-{100 * bar['high']:.0f}%, {bar['alike']:.1f} by chance"
         )
         items.append(Box(at, (0, bar["problems"]), title=title))
-        items.append(Segment((at[0], bar["alike"]), (at[1], bar["alike"])))
+        items.append(Segment((at[0], bar["alike"]), (at[1], bar["alike"]), "expected"))
     most = max([1.0, *(max(bar["problems"], bar["alike"]) for bar in bars)])
     label = "Problems by observed pass rate; strokes: what chance alone would give if all problems were alike"
     x = Axis(-width, 1 + width, "observed pass rate of a problem", names=tuple((n / 4, f"{25 * n}%") for n in range(5)))

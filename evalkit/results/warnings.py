@@ -42,7 +42,7 @@ class _Used:
     """How calls of one tool were answered."""
 
     worked: int = 0
-    failed: list[int] = field(default_factory=list)
+    failed: list[Run] = field(default_factory=list)
     """The run of every call that was answered with an error and was no mistake of the model."""
 
 
@@ -56,15 +56,20 @@ def _broken_tools(runs: Sequence[Run]) -> Iterator[str]:
                 if error is None:
                     tool.worked += 1
                 elif not _is_mistake(name, error):
-                    tool.failed.append(run.number)
+                    tool.failed.append(run)
     for name, tool in used.items():
-        where = sorted(set(tool.failed))
+        where = {run.number: run for run in tool.failed}
         if not tool.worked and len(tool.failed) >= MANY_CALLS and len(where) >= min(SEVERAL_RUNS, len(runs)):
             yield (
-                f"none of {len(tool.failed)} calls of {name} worked, in {counted(len(where), 'run')} such as run "
-                f"{where[0]} (wrong arguments and exceptions in the model's own programs left out): try the tool "
-                "before you believe the rate"
+                f"none of {len(tool.failed)} calls of {name} worked, in {counted(len(where), 'run')} such as "
+                f"{_named(where[min(where)])} (wrong arguments and exceptions in the model's own programs left out): "
+                "try the tool before you believe the rate"
             )
+
+
+def _named(run: Run) -> str:
+    """A run within a sentence; of a set, the problem and the try."""
+    return f"run {run.number}" if run.problem is None else f"{run.problem} try {run.attempt}"
 
 
 def _answers(turn: Turn, rollout: Rollout) -> Iterator[tuple[str, str | None]]:

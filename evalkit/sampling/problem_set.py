@@ -131,6 +131,10 @@ class ProblemSet:
         """Which try at its problem a run is, from 1."""
         return run % TRIES
 
+    def name(self, run: int) -> str:
+        """A run for people: `Run 3`; of a set, the problem and the try."""
+        return f"Run {run}" if self.id(run) is None else f"{self.id(run)} try {self.attempt(run)}"
+
     def folders(self) -> Iterator[tuple[str, int]]:
         """Where the runs of each problem are kept, and the number before that of its first run."""
         for index in self._picked:

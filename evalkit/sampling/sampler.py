@@ -157,7 +157,9 @@ class RolloutSampler:
                     async with claim:
                         return await self._sample(start, claim)
                 except ClaimLostError:
-                    self.note(f"Run {run}: this process stood still, and another one took the run over.")
+                    self.note(
+                        f"{self.problems.name(run)}: this process stood still, and another one took the run over."
+                    )
             else:
                 self._say_who_is_waited_for(run, claim)
             await asyncio.sleep(CLAIM_POLL_S)
@@ -182,7 +184,8 @@ class RolloutSampler:
     def _say_who_is_waited_for(self, run: int, claim: Claim) -> None:
         if not self._waited:
             self._waited = True
-            self.note(f"Run {run} is being sampled by {claim.holder() or 'another process'}: waits for it.")
+            who = claim.holder() or "another process"
+            self.note(f"{self.problems.name(run)} is being sampled by {who}: waits for it.")
 
     async def _sample(self, start: Rollout, claim: Claim) -> Rollout:
         with self.keeping():
@@ -192,7 +195,8 @@ class RolloutSampler:
                 loaded = self._usable(start)
             if loaded and loaded.damage:
                 log.warning("Run %d: its record is damaged (%s), what can be trusted is kept", start.run, loaded.damage)
-                self.note(f"Run {start.run}: its record is damaged ({loaded.damage}); what can be trusted is kept.")
+                what = f"its record is damaged ({loaded.damage}); what can be trusted is kept."
+                self.note(f"{self.problems.name(start.run)}: {what}")
             if loaded and loaded.complete:  # finished by another process before we had the claim, or to be repaired
                 if loaded.damage:
                     self.known.journal(start, loaded, claim).close()
@@ -200,7 +204,7 @@ class RolloutSampler:
         try:
             return await self._go_on(start, loaded, claim)
         except DivergedError as error:
-            self.note(f"Run {start.run} starts over: {error}.")
+            self.note(f"{self.problems.name(start.run)} starts over: {error}.")
             return await self._go_on(start, None, claim)
 
     async def _go_on(self, start: Rollout, loaded: Loaded | None, claim: Claim) -> Rollout:

@@ -49,6 +49,26 @@ def test_a_launch_is_its_closing_block_and_a_line_a_run(tmp_path: Path, capsys: 
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_set_is_its_closing_block_and_its_problems_lowest_rate_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    makes = {"easy": (passed, passed), "hard": (failed, failed), "middle": (passed, failed)}
+    runs = [
+        replace(make(index * 1_000_000 + attempt), problem=name, attempt=attempt)
+        for index, (name, tries) in enumerate(makes.items())
+        for attempt, make in enumerate(tries, 1)
+    ]
+    folder = write_launch(tmp_path / "a", runs)
+    out = shown(capsys, folder)
+    listed = [line.split()[:2] for line in out.splitlines() if line.split()[:1] and line.split()[0] in makes]
+    assert listed == [["hard", "✗✗"], ["middle", "✓✗"], ["easy", "✓✓"]]
+    assert "PROBLEM TRY" in out and "100000" not in out
+    assert max(map(len, out.splitlines()[:-2])) <= width  # the hint is a command with the path of the directory
+    assert shown(capsys, folder, "hard", 2).splitlines()[0].split(":")[0].endswith("hard try 2")
+
+
 def test_a_conversation_is_shown_turn_by_turn_with_the_budget(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

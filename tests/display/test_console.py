@@ -157,6 +157,18 @@ def test_verbose_adds_conversations_and_the_log():
     ]
 
 
+def test_verbose_names_a_run_of_a_set_by_problem_and_try():
+    stream = io.StringIO()
+    view = ConsoleView(stream, verbose=True)
+    try:
+        view.begin([info()])
+        view.run_done(0, replace(passed(1_000_002), problem="p1", attempt=2))
+    finally:
+        view.end()
+    assert "--- p1 try 2: 100 output tokens" in stream.getvalue()
+    assert "1000002" not in stream.getvalue()
+
+
 def test_a_sweep_prints_a_line_a_cell():
     lines = shown(RUNS, cells=2).split("\n")
     assert "  sweep    2 cells over limits.max_tokens" in lines

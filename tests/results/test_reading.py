@@ -16,6 +16,7 @@ import evalkit
 from evalkit import UserError
 from evalkit.results.runs import Outcome
 from evalkit.rollout.record import Ending
+from evalkit.sampling.problem_set import TRIES
 from evalkit.stats import Interval
 from evalkit.task.grade import Check, Grade
 from tests.outputs import broken, failed, passed, some_runs, summary_of, write_launch, write_sweep
@@ -94,6 +95,15 @@ def test_a_frame_has_a_row_a_run_and_a_column_a_swept_knob(tmp_path: Path) -> No
     assert frame.groupby("a")["passed"].sum().tolist() == [4, 4]
     assert frame["check.answer"].dropna().tolist() == [0.0, 1.0, 0.0, 1.0, 0.0, 0.0] * 2
     assert set(frame["label"].dropna()) == {"Wrong value", "Token limit"}
+
+
+def test_a_frame_of_a_set_has_the_problem_and_the_try_of_every_run(tmp_path: Path) -> None:
+    runs = [replace(passed(n * TRIES + 1), problem=f"p{n}", attempt=1) for n in range(2)]
+    runs.append(replace(failed(TRIES + 2), problem="p1", attempt=2))
+    frame = evalkit.load(write_launch(tmp_path / "a", runs)).frame()
+    assert frame[["problem", "try"]].to_numpy().tolist() == [["p0", 1], ["p1", 1], ["p1", 2]]
+    assert frame.groupby("problem")["passed"].mean().to_dict() == {"p0": 1.0, "p1": 0.5}
+    assert "problem" not in evalkit.load(write_launch(tmp_path / "b")).frame()
 
 
 def test_the_ends_of_a_rate_are_means_of_a_frame(tmp_path: Path) -> None:

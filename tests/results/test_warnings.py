@@ -8,6 +8,7 @@ import pytest
 from evalkit.results.summary import summarize
 from evalkit.results.warnings import MANY_CALLS
 from evalkit.rollout.record import Ending, Turn
+from evalkit.sampling.problem_set import TRIES
 from evalkit.stats import Band
 from evalkit.task.tools import called_wrongly
 from tests.builders import call, message, rollout
@@ -56,6 +57,12 @@ def test_a_tool_that_never_works_is_named_with_a_run_to_look_at():
 )
 def test_mistakes_of_the_model_are_no_fault_of_a_tool(name, error):
     assert not warnings([using(number, *[answered(error, name=name)] * 5) for number in range(1, 6)])
+
+
+def test_a_warning_names_a_run_of_a_set_by_problem_and_try():
+    runs = [using(index * TRIES + 2, *[answered(BROKEN)] * 3) for index in range(1, 4)]
+    (said,) = warnings([replace(run, problem=f"p{run.number // TRIES}", attempt=2) for run in runs])
+    assert "in 3 runs such as p1 try 2 (" in said and "1000002" not in said
 
 
 def test_the_same_error_from_the_tool_itself_is_one():

@@ -76,6 +76,12 @@ def test_a_larger_sample_holds_the_smaller_one(file: str) -> None:
     assert all(one < other for one, other in pairwise(samples))
 
 
+def test_people_are_told_of_a_run_of_a_set_by_problem_and_try(file: str) -> None:
+    found = asked(file=file)
+    assert found.name(TRIES + 2) == f"{found.id(TRIES + 2)} try 2"
+    assert asked().name(3) == "Run 3"
+
+
 def test_another_seed_draws_another_sample(file: str) -> None:
     config = Config(task={"name": "own"}, problems=ProblemsConfig(file=file, sample=2))
     drawn = set()

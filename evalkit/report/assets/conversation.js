@@ -37,8 +37,9 @@ function drawRun(facts, run, talk) {
     checks(run),
   ];
   if (!talk) {
-    const file = `rollouts/${String(run.run).padStart(4, "0")}.jsonl`;
-    return [...parts, el("p", { class: "note" }, `This conversation did not fit the page; it is in ${file}.`)];
+    const where = run.name ? "`python -m evalkit show DIR PROBLEM TRY` shows it"
+      : `it is in rollouts/${String(run.run).padStart(4, "0")}.jsonl`;
+    return [...parts, el("p", { class: "note" }, `This conversation did not fit the page; ${where}.`)];
   }
   const { turns } = talk;
   parts.push(turns.length > 0 && spending(turns, facts.limits.tokens));

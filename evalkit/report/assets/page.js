@@ -11,6 +11,7 @@ byId("headline").append(
     `${percent(facts.confidence, 0)} interval ${percent(facts.interval.low)} to ${percent(facts.interval.high)}, ` +
     `target ${numeral(100 * facts.band.low)} to ${numeral(100 * facts.band.high)}%`));
 const runs = runTable(facts);
+if (facts.problems.length) problemTable(facts, runs);
 byId("failures").append(facts.failures.length ? table(["Reason", figureHead("Runs"), figureHead("Share"), ""], facts.failures.map((row) => {
   const bar = el("div", { class: "share" });
   bar.style.width = percent(row.share);
@@ -63,8 +64,9 @@ function neighbour(step) {
 
 function path(run) {
   const link = (to, text) => to === undefined ? null : el("a", { href: `#run-${to}` }, text);
+  const said = (to) => facts.runs.find((one) => one.run === to)?.name || `Run ${to}`;
   return el("nav", { class: "path", "aria-label": "Runs" }, el("a", { href: "#" }, "All runs"),
-    link(neighbour(-1), `← Run ${neighbour(-1)}`), link(neighbour(1), `Run ${neighbour(1)} →`),
+    link(neighbour(-1), `← ${said(neighbour(-1))}`), link(neighbour(1), `${said(neighbour(1))} →`),
     el("span", { class: "keys" }, el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " other runs, ", el("kbd", {}, "Esc"), " all runs"));
 }
 

@@ -3,7 +3,7 @@ const MARKS = { passed: "✓ SUCCESS", failed: "✗ FAILURE", unknown: "? UNKNOW
 const PAGE = 200;  // rows that are drawn at once; more are a click or an arrow key away, and on paper there are all
 
 function runTable(facts) {
-  const view = { sort: "run", down: false, rows: PAGE, order: [] };
+  const view = { sort: "run", down: false, rows: PAGE, order: [], problem: null };
   const timed = facts.runs.some((run) => "seconds" in run);
   const columns = [
     { key: "run", title: "Run", value: (run) => run.run, figure: true },
@@ -32,7 +32,10 @@ function runTable(facts) {
   const form = byId("filters");
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => draw());
-  form.addEventListener("reset", () => setTimeout(draw));
+  form.addEventListener("reset", () => {
+    view.problem = null;
+    setTimeout(draw);
+  });
 
   function drawAll() {
     view.rows = Infinity;
@@ -50,6 +53,7 @@ function runTable(facts) {
     const words = byId("query").value.toLowerCase().split(/\s+/).filter(Boolean);
     const outcome = byId("outcome").value, reason = byId("reason").value;
     return facts.runs.filter((run) => (!outcome || run.outcome === outcome) && (!reason || run.label === reason)
+      && (view.problem === null || run.problem === view.problem)
       && words.every((word) => `${run.name || run.run} ${run.message} ${run.label || ""} ${run.ending}`.toLowerCase().includes(word)));
   }
 
@@ -68,8 +72,9 @@ function runTable(facts) {
     });
     more.hidden = rows.length <= view.rows;
     more.textContent = `Show all ${counted(rows.length, "run")}`;
-    byId("shown").textContent = rows.length === facts.runs.length
+    const said = rows.length === facts.runs.length
       ? counted(rows.length, "run") : `${number(rows.length)} of ${counted(facts.runs.length, "run")}`;
+    byId("shown").textContent = view.problem === null ? said : visible(`${said}, problem ${view.problem}`);
   }
 
   function row(run) {
@@ -102,6 +107,10 @@ function runTable(facts) {
       body.querySelector(`a[href="#run-${run}"]`)?.focus();
     },
     choose: (label) => { form.reset(); setTimeout(() => { byId("reason").value = label; draw(); byId("runs").scrollIntoView(); }); },
+    chooseProblem: (problem) => {
+      form.reset();
+      setTimeout(() => { view.problem = problem; draw(); byId("runs").scrollIntoView(); });
+    },
   };
 }
 
