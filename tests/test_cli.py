@@ -277,7 +277,7 @@ def test_tab_completion_installs_and_answers(here: Path) -> None:
     assert asked.stdout.split() == ["task=arithmetic"]
 
 
-HEAVY = ("anthropic", "torch", "numpy", "scipy", "jsonschema", "rich", "genai_prices", "pandas")
+HEAVY = ("anthropic", "torch", "numpy", "scipy", "jsonschema", "rich", "genai_prices", "pandas", "pydantic", "msgspec")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from evalkit.rollout.record import Ending
 from evalkit.stats.verdict import Decision
 from tests.launching import launch
 from tests.outputs import conversation, some_runs, write_launch
+from tools import schemas as published
 
 FILES = {
     "run": "runs.jsonl",
@@ -27,6 +28,12 @@ FILES = {
     "problem": "problems.jsonl",
     "selection": "selection.jsonl",
 }
+
+
+@pytest.mark.parametrize("name", published.TYPES)
+def test_the_published_file_is_what_its_type_gives(name: str) -> None:
+    text = resources.files("evalkit.results").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
+    assert text == published.text(name), "write it again: python -m tools.schemas"
 
 
 def schema(name: str) -> dict[str, Any]:

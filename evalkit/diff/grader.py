@@ -63,8 +63,7 @@ def _records(cell: CellRecord, runs: Sequence[Run], task: Task) -> list[RunRecor
     """The new verdicts on the facts that do not change."""
     known = {record.number: record for record in cell.runs}
     return [
-        replace(
-            known[run.number],
+        known[run.number].replace(
             outcome=run.outcome,
             category=run.grade.category if run.grade else None,
             label=failure_label(run, task.categories) if run.outcome is Outcome.FAILED else None,

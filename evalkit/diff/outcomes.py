@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from evalkit.diff.pairs import PairedBy, Pairing
 from evalkit.diff.problems import POWER, SetDifference, compare_problems, set_rate
@@ -175,7 +176,7 @@ def _of_set(found: SetDifference) -> Comparison:
 
 def _facts(run: RunRecord) -> str:
     """Everything but times and provenance, as text: a check whose value is NaN equals itself."""
-    return repr(replace(run, seconds=None, reused=False))
+    return repr(run.replace(folder=Path(), measurement=None, seconds=None, reused=False))
 
 
 def _paired(pairs: Pairs, confidence: float) -> tuple[Comparison, int | None]:

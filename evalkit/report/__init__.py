@@ -37,5 +37,5 @@ def write(folder: Path, *, times: bool = False) -> Path:
 
 
 def _without_times(cell: CellRecord) -> CellRecord:
-    runs = tuple(replace(run, seconds=None) for run in cell.runs)
+    runs = tuple(run.replace(seconds=None) for run in cell.runs)
     return replace(cell, runs=runs, summary=replace(cell.summary, seconds=()))

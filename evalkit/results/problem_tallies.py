@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Protocol
 
 from evalkit.results.failures import Failure
 from evalkit.results.runs import Outcome, Run
 from evalkit.stats.intervals import Interval, wilson_range
+from evalkit.util.records import OF_SHARES, Amount, Count, Record, Share
+
+
+class ProblemLine(Record, frozen=True, kw_only=True):
+    """The tries at one problem of a set. Lines are in the order of the problems."""
+
+    problem: str
+    """Its id."""
+    rate: Share | None
+    """Passed of tries; null without a try that passed or failed."""
+    passed: Count
+    tries: Count
+    """Passed and failed ones."""
+    unknown: Count
+    errors: Count
+    interval: Annotated[Interval, OF_SHARES]
+    """Of the rate (Wilson), whatever the unknown tries were."""
+    mean_output_tokens: Amount | None
+    failures: Mapping[str, Count]
+    """Label of a failure → how often."""
 
 
 @dataclass
@@ -62,19 +82,19 @@ class Tally:
                 self.categories[label] += 1
         self.output_tokens += run.rollout.output_tokens
 
-    def to_dict(self, confidence: float) -> dict[str, Any]:
-        """Its line in `problems.jsonl`."""
-        return {
-            "problem": self.problem,
-            "rate": self.rate,
-            "passed": self.passed,
-            "tries": self.tries,
-            "unknown": self.unknown,
-            "errors": self.errors,
-            "interval": asdict(self.interval(confidence)),
-            "mean_output_tokens": self.mean_tokens,
-            "failures": dict(sorted(self.categories.items(), key=lambda each: (-each[1], each[0]))),
-        }
+    def line(self, confidence: float) -> ProblemLine:
+        """What `problems.jsonl` says of it."""
+        return ProblemLine(
+            problem=self.problem,
+            rate=self.rate,
+            passed=self.passed,
+            tries=self.tries,
+            unknown=self.unknown,
+            errors=self.errors,
+            interval=self.interval(confidence),
+            mean_output_tokens=self.mean_tokens,
+            failures=dict(sorted(self.categories.items(), key=lambda each: (-each[1], each[0]))),
+        )
 
 
 def tallies(runs: Iterable[Run], failures: Iterable[Failure]) -> list[Tally]:

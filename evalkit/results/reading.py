@@ -5,27 +5,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.config.saved import is_sweep
-from evalkit.grading.measurements import measurement_from
 from evalkit.results.early_stopping import Stopping
 from evalkit.results.failures import Failure
-from evalkit.results.runs import Outcome
+from evalkit.results.runs import MeasurementLine, Outcome, RunLine
 from evalkit.results.set_summary import SetSummary
 from evalkit.results.summary import Rate, Stability, Summary, Unknown
 from evalkit.results.writing import FORMAT
 from evalkit.rollout.journal import read_rollout
 from evalkit.rollout.limits import Limits
-from evalkit.rollout.record import Ending, Rollout
+from evalkit.rollout.record import Rollout
 from evalkit.sampling.provenance import Reused
 from evalkit.stats.intervals import Interval
 from evalkit.stats.verdict import Band, Decision, Verdict
-from evalkit.task.grade import Check, Measurement
+from evalkit.task.grade import Measurement
 from evalkit.util.errors import UserError
+from evalkit.util.records import Record
 from evalkit.util.text import counted
 from evalkit.util.yaml_files import read_yaml
 
@@ -34,48 +35,29 @@ if TYPE_CHECKING:  # pandas is optional, and slow to load
 
 _AGAIN = "run the launch again, its rollouts are kept in the store and cost nothing"
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 
 class OtherFormatError(UserError):
     """The directory was written by another major version."""
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """One run as its line in `runs.jsonl` has it. The conversation is read when it is first asked for."""
+class RunRecord(RunLine, frozen=True, kw_only=True, dict=True):
+    """One run: its line in `runs.jsonl`, and what other files of the directory know of it.
 
-    number: int
-    """1-based."""
-    outcome: Outcome
-    ending: Ending
-    category: str | None
-    """Why it failed; None for everything else."""
+    The conversation is read when it is first asked for.
+    """
+
     label: str | None
     """The category as reports call it."""
-    message: str
-    score: float | None
-    checks: tuple[Check, ...]
-    output_tokens: int
-    input_tokens: int
-    steps: int
-    tool_errors: int
-    cost_usd: float | None
-    """US dollars; None where the price is unknown."""
-    leaked: bool
-    folder: Path = field(repr=False, compare=False)
+    folder: Path
     """The launch's output directory."""
-    measurement: Measurement | None = field(default=None, repr=False, compare=False)
+    measurement: Measurement | None = None
     """What the grader found out about the submission; None where nothing was submitted."""
-    seconds: float | None = field(default=None, compare=False)
+    seconds: float | None = None
     """Wall clock without waiting for rate limits."""
-    traceback: str = ""
-    """Of the task's own code, where that is to blame for an error."""
-    reused: bool = field(default=False, compare=False)
+    reused: bool = False
     """Whether another launch sampled its rollout, so that this one does not replicate it."""
-    problem: str | None = None
-    """Id of the problem; None where the task has but one."""
-    attempt: int | None = None
-    """Which try at its problem it is, from 1; None where the task has but one."""
     diagnosis: str = ""
     """The known mistake that it made (``matches `no_mask` to 5e-05``), as far as `diagnose` was asked and found one."""
 
@@ -281,8 +263,7 @@ def _load_cell(folder: Path, knobs: Mapping[str, str] | None = None) -> CellReco
     measured = folder / "measurements.jsonl"
     measurements = read(measured, _measurements) if measured.is_file() else {}
     diagnoses = read(folder / "diagnosis.json", _diagnoses) if (folder / "diagnosis.json").is_file() else {}
-    runs = read(folder / "runs.jsonl", lambda path: tuple(_runs(path, summary, measurements, seconds)))
-    runs = tuple(replace(run, diagnosis=diagnoses.get(run.number, "")) for run in runs) if diagnoses else runs
+    runs = read(folder / "runs.jsonl", lambda path: tuple(_runs(path, summary, measurements, seconds, diagnoses)))
     if len(runs) != summary.total:
         raise UserError(f"{folder / 'runs.jsonl'} is damaged (it has {len(runs)} of {summary.total} runs): {_AGAIN}")
     hydra = (folder / ".hydra").is_dir()  # a launch made from Python has none
@@ -321,7 +302,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, kind: type[R]) -> Iterator[R]:
     text = path.read_text(encoding="utf-8", errors="surrogatepass")
     for number, line in enumerate(text.split("\n"), start=1):
         if not line:
@@ -332,11 +313,14 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             raise ValueError(f"line {number} is not JSON") from error
         if not isinstance(value, dict):
             raise ValueError(f"line {number} is not an object")
-        yield value
+        try:
+            yield kind.of_dict(value)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
 
 
 def _measurements(path: Path) -> dict[int, Measurement]:
-    return {line["run"]: measurement_from(line) for line in _lines(path)}
+    return {line.run: Measurement(line.values, line.fault) for line in _lines(path, MeasurementLine)}
 
 
 def _diagnoses(path: Path) -> dict[int, str]:
@@ -344,38 +328,24 @@ def _diagnoses(path: Path) -> dict[int, str]:
 
 
 def _runs(
-    path: Path, summary: Summary, measurements: Mapping[int, Measurement], seconds: Mapping[int, float]
+    path: Path,
+    summary: Summary,
+    measurements: Mapping[int, Measurement],
+    seconds: Mapping[int, float],
+    diagnoses: Mapping[int, str],
 ) -> Iterator[RunRecord]:
     labels = {number: row.label for row in summary.failures for number in row.runs}
     reused = set(summary.reused.runs)
-    for line in _lines(path):
+    for line in _lines(path, RunLine):
         yield RunRecord(
-            number=line["run"],
-            outcome=Outcome(line["outcome"]),
-            ending=Ending(line["ending"]),
-            category=line["category"],
-            label=labels.get(line["run"]),
-            message=line["message"],
-            score=line["score"],
-            checks=tuple(_check(check) for check in line["checks"]),
-            output_tokens=line["output_tokens"],
-            input_tokens=line["input_tokens"],
-            steps=line["steps"],
-            tool_errors=line["tool_errors"],
-            cost_usd=line["cost_usd"],
-            leaked=line["leaked"],
-            traceback=line.get("traceback", ""),
+            **{name: getattr(line, name) for name in RunLine.__struct_fields__},
+            label=labels.get(line.number),
             folder=path.parent,
-            measurement=measurements.get(line["run"]),
-            seconds=seconds.get(line["run"]),
-            reused=line["run"] in reused,
-            problem=line.get("problem"),
-            attempt=line.get("try"),
+            measurement=measurements.get(line.number),
+            seconds=seconds.get(line.number),
+            reused=line.number in reused,
+            diagnosis=diagnoses.get(line.number, ""),
         )
-
-
-def _check(facts: Mapping[str, Any]) -> Check:
-    return Check(facts["name"], facts["passed"], facts["value"], facts["bound"], facts["required"])
 
 
 def summary_from(
@@ -433,9 +403,11 @@ def _row(cell: CellRecord, index: int, run: RunRecord) -> dict[str, Any]:
     row["passed"] = run.passed
     for name, unknown in (("passed_low", False), ("passed_high", True)):
         row[name] = unknown if run.outcome is Outcome.UNKNOWN else run.passed
-    for name in ("outcome", "ending"):
-        row[name] = getattr(run, name).value
-    for name in ("category", "label", "message", "score", "output_tokens", "input_tokens", "steps", "tool_errors"):
-        row[name] = getattr(run, name)
-    row |= {"cost_usd": run.cost_usd, "leaked": run.leaked, "seconds": run.seconds, "reused": run.reused}
+    for name in RunLine.__struct_fields__:
+        if name not in ("number", "problem", "attempt", "checks", "traceback"):
+            value = getattr(run, name)
+            row[name] = value.value if isinstance(value, Enum) else value
+        if name == "category":
+            row["label"] = run.label
+    row |= {"seconds": run.seconds, "reused": run.reused}
     return row | {f"check.{check.name}": check.value for check in run.checks}

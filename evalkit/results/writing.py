@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.results.problem_tallies import tallies
-from evalkit.results.runs import Run
+from evalkit.results.runs import MeasurementLine, Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.journal import write_rollout
 from evalkit.rollout.record import FailedAttempt, Rollout
@@ -32,10 +32,10 @@ def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Ma
     for run in runs:
         if not isinstance(run.rollout, StoredRollout):
             write_conversation(folder, run.rollout)
-    write_atomically(folder / "runs.jsonl", _lines(run.to_dict() for run in runs))
+    write_atomically(folder / "runs.jsonl", _lines(run.line.to_dict() for run in runs))
     if summary.set:
         each = tallies(runs, summary.failures)
-        write_atomically(folder / "problems.jsonl", _lines(tally.to_dict(summary.confidence) for tally in each))
+        write_atomically(folder / "problems.jsonl", _lines(tally.line(summary.confidence).to_dict() for tally in each))
     write_atomically(folder / "measurements.jsonl", _lines(_measurement(run) for run in runs if run.measurement))
     write_atomically(folder / "manifest.json", _pretty({"format": FORMAT, **manifest}))
     write_atomically(folder / "timing.json", _pretty(_timing(runs, summary)))
@@ -60,7 +60,8 @@ def put_away(folder: Path, run: Run) -> Run:
 
 def _measurement(run: Run) -> dict[str, Any]:
     assert run.measurement is not None
-    return {"run": run.number, **asdict(run.measurement)}
+    found = run.measurement
+    return MeasurementLine(run=run.number, values=found.values, fault=found.fault).to_dict()
 
 
 def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:

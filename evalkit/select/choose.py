@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from evalkit.display.rates import level
 from evalkit.select.problems import TriedSet
@@ -14,6 +16,7 @@ from evalkit.stats.selection import Selection, anytime, expected, signal
 from evalkit.stats.verdict import Band
 from evalkit.util.errors import UserError
 from evalkit.util.files import write_atomically
+from evalkit.util.records import Amount, Count, Positive, Record, Share
 from evalkit.util.text import counted, percent
 
 RULES = ("expected", "anytime", "signal")
@@ -90,28 +93,54 @@ def choose(
     return Choice(tried, band, level, group, chosen)
 
 
-def lines(choice: Choice) -> Iterator[dict[str, Any]]:
-    """The lines of `selection.jsonl`, one a problem, in the order of the rule: the most promising first."""
+class SelectionLine(Record, frozen=True, kw_only=True):
+    """A problem of a set as a rule of `select` sees it. Lines are in the order of the rule, the most promising
+    first."""
+
+    problem: str
+    """Its id."""
+    order: Positive
+    """Its place by the rule."""
+    chosen: bool
+    """Whether the rule chooses it."""
+    passed: Count
+    tries: Count
+    """Passed and failed ones; errors and unknown outcomes are left out."""
+    rate: Share
+    """Posterior mean of its pass rate."""
+    in_band: Share
+    """Posterior probability that its pass rate is in the band."""
+    signal: Share
+    """Posterior mean of the chance that a group of tries has mixed outcomes."""
+    evidence: Amount | None = None
+    """Rule `anytime`: the e-value against "its rate is outside the band"."""
+    rule: Annotated[str, Meta(extra_json_schema={"enum": [*RULES]})]
+    promise: str
+    """What the rule promises of the chosen problems, in a sentence."""
+
+
+def lines(choice: Choice) -> Iterator[SelectionLine]:
+    """The lines of `selection.jsonl`, one a problem."""
     found = choice.selection
     for index in sorted(range(len(found.order)), key=found.order.__getitem__):
         problem = choice.tried.problems[index]
-        line = {
-            "problem": problem.problem,
-            "order": found.order[index],
-            "chosen": found.chosen[index],
-            "passed": problem.passed,
-            "tries": problem.tries,
-            "rate": round(found.rate[index], 6),
-            "in_band": round(found.in_band[index], 6),
-            "signal": round(found.signal[index], 6),
-        }
-        if found.evidence is not None:
-            line["evidence"] = float(f"{found.evidence[index]:.6g}")
-        yield line | {"rule": choice.rule, "promise": choice.promise}
+        yield SelectionLine(
+            problem=problem.problem,
+            order=found.order[index],
+            chosen=found.chosen[index],
+            passed=problem.passed,
+            tries=problem.tries,
+            rate=round(found.rate[index], 6),
+            in_band=round(found.in_band[index], 6),
+            signal=round(found.signal[index], 6),
+            evidence=None if found.evidence is None else float(f"{found.evidence[index]:.6g}"),
+            rule=choice.rule,
+            promise=choice.promise,
+        )
 
 
 def write(choice: Choice) -> Path:
     """Write `selection.jsonl` into the directory of the launch. Raises `StorageError` where the disk refuses."""
     path = choice.tried.folder / FILE
-    write_atomically(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines(choice)))
+    write_atomically(path, "".join(json.dumps(line.to_dict(), ensure_ascii=False) + "\n" for line in lines(choice)))
     return path

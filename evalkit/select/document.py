@@ -67,10 +67,10 @@ def _common(choice: Choice) -> Iterator[str]:
 def _first(choice: Choice) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [("", "problem", "passed", "rate", "in band", "signal")]
     for line, _ in zip(lines(choice), range(SHOWN), strict=False):
-        mark = "✓" if line["chosen"] else " "
-        passed = f"{line['passed']}/{line['tries']}"
-        shares = [percent(line[name], 0) for name in ("rate", "in_band", "signal")]
-        rows.append((mark, plain(line["problem"], one_line=True, limit=40), passed, *shares))
+        mark = "✓" if line.chosen else " "
+        passed = f"{line.passed}/{line.tries}"
+        shares = [percent(share, 0) for share in (line.rate, line.in_band, line.signal)]
+        rows.append((mark, plain(line.problem, one_line=True, limit=40), passed, *shares))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         left = f"  {row[0]:<{widths[0]}} {row[1]:<{widths[1]}}"

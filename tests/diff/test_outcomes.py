@@ -27,7 +27,21 @@ def record(number: int, success: bool | None) -> RunRecord:
     outcome = Outcome.ERROR if success is None else Outcome.PASSED if success else Outcome.FAILED
     reason = "wrong" if success is False else None
     return RunRecord(
-        number, outcome, Ending.SUBMITTED, reason, reason, "", None, (), 100, 50, 2, 0, 0.5, False, folder=Path()
+        number=number,
+        outcome=outcome,
+        ending=Ending.SUBMITTED,
+        category=reason,
+        label=reason,
+        message="",
+        score=None,
+        checks=(),
+        output_tokens=100,
+        input_tokens=50,
+        steps=2,
+        tool_errors=0,
+        cost_usd=0.5,
+        leaked=False,
+        folder=Path(),
     )
 
 
@@ -58,8 +72,8 @@ def test_independent_runs_are_tested_as_such() -> None:
 
 
 def test_with_unknown_runs_the_difference_is_a_range_that_is_not_tested() -> None:
-    unsure = replace(record(1, None), outcome=Outcome.UNKNOWN)
-    old = [*records(*[True] * 2, *[False] * 6), *(replace(unsure, number=n) for n in (9, 10))]
+    unsure = record(1, None).replace(outcome=Outcome.UNKNOWN)
+    old = [*records(*[True] * 2, *[False] * 6), *(unsure.replace(number=n) for n in (9, 10))]
     found = compare_outcomes(old, records(*[True] * 10), rollouts(*range(1, 11)), 0.95)
     assert (found.old.errors, found.old.rate.unknown, found.unknown) == (0, 2, 2)
     assert found.old.rate.range == Interval(0.2, 0.4)

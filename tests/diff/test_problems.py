@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from tests.verbs import verb
 def tries(passes: dict[str, tuple[int, int]]) -> list[RunRecord]:
     """Runs with (passed, tries) at each problem."""
     return [
-        replace(record(1_000_000 * index + n, n <= passed), problem=name, attempt=n)
+        record(1_000_000 * index + n, n <= passed).replace(problem=name, attempt=n)
         for index, (name, (passed, of)) in enumerate(passes.items())
         for n in range(1, of + 1)
     ]
@@ -80,7 +79,7 @@ def test_what_pairing_saved_is_said_in_runs() -> None:
 def test_a_problem_that_one_side_could_not_grade_is_left_out() -> None:
     common = common_problems({"a": "1", "b": "2"}, {"a": "1", "b": "2"}, same_source=True)
     broken = [
-        replace(run, outcome=Outcome.ERROR) if run.problem == "b" else run for run in tries({"a": (1, 2), "b": (2, 2)})
+        run.replace(outcome=Outcome.ERROR) if run.problem == "b" else run for run in tries({"a": (1, 2), "b": (2, 2)})
     ]
     found = compare_problems(tries({"a": (0, 2), "b": (0, 2)}), broken, common, 0.95)
     assert found.comparison.problems == 1 and [each.problem for each in found.problems] == ["a"]

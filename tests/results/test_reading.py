@@ -136,6 +136,17 @@ def _write(name: str, text: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).write_text(text) and None
 
 
+def _change(key: str, value: object) -> Callable[[Path], None]:
+    """Another value in the third run."""
+
+    def change(folder: Path) -> None:
+        lines = (folder / "runs.jsonl").read_text().splitlines()
+        lines[2] = json.dumps(json.loads(lines[2]) | {key: value})
+        (folder / "runs.jsonl").write_text("\n".join(lines))
+
+    return change
+
+
 def _remove(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
@@ -150,6 +161,8 @@ def _remove(name: str) -> Callable[[Path], None]:
         (_remove(".hydra/overrides.yaml"), "overrides.yaml is missing"),
         (_cut_short, r"runs.jsonl is damaged \(it has 5 of 12 runs\)"),
         (_write("runs.jsonl", '{"run": 1}\n{"run'), r"runs.jsonl is damaged \(no 'outcome'\)"),
+        (_change("score", "1"), r"runs.jsonl is damaged \(line 3: Expected float \| null, got str at score\)"),
+        (_change("outcome", "maybe"), r"runs.jsonl is damaged \(line 3: Invalid enum value 'maybe' at outcome\)"),
         (_write("runs.jsonl", "{"), r"damaged \(line 1 is not JSON\)"),
         (_write("runs.jsonl", "[]\n"), r"damaged \(line 1 is not an object\)"),
         (_write("summary.json", "{}"), r"summary.json is damaged \(no 'stability'\)"),
