@@ -102,7 +102,7 @@ async def test_a_store_without_room_stops_the_buying_and_what_is_finished_is_ana
 async def test_a_store_that_is_deleted_in_mid_launch_loses_nothing_that_was_finished(tmp_path):
     watcher = After(5, lambda: shutil.rmtree(tmp_path / "store"))
     with pytest.raises(StorageError, match="was deleted in mid-launch"):
-        await launch(tmp_path / "out", *COMMON, store=tmp_path / "store", view=watcher)
+        await launch(tmp_path / "out", *COMMON, "runs.concurrency=1", store=tmp_path / "store", view=watcher)
     assert 5 <= load(tmp_path / "out").cells[0].summary.total < 12
     assert not (tmp_path / "store").exists()
 
