@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from evalkit.task.optional_parts import HasSolution as HasSolution
     from evalkit.task.optional_parts import HasStatedAccuracy as HasStatedAccuracy
     from evalkit.task.optional_parts import HasSystem as HasSystem
+    from evalkit.task.optional_parts import HasTaskKind as HasTaskKind
     from evalkit.task.optional_parts import HasValues as HasValues
     from evalkit.task.optional_parts import MeasuresMany as MeasuresMany
     from evalkit.task.optional_parts import Scalable as Scalable
@@ -91,6 +92,7 @@ _HOME = {
         "HasSolution",
         "HasStatedAccuracy",
         "HasSystem",
+        "HasTaskKind",
         "HasValues",
         "MeasuresMany",
         "Scalable",

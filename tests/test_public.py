@@ -32,6 +32,7 @@ NAMES = [
     "HasSolution",
     "HasStatedAccuracy",
     "HasSystem",
+    "HasTaskKind",
     "HasValues",
     "Limits",
     "Measurement",

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.task.grade import Measurement
@@ -19,7 +19,8 @@ from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import Tool
 
-Kind = Literal["text", "number", "mapping", "items", "method"]
+Kind = Literal["text", "number", "mapping", "items", "method", "choice"]
+TaskKind = Literal["exact", "score", "rubric"]
 
 
 class HasSystem(Protocol):
@@ -115,6 +116,15 @@ class HasProblems(Protocol):
         ...
 
 
+class HasTaskKind(Protocol):
+    """A task that says how its answers are right; audits read it."""
+
+    @property
+    def kind(self) -> TaskKind:
+        """exact: one answer is right; score: whatever is good enough; rubric: what a judge says of it"""
+        ...
+
+
 class HasShownSchema(Protocol):
     """A tool that shows the model more than it enforces."""
 
@@ -143,6 +153,8 @@ class Part:
     """What it is where the author says nothing, or None."""
     mistaken: tuple[str, ...] = ()
     """Other names that authors give it, and that mean nothing."""
+    choices: tuple[str, ...] = ()
+    """All values that it may have; empty where any of its kind will do."""
 
     @cached_property
     def name(self) -> str:
@@ -153,6 +165,11 @@ class Part:
     def meaning(self) -> str:
         """What it is, for the end of a sentence."""
         return inspect.getdoc(vars(self.protocol)[self.name]) or ""
+
+    @property
+    def wanted(self) -> str:
+        """What it has to be, for the end of a sentence."""
+        return f"one of {', '.join(self.choices)}" if self.choices else WANTED[self.kind]
 
 
 SPEC = (
@@ -169,6 +186,7 @@ TASK = (
     Part(HasValues, "method"),
     Part(MeasuresMany, "method"),
     Part(HasProblems, "method"),
+    Part(HasTaskKind, "choice", "exact", choices=get_args(TaskKind)),
 )
 TOOL = (Part(HasShownSchema, "mapping"), Part(HasPreload, "items", ()))
 
@@ -247,6 +265,12 @@ def problems_of(task: Task) -> Callable[[], Iterable[Mapping[str, Any]]] | None:
     return problems
 
 
+def kind_of(task: Task) -> TaskKind:
+    """How answers of the task are right."""
+    kind: TaskKind = _read(TASK, task, "kind")
+    return kind
+
+
 def shown_schema_of(tool: Tool) -> Mapping[str, Any]:
     """The JSON Schema of a tool's input that the model sees."""
     shown: Mapping[str, Any] = _read(TOOL, tool, "shown_schema") or tool.input_schema
@@ -265,6 +289,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "mapping": lambda value: isinstance(value, Mapping),
     "items": lambda value: isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping),
     "method": callable,
+    "choice": lambda value: isinstance(value, str),
 }
 WANTED: Mapping[str, str] = {
     "text": "a text",
@@ -272,6 +297,7 @@ WANTED: Mapping[str, str] = {
     "mapping": "a mapping",
     "items": "a sequence",
     "method": "a method",
+    "choice": "a text",
 }
 
 
@@ -279,7 +305,7 @@ def misfits(parts: Sequence[Part], owner: object) -> Iterable[tuple[Part, Any]]:
     """Parts of `owner` that are there and of the wrong kind, with what they are."""
     for part in parts:
         value = getattr(owner, part.name, None)
-        if value is not None and not _FITS[part.kind](value):
+        if value is not None and (not _FITS[part.kind](value) or (part.choices and value not in part.choices)):
             yield part, value
 
 
@@ -321,6 +347,8 @@ def _could_be(value: Any, kind: Kind) -> bool:
         return callable(value) or isinstance(value, staticmethod | classmethod)
     if isinstance(value, bool | int | float):
         return kind == "number"
+    if kind == "choice":
+        return isinstance(value, str | property)
     return not inspect.isroutine(value) and not inspect.isclass(value)
 
 

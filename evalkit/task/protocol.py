@@ -91,4 +91,4 @@ class Task(Protocol):
         """The simulated agents of this task, for `model=simulated`."""
         ...
 
-    # Optional, for audits: HasSolution, HasReferenceSource, HasValues, MeasuresMany (optional_parts.py).
+    # Optional, for audits: HasSolution, HasReferenceSource, HasValues, MeasuresMany, HasTaskKind (optional_parts.py).

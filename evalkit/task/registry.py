@@ -18,7 +18,7 @@ from evalkit.config.search_path import import_task, task_folders
 from evalkit.task.author_faults import from_outside
 from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_tools
 from evalkit.task.earlier_form import present_form
-from evalkit.task.optional_parts import SPEC, TASK, WANTED, Part, definition, files_of, misfits, near_miss, system_of
+from evalkit.task.optional_parts import SPEC, TASK, Part, definition, files_of, misfits, near_miss, system_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
@@ -144,9 +144,9 @@ def _check_near_misses(owner: object, parts: Sequence[Part]) -> None:
 
 def _check_kinds(task: Task, method: str | None, owner: object, parts: Sequence[Part]) -> None:
     for part, value in misfits(parts, owner):
-        want = f"use {WANTED[part.kind]}, {part.meaning}"
         where = quote(type(task), method or part.name)
-        raise UserError(f"{where} gives {part.name} as {type(value).__name__}: {want}")
+        given = repr(value) if part.choices else type(value).__name__
+        raise UserError(f"{where} gives {part.name} as {given}: use {part.wanted}, {part.meaning}")
 
 
 def _check_repeatable(task: Task, spec: Spec, again: Spec) -> None:

@@ -183,6 +183,10 @@ FAULTS = [
     (('    prompt = "', '    files = ["a"]\n    prompt = "'), ["gives files as list: use a mapping"]),
     (('    prompt = "', '    files = {"a": "text"}\n    prompt = "'), ["gives the file 'a' as str", "text.encode()"]),
     (("    def oracle(", "    solution = 3\n\n    def oracle("), ['"solution = 3"', "use a method"]),
+    (
+        ("    def oracle(", '    kind = "scored"\n\n    def oracle('),
+        ['kind = "scored"', "gives kind as 'scored': use one of exact, score, rubric"],
+    ),
 ]
 
 

@@ -17,7 +17,14 @@ from evalkit.task.registry import load_plugin
 
 EVERYTHING = [*optional_parts.SPEC, *optional_parts.TASK, *optional_parts.TOOL]
 PROBES = {part.name for part in EVERYTHING}
-VALUES: dict[str, Any] = {"text": "x", "number": 0.1, "mapping": {}, "items": (), "method": lambda self: None}
+VALUES: dict[str, Any] = {
+    "text": "x",
+    "number": 0.1,
+    "mapping": {},
+    "items": (),
+    "method": lambda self: None,
+    "choice": "exact",
+}
 
 
 def holding(name: str, value: Any) -> object:
@@ -56,11 +63,25 @@ def test_the_part_itself_is_no_slip_and_hides_its_likes(part: optional_parts.Par
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("scale", 0.5), ("tiles", {}), ("roles", {}), ("_hiden", ()), ("value", 3), ("file", 3), ("facts", {})],
+    [
+        ("kinds", ("a", "b")),
+        ("scale", 0.5),
+        ("tiles", {}),
+        ("roles", {}),
+        ("_hiden", ()),
+        ("value", 3),
+        ("file", 3),
+        ("facts", {}),
+    ],
 )
 def test_what_an_author_may_well_mean_is_let_alone(name: str, value: Any) -> None:
     for several in (optional_parts.SPEC, optional_parts.TASK, optional_parts.TOOL):
         assert optional_parts.near_miss(several, holding(name, value)) is None
+
+
+def test_a_value_that_is_not_among_the_choices_does_not_fit() -> None:
+    ((part, value),) = optional_parts.misfits(optional_parts.TASK, holding("kind", "fuzzy"))
+    assert (part.wanted, value) == ("one of exact, score, rubric", "fuzzy")
 
 
 @pytest.mark.parametrize("name", sorted(task_folders()))
