@@ -14,6 +14,7 @@ from evalkit.util.errors import UserError
 from evalkit.util.redaction import holds_secret, learn, names_secret
 
 _OURS = {"max_tokens", "messages", "model", "stream", "system", "tools"}
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -42,6 +43,8 @@ def check_settings(config: ModelConfig) -> None:
             raise UserError(f"{path}={value} cannot be sent: write a finite number")
     if config.base_url is not None:
         addresses.parse(config.base_url)
+    if config.api_version is not None and not _VERSION.fullmatch(config.api_version):
+        raise UserError(f"model.api_version={config.api_version} is not a date: write it as 2023-06-01, or null")
     for path, value in leaves(vars(config), "model", items=True):
         if isinstance(value, str) and holds_secret(value):
             raise _secret(path, value)

@@ -89,6 +89,8 @@ class ModelConfig:
     """Model id, as the endpoint calls it."""
     base_url: Optional[str] = None
     """Another server than the maker's. One under `http://` is never sent the key."""
+    api_version: Optional[str] = None
+    """The API version that requests name (`anthropic-version`), such as 2023-06-01; null: the one of the SDK."""
     max_retries: int = 4
     """How often a failed attempt is repeated: 429, 5xx, dropped connections, answers that are not whole."""
     timeout_s: float = 600.0

@@ -29,7 +29,7 @@ from typing import Any
 from evalkit.model.anthropic.sse import write_events
 from evalkit.model.embedded.scripted_backends import Scripted, estimate_tokens
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
-from tests.servers import llama, strict
+from tests.servers import families, llama, strict
 
 HELLO = [{"name": "hello", "turns": [{"text": "Hello.", "tokens": {"median": 20}}]}]
 KEPT = 500
@@ -59,7 +59,7 @@ class State:
 
     def set_up(self, script: dict[str, Any]) -> None:
         """Start over with a script: `agents`, `seed`, `answers`, `plan`, `repeat`, `dialect`, `models`, `lists_models`,
-        `strict`, `context`, `reserves`, `loading`, `cut_as`.
+        `tells`, `strict`, `context`, `reserves`, `loading`, `cut_as`.
 
         `answers` replaces the agents: the n-th is given to a request with n assistant messages, the last one to all
         later ones. One is a message, or just its content; a text is sent as the body, as it is.
@@ -70,6 +70,7 @@ class State:
         sent instead of their list.
         `strict`: requests are checked (unless it is false). `context`: tokens that prompt and answer must fit into;
         with `reserves` a request is refused, without a number, where prompt and `max_tokens` do not fit.
+        `tells`: it knows the models of `families`, tells what they can do and refuses what they refuse.
         `loading`: so many requests get 503 first. `cut_as`: what llama.cpp makes of a cut call (`llama.CUTS`).
         """
         agents = [_agent(entry) for entry in script.get("agents", HELLO)]
@@ -89,6 +90,7 @@ class State:
         self.models: list[str] = script.get("models", [])
         self.models_body: str | None = script.get("models_body")
         self.lists_models: bool = script.get("lists_models", True)
+        self.tells: bool = script.get("tells", False)
         self.counts: Counter[str] = Counter()
         self.requests: list[dict[str, Any]] = []
         self.runs = 0
@@ -203,7 +205,8 @@ class Handler(BaseHTTPRequestHandler):
             elif not name:
                 self._json(200, {"data": [{"type": "model", "id": model} for model in state.models], "has_more": False})
             elif not state.models or name in state.models:
-                self._json(200, {"type": "model", "id": name, "display_name": name})
+                known = {"type": "model", "id": name, "display_name": name}
+                self._json(200, families.facts(name) if state.tells and name in families.MODELS else known)
             else:
                 self._fail(404, f"model: {name}")
         else:
@@ -224,6 +227,8 @@ class Handler(BaseHTTPRequestHandler):
             with state.lock:
                 why = state.problem(raw)
                 body = json.loads(raw)
+                if not why and state.tells and body["model"] in families.MODELS:
+                    why = families.refused(body, self.headers["anthropic-version"])
                 seen = {"headers": dict(self.headers), "body": body, "at": time.monotonic()}
                 state.requests = [*state.requests, seen][-KEPT:]
                 fault = state.next_fault()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
-from urllib.request import proxy_bypass
 
 import anthropic
 import httpx2
@@ -18,134 +15,22 @@ from anthropic.resources.messages import DEPRECATED_MODELS
 
 from evalkit.config.model_settings import floor_of
 from evalkit.config.schema import ModelConfig
-from evalkit.model.anthropic import faults
-from evalkit.model.anthropic.answers import MESSAGE, WholeAnswer
+from evalkit.model.anthropic import accepted, faults
+from evalkit.model.anthropic.answers import MESSAGE
 from evalkit.model.anthropic.backoff import Effort
+from evalkit.model.anthropic.connection import PLATFORMS, Client, endpoint_of, proxy_of, timeout_of
 from evalkit.model.anthropic.endpoint import Endpoint, about, entries, name_of
 from evalkit.model.anthropic.prices import cost_usd
 from evalkit.model.protocol import RUN_HEADER, ContextLimitError, EmbeddedBackend, Request, Response, Wait
 from evalkit.model.requests import encodable
-from evalkit.util import addresses, bounded_json
+from evalkit.util import bounded_json
 from evalkit.util.errors import ProviderError, UserError
-from evalkit.util.redaction import learn_from, names_secret, redacted_json
+from evalkit.util.redaction import redacted_json
 
-Client = anthropic.AsyncAnthropic
-"""Bedrock's and Vertex's clients have the same methods."""
-
-_PLATFORMS = {"bedrock": ("AsyncAnthropicBedrockMantle", "boto3"), "vertex": ("AsyncAnthropicVertex", "google.auth")}
-"""Kind → the SDK's client, and the library that signs its requests."""
+_VERSION = "anthropic-version"
 _CHECK_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 _UNSTREAMED_TOKENS = 21_333
 """The SDK refuses longer answers without streaming: they may take more than ten minutes at 128,000 tokens an hour."""
-
-
-def connect(config: ModelConfig) -> Client:
-    """The SDK's client for `config`. Keys are read by the SDK itself, from the environment, and nowhere else.
-
-    Raises `UserError` where there is no key, or where the extra of a cloud platform is not installed.
-    """
-    _find_home()
-    learn_from(os.environ)
-    own = addresses.parse(config.base_url) if config.base_url is not None else None
-    options: dict[str, Any] = {
-        "max_retries": 0,  # `RetryGate` repeats attempts, and says so
-        "timeout": _timeout(config),
-        "middleware": [WholeAnswer()],
-        "http_client": _http_client(config, own),
-    }
-    if own:
-        options["base_url"] = str(own)
-    if config.kind in _PLATFORMS:
-        return _connect_platform(config.kind, options)
-    if own and not own.encrypted:
-        return anthropic.AsyncAnthropic(api_key="none", default_headers=_without_secrets(os.environ), **options)
-    options.setdefault("base_url", _environments_url())
-    try:
-        client = anthropic.AsyncAnthropic(**options)
-    except anthropic.CredentialsError as error:
-        raise UserError(f"{faults.sentence(str(error))}; or set ANTHROPIC_API_KEY") from None
-    if client.api_key or client.auth_token or client.credentials:
-        return client
-    raise UserError(
-        f"model.id={config.id} needs a key: set ANTHROPIC_API_KEY, or use model=simulated, which needs none"
-    )
-
-
-def _find_home() -> None:
-    """The SDK looks for its settings in the home directory: a user without one, as in many containers, has none."""
-    try:
-        Path.home()
-    except RuntimeError:
-        os.environ["HOME"] = "/nonexistent"
-
-
-def _http_client(config: ModelConfig, own: addresses.Address | None) -> httpx2.AsyncClient:
-    """The SDK's own client, but it follows no redirect, which would take the key along, and uses no proxy to reach a
-    server on this machine.
-    """
-    where = own or addresses.from_environment(os.environ)
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
-    if where.on_this_machine:  # a client with a transport of its own looks for no proxy
-        transport = httpx2.AsyncHTTPTransport(limits=limits)
-        return httpx2.AsyncClient(timeout=_timeout(config), follow_redirects=False, transport=transport)
-    try:
-        return anthropic.DefaultAsyncHttpxClient(timeout=_timeout(config), follow_redirects=False, limits=limits)
-    except httpx2.InvalidURL as error:
-        what = faults.sentence(str(error))
-        raise UserError(f"A proxy variable or NO_PROXY is malformed ({what}): correct or unset it") from None
-    except (ImportError, ValueError) as error:  # SOCKS without its library, or no address at all
-        name, what = _proxy(where) or "the environment", faults.sentence(str(error))
-        raise UserError(
-            f"The proxy of {name} cannot be used ({what}): correct or unset the variable, or name the host in NO_PROXY"
-        ) from None
-
-
-def _environments_url() -> str | None:
-    """`ANTHROPIC_BASE_URL` in the form that the SDK needs, with its password; None for the maker's."""
-    named = (os.environ.get("ANTHROPIC_BASE_URL") or "").strip()
-    if not named:
-        return None
-    where = addresses.parse(named, "ANTHROPIC_BASE_URL in the environment", userinfo=True)
-    user, mark, _ = named.partition("://")[2].rpartition("@")
-    return str(where).replace("://", f"://{user}{mark}", 1)
-
-
-def _without_secrets(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Takes the keys among `ANTHROPIC_CUSTOM_HEADERS`, which the SDK sends to every server, out of a client."""
-    names = (line.partition(":")[0].strip() for line in environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n"))
-    return {name: anthropic.Omit() for name in names if names_secret(name)}
-
-
-def _proxy(where: addresses.Address) -> str:
-    """The environment variable that names the proxy before an address, if one does."""
-    if where.on_this_machine:
-        return ""
-    if proxy_bypass(where.host):
-        return ""
-    names = [name for kind in (where.scheme, "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]
-    return next((name for name in names if os.environ.get(name)), "")
-
-
-def _connect_platform(kind: str, options: Mapping[str, Any]) -> Client:
-    name, library = _PLATFORMS[kind]
-    try:
-        client: Client = getattr(anthropic, name)(**options)
-        if getattr(client, "api_key", None) is None:  # requests are signed with the platform's own library
-            importlib.import_module(library)
-    except ImportError:
-        raise UserError(f"model.kind={kind} needs the SDK's extra: run pip install 'anthropic[{kind}]'") from None
-    except (ValueError, anthropic.AnthropicError) as error:
-        raise UserError(f"model.kind={kind} is not set up: {faults.sentence(str(error))}") from None
-    return client
-
-
-def _timeout(config: ModelConfig) -> httpx2.Timeout:
-    return httpx2.Timeout(config.timeout_s, connect=min(10.0, config.timeout_s), pool=None)
-
-
-def endpoint_of(client: Client) -> Endpoint:
-    """A fresh endpoint for where the client sends its requests."""
-    return Endpoint(addresses.parse(str(client.base_url), "the endpoint's address", userinfo=True))
 
 
 class AnthropicModel:
@@ -193,7 +78,18 @@ class AnthropicModel:
             return {**identity, "script": self._backend.fingerprint}
         headers = {name.lower(): value for name, value in config.headers.items()}
         serves = {"serves": self._endpoint.serves} if self._endpoint.serves else {}
-        return {**identity, "endpoint": self.where, **serves, "params": config.params, "headers": headers}
+        version = {"api_version": self.api_version} if config.api_version or self._is_the_makers_api else {}
+        return {**identity, "endpoint": self.where, **serves, **version, "params": config.params, "headers": headers}
+
+    @property
+    def api_version(self) -> str:
+        """The API version in force: `model.api_version`, else the one that the SDK sends."""
+        named = {name.lower(): value for name, value in self._config.headers.items()}.get(_VERSION)
+        return self._config.api_version or named or str(self._client.default_headers[_VERSION])
+
+    @property
+    def _is_the_makers_api(self) -> bool:
+        return self._endpoint.is_the_makers or self._config.kind in PLATFORMS
 
     @property
     def where(self) -> str:
@@ -221,11 +117,10 @@ class AnthropicModel:
     async def _ask_what_is_served(self) -> list[str]:
         if self._backend is not None:
             return []
-        notes = []
-        if self.id in DEPRECATED_MODELS:
-            notes.append(f"{self.id} is deprecated: its maker stops serving it on {DEPRECATED_MODELS[self.id]}.")
-        if self._config.kind in _PLATFORMS:  # Bedrock and Vertex list no models under this API
-            return notes
+        if self._config.kind in PLATFORMS:  # Bedrock and Vertex list no models under this API
+            return self._judge_settings({})
+        told: Mapping[str, Any] = {}
+        notes: list[str] = []
         try:
             found = await self._get(self._client.models.with_raw_response.retrieve, self.id)
         except (anthropic.AuthenticationError, anthropic.APIConnectionError, anthropic.CredentialsError) as error:
@@ -235,11 +130,27 @@ class AnthropicModel:
         except anthropic.APIStatusError as error:
             if 300 <= error.status_code < 400:
                 raise faults.translate(error, self._place, first=True) from error
-            notes += await self._check_listed(error)
+            notes = await self._check_listed(error)
         except ValueError as error:  # the SDK puts no `..` into a path
             raise UserError(f"model.id={self.id} is not a name of a model: {faults.sentence(str(error))}") from error
         else:
-            self._remember([found] if isinstance(found, dict) else [])
+            told = found if isinstance(found, dict) else {}
+            self._remember([told] if told else [])
+        return self._judge_settings(told) + notes
+
+    def _judge_settings(self, told: Mapping[str, Any]) -> list[str]:
+        """What a person should know of the model's end. Raises `UserError` for settings that would be refused.
+
+        A server that says nothing of capabilities may accept what the maker's own API refuses: that is a note.
+        """
+        notes = accepted.lifecycle_notes(self.id, told, datetime.now(UTC))
+        if not notes and self.id in DEPRECATED_MODELS:
+            notes = [f"{self.id} is deprecated: its maker stops serving it on {DEPRECATED_MODELS[self.id]}."]
+        why = accepted.refusal(self._config, self.api_version, told)
+        if why and (self._is_the_makers_api or "capabilities" in told or "lifecycle" in told):
+            raise UserError(why)
+        if why and accepted.family_of(self.id):
+            notes.append(f"{self.where} may refuse this as the model's maker does: {why}.")
         return notes
 
     async def _get(self, ask: Callable[..., Any], *arguments: Any) -> Any:
@@ -344,7 +255,7 @@ class AnthropicModel:
             "messages": [_as_blocks(message) for message in request.messages],
             "extra_headers": self._headers(request),
             "extra_body": dict(config.params),
-            "timeout": _timeout(config),
+            "timeout": timeout_of(config),
         }
         if request.system:
             arguments["system"] = [{"type": "text", "text": request.system}]
@@ -355,14 +266,15 @@ class AnthropicModel:
         return mark_cache(arguments) if config.cache_prompt else arguments
 
     def _headers(self, request: Request) -> dict[str, str]:
-        if self._backend is None:
-            return dict(self._config.headers)
-        return {RUN_HEADER: str(request.run)}
+        if self._backend is not None:
+            return {RUN_HEADER: str(request.run)}
+        pinned = self._config.api_version
+        return {**self._config.headers, **({_VERSION: pinned} if pinned else {})}
 
     def cost_usd(self, usages: Sequence[Mapping[str, Any]]) -> float | None:
         """US dollars for calls with these `usage` objects; None if the price is unknown, or nothing was bought."""
         kind = self._config.kind
-        if self._backend is not None or (kind not in _PLATFORMS and not self._endpoint.is_the_makers):
+        if self._backend is not None or (kind not in PLATFORMS and not self._endpoint.is_the_makers):
             return None  # another server has prices of its own
         return cost_usd(self.id, usages, kind)
 
@@ -374,7 +286,7 @@ class AnthropicModel:
     def _place(self) -> faults.FaultSource:
         where = self._endpoint.address
         keyless = bool(self._config.base_url) and not where.encrypted
-        return faults.FaultSource(str(where), self._endpoint.answered, _proxy(where), keyless)
+        return faults.FaultSource(str(where), self._endpoint.answered, proxy_of(where), keyless)
 
 
 _MARK = {"cache_control": {"type": "ephemeral"}}

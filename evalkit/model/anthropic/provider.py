@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evalkit.config.schema import ModelConfig
-from evalkit.model.anthropic.client import AnthropicModel, connect, endpoint_of
+from evalkit.model.anthropic.client import AnthropicModel
+from evalkit.model.anthropic.connection import connect, endpoint_of
 from evalkit.model.protocol import Model, Opening
 
 
