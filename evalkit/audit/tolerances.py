@@ -17,6 +17,8 @@ from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt
 from evalkit.audit.verdict import GradedSolution, GraderVerdict
 from evalkit.landscape.thresholds import KnobGrader, breakpoints, critical
+from evalkit.task.author_faults import raising_line
+from evalkit.task.grade import Grade
 from evalkit.task.optional_parts import accuracy_of
 from evalkit.task.protocol import Task
 from evalkit.util.dotted import numbers
@@ -102,11 +104,12 @@ def map_tolerances(
     for index, name in enumerate(names):
         try:
             axis = _Axis(node, names, index)
-            rows.append(axis.row(name, verdict, problems[0]))
         except TaskError as error:
-            found.append(Finding("grader-exception", name, str(error)))
+            found.append(Finding("grader-exception", name, _raised(name, error)))
             continue
+        row = axis.row(name, verdict, problems[0])
         found += axis.findings
+        rows += [row] if axis.whole_to_the_top else []
     for row in rows:
         if row.promised is not None and row.configured < row.promised and row.marks:
             found.append(
@@ -122,6 +125,10 @@ class _Axis:
         self._grader = KnobGrader(node, [names[index]])
         (self.configured,) = self._grader.values()
         self._low, self._high = self._grader.domain(0)
+        self._counts = isinstance(self.configured, int)
+        self._raised_at: float | None = None
+        self.whole_to_the_top = True
+        """Whether `grade` gave a verdict at every looser value that was tried: else nothing is known of it."""
         self.findings: list[Finding] = []
 
     def row(self, name: str, verdict: GraderVerdict, problem: AuditedProblem) -> Row:
@@ -162,8 +169,22 @@ class _Axis:
         return not self._passes(self._high if extreme == math.inf else math.nextafter(extreme, 0.0), attempt)
 
     def _passes(self, value: float, attempt: GradedAttempt) -> bool:
+        grade = self._grade(max(value, self._low), attempt)
+        return grade is not None and grade.passed
+
+    def _grade(self, value: float, attempt: GradedAttempt) -> Grade | None:
+        """The grade at one value, a whole number where the config wants one; None where `grade` raises: a finding."""
         assert attempt.measurement is not None
-        return self._grader((max(value, self._low),), attempt.measurement).passed
+        given = math.floor(value) if self._counts else value
+        try:
+            return self._grader((given,), attempt.measurement)
+        except TaskError as error:
+            (name,) = self._grader.knobs
+            if self._raised_at is None:
+                self._raised_at = value
+                self.findings.append(Finding("grader-exception", name, _raised(f"at {name}={value:.3g}", error)))
+            self.whole_to_the_top &= value < self.configured
+            return None
 
     def _critical(self, attempt: GradedAttempt) -> float:
         """Exact, by bisection over `grade`."""
@@ -171,15 +192,15 @@ class _Axis:
 
     def _hints(self, attempt: GradedAttempt) -> list[float]:
         """Values at which the verdict may change."""
-        assert attempt.measurement is not None
-        found = breakpoints([self._grader((float(self.configured),), attempt.measurement)])
+        grade = self._grade(float(self.configured), attempt)
+        found = breakpoints([grade] if grade else [])
         return [value for value in found if self._low <= value <= self._high]
 
     def _check_monotone(self, attempt: GradedAttempt, solution: str) -> None:
         """A pass must stay one at every looser value; a verdict that does not is a finding."""
         line = [self._low, *self._hints(attempt), float(self.configured), self._high]
         verdicts = [self._passes(value, attempt) for value in sorted(line)]
-        if verdicts != sorted(verdicts):
+        if verdicts != sorted(verdicts) and self._raised_at is None:
             self.findings.append(
                 Finding(
                     "not-monotone",
@@ -201,6 +222,12 @@ def _warnings(row: Row) -> Iterator[str]:
         yield f"{row.knob}={row.configured:g} lies outside its safe window, {window_words(row)}"
     elif window and ceiling and floor and window[1] < NARROW * window[0]:
         yield f"{row.knob} has a narrow safe window, {window_words(row)}"
+
+
+def _raised(where: str, error: TaskError) -> str:
+    """What the task's code raised and where, with the author's line."""
+    line = raising_line(error)
+    return f"{where}: {error}{f': {line!r}' if line else ''}"
 
 
 def need(mark: Mark) -> str:

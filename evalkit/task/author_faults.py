@@ -78,6 +78,13 @@ def task_error(what: str, error: BaseException) -> TaskError:
     return TaskError(sentence, _traceback(error, own))
 
 
+def raising_line(error: TaskError) -> str:
+    """The author's line that raised, as it stands in the file; empty where the traceback has none."""
+    lines = error.traceback.splitlines()
+    last = max((number for number, line in enumerate(lines) if line.startswith('  File "')), default=len(lines))
+    return lines[last + 1].strip() if last + 1 < len(lines) else ""
+
+
 def _definition(code: object) -> str:
     """Where a function begins, as a line of a traceback; empty if that is not known."""
     own = getattr(inspect.unwrap(getattr(code, "__func__", code)), "__code__", None)  # type: ignore[arg-type]
