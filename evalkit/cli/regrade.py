@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +16,18 @@ from evalkit.config.model_settings import floor_of
 from evalkit.config.saved import launched_from, read_config
 from evalkit.config.schema import Config
 from evalkit.display.formatting import MARKS, run_result
-from evalkit.engine.regrading import Regraded, regrade, write_regraded
+from evalkit.engine.regrading import Regraded, kept, problems_tried, regrade, write_regraded
 from evalkit.landscape.rebuild import rebuild
-from evalkit.results.reading import CellRecord, Results, load
-from evalkit.results.runs import Outcome
+from evalkit.results.problem_tallies import outcome_tallies
+from evalkit.results.reading import CellRecord, Results, RunRecord, load
+from evalkit.results.runs import Outcome, Run
 from evalkit.rollout.limits import Limits, from_config
 from evalkit.sampling.keys import question
-from evalkit.sampling.problem_set import first_spec, problem_set
+from evalkit.sampling.problem_set import first_spec
 from evalkit.sampling.store import same_question
 from evalkit.stats.comparisons import compare_paired
+from evalkit.stats.paired_sets import compare_sets
+from evalkit.stats.problem_sets import mean_rate
 from evalkit.task.protocol import Task
 from evalkit.task.registry import load_task
 from evalkit.util import signals
@@ -33,6 +37,8 @@ from evalkit.util.text import counted, fitted, percent, plain
 
 FREE = ("task", "limits", "band")
 """Groups whose keys can be changed for existing rollouts."""
+MOST_CHANGED = 50
+"""Runs whose change is printed one by one."""
 FREE_KNOBS = ("runs.count", "runs.batches", "sandbox.level", "sandbox.allow_weak", "sandbox.pool", "verbose")
 
 
@@ -135,8 +141,10 @@ def _plan(cell: CellRecord, overrides: Sequence[str]) -> tuple[Config, Task]:
             "limits cannot be changed for rollouts with a fixed thinking budget, because each request depends on what "
             "is left of them: launch again to sample new rollouts"
         )
-    if config.runs.count > len(cell.runs) and any(override.startswith("runs.count=") for override in overrides):
-        raise UserError(f"runs.count={config.runs.count} needs new rollouts: this launch has {len(cell.runs)}")
+    made = max((run.attempt or run.number for run in cell.runs), default=0)
+    if config.runs.count > made and any(override.startswith("runs.count=") for override in overrides):
+        each = " at a problem" if cell.summary.set else ""
+        raise UserError(f"runs.count={config.runs.count} needs new rollouts: this launch has {made}{each}")
     task = load_task(config.task)
     _check_questions(cell, config, task, overrides)
     return config, task
@@ -162,8 +170,8 @@ def _check_questions(cell: CellRecord, config: Config, task: Task, overrides: Se
     """Raise `UserError` where the model would now be asked something else, or a turned knob is felt by its tools."""
     turned = [override.partition("=")[0] for override in overrides if override.startswith("task.")]
     seen = [knob for knob in turned if knob.split(".")[1] not in task.graded_by]
-    problems = problem_set(config, task)
-    for run in cell.runs[: problems.size(config.runs.count)]:
+    problems = problems_tried(cell, config, task)
+    for run in kept(cell, config):
         would = question(task, problems, run.number)
         if not same_question(run.rollout, would) or (seen and run.rollout.set_up != would.set_up):
             if seen:
@@ -178,32 +186,48 @@ def _check_questions(cell: CellRecord, config: Config, task: Task, overrides: Se
 
 
 def describe(regraded: Regraded) -> list[str]:
-    """Run by run what changed, then both rates and an exact test on the runs whose verdict flipped."""
+    """Run by run what changed, then both rates and an exact test of their difference: of a set, by problem."""
     before, after = regraded.before, regraded.after
     lines = [f"{plain(before.title, one_line=True)}: {plain(before.folder, one_line=True)}"]
-    for old, new in regraded.changed:
+    for old, new in regraded.changed[:MOST_CHANGED]:
         was = f"{MARKS[old.outcome]} {old.outcome.value}"
         lines.append(f"{was} → {MARKS[new.outcome]} {run_result(new)}")
+    if (rest := len(regraded.changed) - MOST_CHANGED) > 0:
+        lines.append(f"… and {counted(rest, 'run')} more: `python -m evalkit diff` of both directories lists them")
     if not regraded.changed:
-        lines.append(f"Nothing changed: {counted(len(after), 'run')} got the same grade.")
-        return lines
-    verdicts = {run.number: run.passed for run in before.runs}
-    both = [(verdicts[run.number], run.outcome is Outcome.PASSED) for run in after if run.grade]
-    pairs = [(bool(one), other) for one, other in both if one is not None]
-    outcomes = [run.outcome for run in before.runs] + [run.outcome for run in after]
-    if unsure := outcomes.count(Outcome.UNKNOWN):
-        lines.append(
-            f"{counted(len(regraded.changed), 'run')} changed; {unsure} are unknown under their limits, so no "
-            "test was made: launch with reuse=exact to sample under them"
-        )
-        return lines
-    passed = sum(one and other for one, other in pairs), sum(one and not other for one, other in pairs)
-    failed = sum(other and not one for one, other in pairs), sum(not one and not other for one, other in pairs)
-    if pairs:
-        test = compare_paired(passed[0], passed[1], failed[0], failed[1])
-        lines.append(
-            f"{counted(len(regraded.changed), 'run')} changed: {failed[0]} now pass, {passed[1]} now fail; pass rate "
-            f"{percent(sum(passed) / len(pairs))} → {percent((passed[0] + failed[0]) / len(pairs))} "
-            f"(McNemar p = {test.p_value:.2g})"
-        )
+        return [*lines, f"Nothing changed: {counted(len(after), 'run')} got the same grade."]
+    lines.append(_difference(regraded))
     return lines
+
+
+def _difference(regraded: Regraded) -> str:
+    changed = counted(len(regraded.changed), "run")
+    numbers = {run.number for run in regraded.after}
+    before = [run for run in regraded.before.runs if run.number in numbers]
+    outcomes = [run.outcome for run in before] + [run.outcome for run in regraded.after]
+    if unsure := outcomes.count(Outcome.UNKNOWN):
+        return (
+            f"{changed} changed; {unsure} are unknown under their limits, so no test was made: launch with reuse=exact "
+            "to sample under them"
+        )
+    was = {run.number: run.passed for run in before}
+    graded = [run for run in regraded.after if run.grade and was[run.number] is not None]
+    pairs = Counter((was[run.number] is True, run.outcome is Outcome.PASSED) for run in graded)
+    if not graded:
+        return f"{changed} changed: none has a verdict on both sides"
+    flips = f"{changed} changed: {pairs[False, True]} now pass, {pairs[True, False]} now fail; pass rate"
+    if regraded.before.summary.set:
+        return f"{flips} {_by_problem([run for run in before if run.number in {one.number for one in graded}], graded)}"
+    passed = pairs[True, True] + pairs[True, False], pairs[True, True] + pairs[False, True]
+    test = compare_paired(pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])
+    one, other = (percent(each / len(graded)) for each in passed)
+    return f"{flips} {one} → {other} (McNemar p = {test.p_value:.2g})"
+
+
+def _by_problem(before: Sequence[RunRecord], after: Sequence[Run]) -> str:
+    """Both mean rates of the same tries, and the test that `diff` makes: tries at one problem are one draw of it."""
+    old, new = outcome_tallies(before), outcome_tallies(after)
+    sides = [[(tallies[name].passed, tallies[name].tries) for name in old] for tallies in (old, new)]
+    one, other = (percent(mean_rate(side) or 0.0) for side in sides)
+    test = compare_sets(sides[0], sides[1])
+    return f"{one} → {other} ({test.method} of {counted(test.problems, 'problem')}, p = {test.p_value:.2g})"

@@ -15,6 +15,7 @@ from evalkit.config.checks import check_config
 from evalkit.config.saved import is_sweep, launched_from, read_config, read_recorded, with_knob
 from evalkit.results.reading import OtherFormatError, load
 from evalkit.results.runs import Outcome
+from evalkit.results.stopped_summary import was_cut_short
 from evalkit.util.errors import UserError
 
 if TYPE_CHECKING:  # `resume --help` needs no engine
@@ -108,9 +109,7 @@ def _complete(folder: Path) -> bool:
         raise
     except UserError:  # damaged: it is written again from the store, for nothing
         return False
-    wanted = read_config(folder).runs
-    enough = wanted.until == "decided" or len(cell.runs) >= wanted.count
-    return enough and all(run.outcome is not Outcome.ERROR for run in cell.runs)
+    return not was_cut_short(cell.summary) and all(run.outcome is not Outcome.ERROR for run in cell.runs)
 
 
 def _mapped(folder: Path, cells: int) -> bool:

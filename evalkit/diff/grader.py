@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from evalkit.config.saved import launched_from, read_config
 from evalkit.config.schema import Config
-from evalkit.engine.regrading import regrade
+from evalkit.engine.regrading import problems_tried, regrade
 from evalkit.results.failures import failure_label
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Outcome, Run
 from evalkit.sampling.keys import grader_digest, question
-from evalkit.sampling.problem_set import first_spec, problem_set
+from evalkit.sampling.problem_set import first_spec
 from evalkit.sampling.resources import Resources
 from evalkit.sampling.store import same_question
 from evalkit.task.protocol import Task
@@ -38,7 +38,7 @@ def regraded(cell: CellRecord) -> CellRecord:
 
 def _regraded(cell: CellRecord, config: Config) -> CellRecord:
     task = load_task(config.task)
-    problems = problem_set(config, task)
+    problems = problems_tried(cell, config, task)
     for record in cell.runs:
         if not same_question(record.rollout, question(task, problems, record.number)):
             raise UserError(f"the prompt, tools or files of task {cell.task} are not those of {cell.folder} any more")

@@ -69,6 +69,8 @@ class _Group:
     """Runs that were started and have not ended."""
     in_a_row: int = 0
     """Runs that ended by a fault, one after the other."""
+    unfinished: bool = False
+    """Whether `adaptive` wanted more tries than were started."""
     stopped: str = ""
     """Why no more runs are started, if so."""
 
@@ -197,8 +199,9 @@ class Engine:
 
     def _by_rounds(self, group: _Group, adaptive: AdaptiveTries) -> Iterator[int | None]:
         """The runs of one round after the other; None while the last one is under way."""
-        started = 0
+        asked = started = 0
         while not (group.stopped or self._budget.empty) and (runs := adaptive.next_round()):
+            asked += len(runs)
             for run in runs:
                 if group.stopped or self._budget.empty:
                     break
@@ -207,6 +210,8 @@ class Engine:
                 yield run
             while group.under_way:
                 yield None
+        ended_early = bool(group.stopped) or self._budget.empty
+        group.unfinished = started < asked or (ended_early and bool(adaptive.next_round()))
         for member in group.members:
             left, member.not_started, member.asked = member.not_started, 0, started
             self._ended(group, member, left)
@@ -436,7 +441,8 @@ class Engine:
         if member.watched:
             member.summary = conclude(member.summary, member.runs, member.watched, member.tries)
         elif group.adaptive:
-            member.summary = adaptively_tried(member.summary)
+            ended_early = group.unfinished or len(member.runs) < member.asked
+            member.summary = adaptively_tried(member.summary, ended_early=ended_early)
         else:
             member.summary = cut_short(member.summary, member.asked)
         self._check_grader(member)

@@ -18,6 +18,7 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
     """What the numbers of a cell rest on."""
     config, source = member.cell.config, member.source
     spec, reused = source.spec(source.problems.first), member.summary.reused if member.summary else Reused()
+    rows = source.problems.rows_digest(run.number for run in member.runs)
     return {
         "task": config.task["name"],
         "title": member.task.title,
@@ -28,6 +29,7 @@ def manifest(member: CellResult, files: TaskFiles) -> dict[str, Any]:
             "prompt": digest(spec.prompt)[:16],
             "tools": digest([dict(tool.input_schema) for tool in spec.tools])[:16],
             "grader": member.grader[:16],
+            **({"rows": rows} if rows else {}),
         },
         "rollouts": {"set": source.known.name, "limits": asdict(source.limits), "reused": len(reused.runs)}
         | {"reused_from": reused.to_dict()},

@@ -15,13 +15,13 @@ from evalkit.model.anthropic.prices import cost_usd
 from evalkit.results.early_stopping import planned, watch
 from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.results.runs import Run
-from evalkit.results.stopped_summary import conclude, cut_short
+from evalkit.results.stopped_summary import adaptively_tried, conclude, cut_short, still_cut_short, was_cut_short
 from evalkit.results.summary import Summary, summarize
 from evalkit.results.writing import write_cell
 from evalkit.rollout.limits import clip, from_config
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions
-from evalkit.sampling.problem_set import problem_set
+from evalkit.sampling.problem_set import TRIES, ProblemSet, problem_set
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
@@ -61,11 +61,11 @@ async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: C
     submission is measured again. A grader that fails makes its run an error, like in a launch.
     """
     config = config or read_config(launch.folder)
-    known = _same_measuring(launch, config, task)
+    problems = problems_tried(launch, config, task)
+    known = _same_measuring(launch, config, task, problems)
     limits = from_config(config.limits)
     runs = []
-    problems = problem_set(config, task)
-    for record in launch.runs[: problems.size(config.runs.count)]:
+    for record in kept(launch, config):
         rollout, problem = clip(record.rollout, limits), problems.problem(record.number)
         runs.append(
             await _grade(record, rollout, task, problem, sandbox, config, record.measurement if known else None)
@@ -73,7 +73,24 @@ async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: C
     return runs
 
 
-def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
+def problems_tried(launch: CellRecord, config: Config, task: Task) -> ProblemSet:
+    """The problems of a launch as they are now, in the places that they had then. Raises `UserError` if one is gone."""
+    ids = {run.number // TRIES: run.problem for run in launch.runs if run.problem is not None}
+    return problem_set(config, task).recorded(ids)
+
+
+def kept(launch: CellRecord, config: Config) -> Sequence[RunRecord]:
+    """The runs that are graded again: all, or the first tries at each problem where `runs.count` was changed."""
+    if not _fewer_tries(launch, config):
+        return launch.runs
+    return [run for run in launch.runs if (run.attempt or run.number) <= config.runs.count]
+
+
+def _fewer_tries(launch: CellRecord, config: Config) -> bool:
+    return config.runs.count != read_config(launch.folder).runs.count
+
+
+def _same_measuring(launch: CellRecord, config: Config, task: Task, problems: ProblemSet) -> bool:
     def seen(node: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in node.items() if name not in task.graded_by}
 
@@ -81,9 +98,10 @@ def _same_measuring(launch: CellRecord, config: Config, task: Task) -> bool:
     same_code = about["digests"]["grader"] == grader_digest(config, task, files)[:16]
     now = grader_versions(config, task, files)
     same_code = same_code and all(about["versions"].get(name) == version for name, version in now.items())
+    same_rows = about["digests"].get("rows", "") == problems.rows_digest(run.number for run in launch.runs)
     before = read_config(launch.folder)
     where = [(one.sandbox.provider, one.sandbox.options) for one in (before, config)]
-    return same_code and where[0] == where[1] and seen(before.task) == seen(config.task)
+    return same_code and same_rows and where[0] == where[1] and seen(before.task) == seen(config.task)
 
 
 async def _grade(
@@ -123,7 +141,10 @@ def write_regraded(
     """A complete output directory for the new verdicts."""
     summary = _summary(cell, config, task, runs)
     files = TaskFiles()
+    rows = problems_tried(cell, config, task).rows_digest(run.number for run in runs)
     digests = {**cell.manifest["digests"], "grader": grader_digest(config, task, files)[:16]}
+    if rows:
+        digests["rows"] = rows
     about = {
         **cell.manifest,
         "versions": {**versions(), **grader_versions(config, task, files)},
@@ -157,10 +178,16 @@ def _summary(cell: CellRecord, config: Config, task: Task, runs: Sequence[Run]) 
         seconds={run.number: run.seconds for run in cell.runs if run.seconds is not None},
         reused=cell.summary.reused,
     )
-    problems = problem_set(config, task)
-    watched, tries = watch(config, problems), planned(config, several=problems.several)
-    if watched is None:
-        return cut_short(summary, problems.size(tries))
-    for run in runs:
-        watched.take(run)
-    return conclude(summary, runs, watched, tries)
+    problems = problems_tried(cell, config, task)
+    if config.runs.until == "selected":
+        return adaptively_tried(summary, ended_early=was_cut_short(cell.summary))
+    if watched := watch(config, problems):
+        for run in runs:
+            watched.take(run)
+        concluded = conclude(summary, runs, watched, planned(config, several=problems.several))
+        if concluded.stopping and (before := cell.summary.stopping):  # problems that were never tried are not here
+            return replace(concluded, stopping=replace(concluded.stopping, planned=before.planned))
+        return concluded
+    if _fewer_tries(cell, config):
+        return cut_short(summary, problems.size(config.runs.count))
+    return still_cut_short(summary, cell.summary)

@@ -38,24 +38,45 @@ def conclude(summary: Summary, runs: Sequence[Run], watched: Watched | WatchedSe
     )
 
 
+MAY_DEPEND = "what ended the launch early, such as a limit of cost, may depend on how runs went"
+
+UNCHOSEN = "the launch ended before its rule had the tries that it asked for: the same command goes on from there"
+
+
 def cut_short(summary: Summary, asked: int) -> Summary:
     """The summary of a fixed plan with a word of caution where fewer runs were made, for whatever reason."""
     if summary.total >= asked:
         return summary
     said = (
-        f"{summary.total:,} of {counted(asked, 'planned run')} were made: what ended the launch early, such as a limit "
-        "of cost, may depend on how runs went, and interval and verdict assume that it does not"
+        f"{summary.total:,} of {counted(asked, 'planned run')} were made: {MAY_DEPEND}, and interval and verdict "
+        "assume that it does not"
     )
     return replace(summary, warnings=(*summary.warnings, said))
 
 
-def adaptively_tried(summary: Summary) -> Summary:
-    """The summary of a set whose problems got tries by their results: the choice allows for it, rates do not."""
+def still_cut_short(summary: Summary, before: Summary) -> Summary:
+    """The summary of the same runs graded again, with the word of caution that they had."""
+    return replace(summary, warnings=(*summary.warnings, *(said for said in before.warnings if MAY_DEPEND in said)))
+
+
+def was_cut_short(summary: Summary) -> bool:
+    """Whether runs that were planned, or that its rule still wanted, were not made."""
+    if stopping := summary.stopping:
+        return stopping.decided_at is None and stopping.sampled < stopping.planned
+    return any(MAY_DEPEND in said or said == UNCHOSEN for said in summary.warnings)
+
+
+def adaptively_tried(summary: Summary, *, ended_early: bool = False) -> Summary:
+    """The summary of a set whose problems got tries by their results: the choice allows for it, rates do not.
+
+    `ended_early`: something else than the rule ended it, such as a limit of cost.
+    """
     said = (
         "how many tries a problem got depends on how they went (runs.until=selected): the selection allows for that, "
         "rates, intervals and verdict assume that it does not"
     )
-    return replace(summary, verdict=Verdict(Decision.UNDECIDED), warnings=(*summary.warnings, said))
+    more = (said, UNCHOSEN) if ended_early else (said,)
+    return replace(summary, verdict=Verdict(Decision.UNDECIDED), warnings=(*summary.warnings, *more))
 
 
 def _interval(runs: Sequence[Run], confidence: float, error: bool | None = None) -> Interval:

@@ -10,7 +10,7 @@ import fnmatch
 import hashlib
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,26 @@ class ProblemSet:
         if self._rows:
             return ProblemSet(self._seed, self._ids, self._picked[:count], self._rows)
         return ProblemSet(self._seed, [str(number) for number in range(1, count + 1)], range(count))
+
+    def recorded(self, ids: Mapping[int, str]) -> ProblemSet:
+        """The problems of a launch with the places that they had in it: rows may have moved in their file since.
+
+        `ids`: place → id. Raises `UserError` where the file has no such id any more.
+        """
+        if not ids:
+            raise UserError("The launch had one problem, and its task has a set of them now: launch again")
+        now = {name: index for index, name in enumerate(self._ids)}
+        if gone := [name for name in ids.values() if name not in now]:
+            rest = f" (and {len(gone) - 1:,} more of this launch)" if len(gone) > 1 else ""
+            raise UserError(f"The problems have none with the id {gone[0]}{rest} any more: put its row back")
+        names, rows = [""] * (max(ids) + 1), list(self._rows[:1]) * (max(ids) + 1)
+        for index, name in ids.items():
+            names[index] = name
+            if rows:
+                rows[index] = self._rows[now[name]]
+        found = ProblemSet(self._seed, names, sorted(ids), rows)
+        found.by_rounds = self.by_rounds
+        return found
 
     @property
     def origin(self) -> Problem:
@@ -119,6 +139,12 @@ class ProblemSet:
         """Digest of the row of a run's problem; empty without a file."""
         return self._rows[run // TRIES].digest if self._rows else ""
 
+    def rows_digest(self, runs: Iterable[int]) -> str:
+        """Digest of the rows that these runs are about, wherever they stand in their file; empty without a file."""
+        places = {run // TRIES for run in runs} if self._rows else ()
+        rows = sorted(f"{self._ids[place]} {self._rows[place].digest}" for place in places)
+        return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()[:16] if rows else ""
+
     def specs(self, task: Task) -> Callable[[int], Spec]:
         """Gives the spec of a run. It raises `TaskError`."""
         return lambda run: author_code.spec_for(task, self.problem(run))
@@ -163,6 +189,11 @@ class OneProblem(ProblemSet):
         return Problem.seeded(run_seed(self._seed, run))
 
     def of_size(self, count: int) -> OneProblem:
+        return self
+
+    def recorded(self, ids: Mapping[int, str]) -> ProblemSet:
+        if ids:
+            raise UserError("The launch was over a set of problems, and the task has one problem now: launch again")
         return self
 
     def size(self, tries: int) -> int:
