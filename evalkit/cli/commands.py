@@ -6,6 +6,7 @@ Such a module has `parser()`, which gives its `VerbParser`, and `run(options)`, 
 from __future__ import annotations
 
 VERBS: dict[str, str] = {
+    "init": "write a small task into the current directory, to be changed",
     "audit": "check a task's grader with known solutions, mutants and tolerances",
     "doctor": "show which sandbox isolation works here, and what the rest needs",
     "diagnose": "name the known mistake behind each failed run",
