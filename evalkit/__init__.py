@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from evalkit.sandbox.tensor_bytes import Tensor as Tensor
     from evalkit.task.attempt import Attempt as Attempt
     from evalkit.task.attempt import GradingContext as GradingContext
+    from evalkit.task.comparisons import at_least as at_least
+    from evalkit.task.comparisons import at_most as at_most
+    from evalkit.task.comparisons import between as between
+    from evalkit.task.comparisons import close as close
+    from evalkit.task.comparisons import equal as equal
     from evalkit.task.grade import Check as Check
     from evalkit.task.grade import Fault as Fault
     from evalkit.task.grade import Grade as Grade
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from evalkit.task.grade import preview as preview
     from evalkit.task.grade import readings as readings
     from evalkit.task.grade import within as within
+    from evalkit.task.optional_parts import HasDirections as HasDirections
     from evalkit.task.optional_parts import HasFiles as HasFiles
     from evalkit.task.optional_parts import HasHidden as HasHidden
     from evalkit.task.optional_parts import HasPreload as HasPreload
@@ -73,6 +79,7 @@ _HOME = {
     "evalkit.util.errors": ("ProviderError", "SandboxError", "TaskError", "ToolError", "UserError"),
     "evalkit.task.attempt": ("Attempt", "GradingContext"),
     "evalkit.task.problem": ("Problem",),
+    "evalkit.task.comparisons": ("at_least", "at_most", "between", "close", "equal"),
     "evalkit.task.grade": ("Check", "Fault", "Grade", "Measurement", "as_number", "preview", "readings", "within"),
     "evalkit.rollout.limits": ("Limits", "clip"),
     "evalkit.results.reading": ("load",),
@@ -82,6 +89,7 @@ _HOME = {
     "evalkit.sandbox.tensor_bytes": ("Tensor",),
     "evalkit.task.scripted_agents": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
     "evalkit.task.optional_parts": (
+        "HasDirections",
         "HasFiles",
         "HasHidden",
         "HasPreload",

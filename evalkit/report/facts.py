@@ -11,6 +11,7 @@ from evalkit.display.formatting import run_name
 from evalkit.display.rates import bare_rate
 from evalkit.report.launch import MOST_RUNS
 from evalkit.results.reading import CellRecord, RunRecord
+from evalkit.results.runs import check_facts
 from evalkit.util.text import dollars, duration
 
 
@@ -58,7 +59,7 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "cost_words": "–" if run.cost_usd is None else dollars(run.cost_usd),
         "leaked": run.leaked,
         "score": run.score,
-        "checks": [asdict(check) for check in run.checks],
+        "checks": [check_facts(asdict(check)) for check in run.checks],
     }
     if run.problem is not None:
         facts |= {"name": run_name(run), "problem": run.problem}

@@ -25,16 +25,27 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+_ALWAYS = ("name", "passed", "value", "bound", "required")
 _CHECK = Meta(
     extra_json_schema={
+        "required": list(_ALWAYS),
         "properties": {
             "value": {"description": "What was found; null where it is not a number."},
             "bound": {"description": "What it was compared with."},
             "required": {"description": "false: reported, but no part of the verdict."},
-        }
+            "knob": {"description": "The knob that is the bound, if the task says which: `tolerances.answer`."},
+            "direction": {"description": "at_most: a larger bound passes more; at_least: a smaller one."},
+            "category": {"description": "Of a check that failed, if the task says it: the category of such a failure."},
+            "message": {"description": "Of a check that failed, if the task says it: what such a failure says."},
+        },
     }
 )
 """Said here: a word more in `evalkit/task/grade.py` changes the keys of rollouts and measurements that are kept."""
+
+
+def check_facts(check: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a check, those of its knob and its failure only where it has any."""
+    return {name: value for name, value in check.items() if name in _ALWAYS or value is not None}
 
 
 class RunLine(Record, frozen=True, kw_only=True):
@@ -74,6 +85,11 @@ class RunLine(Record, frozen=True, kw_only=True):
     """A secret of the grader was found in the conversation: the grade proves nothing."""
     traceback: str = ""
     """Only where the task's own code raised: its traceback, without evalkit's frames and addresses."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, keys in the order of the fields."""
+        facts = super().to_dict()
+        return {**facts, "checks": [check_facts(check) for check in facts["checks"]]}
 
 
 class MeasurementLine(Record, frozen=True, kw_only=True):

@@ -6,9 +6,12 @@ import math
 import re
 import reprlib
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Self
+
+Direction = Literal["at_most", "at_least"]
+"""What a knob bounds: with `at_most` a larger value passes more, with `at_least` a smaller one."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ class Check:
     bound: float | None = None
     required: bool = True
     """False: reported always, but no part of the verdict."""
+    knob: str | None = None
+    """The knob that is the bound, as the config of the task names it: `tolerances.answer`."""
+    direction: Direction | None = None
+    """Which way the knob loosens."""
+    category: str | None = None
+    """Of a check that failed: the category of a grade that fails for it."""
+    message: str | None = None
+    """Of a check that failed: what a grade that fails for it says."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +73,37 @@ class Grade:
             object.__setattr__(self, "score", float(self.passed))
 
     @classmethod
+    def of(
+        cls, checks: Iterable[Check | Iterable[Check]], message: str = "right", *, score: float | None = None
+    ) -> Self:
+        """The grade that these checks make: the first required one that failed gives category and message.
+
+        `message`: of a pass. `between` gives two checks, which may stand among the others as they are.
+        Raises `ValueError` where no check is required, so that everything would pass, and `TypeError` for what is none.
+        """
+        every = tuple(_flat(checks))
+        required = [check for check in every if check.required]
+        if not required:
+            raise ValueError("Grade.of got no check that is required, so everything would pass: give it one")
+        failed = next((check for check in required if not check.passed), None)
+        if failed is None:
+            return cls(True, message, None, every, score)
+        return cls(False, failed.message or f"{failed.name} is wrong", failed.category or failed.name, every, score)
+
+    @classmethod
     def failed(cls, fault: Fault, checks: tuple[Check, ...] = ()) -> Grade:
         """The grade of a submission that could not be measured to the end."""
         return cls(False, fault.message, fault.category, checks)
+
+
+def _flat(checks: Iterable[Check | Iterable[Check]]) -> Iterator[Check]:
+    for check in checks:
+        if isinstance(check, Check):
+            yield check
+        elif isinstance(check, list | tuple):
+            yield from _flat(check)
+        else:
+            raise TypeError(f"Grade.of got {preview(check)} as a check: use at_most, at_least, equal, … or Check")
 
 
 def within(name: str, error: float, tolerance: float, *, required: bool = True) -> Check:

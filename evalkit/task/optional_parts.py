@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol, get_args
 
 from evalkit.sandbox.protocol import Sandbox
-from evalkit.task.grade import Measurement
+from evalkit.task.grade import Direction, Measurement
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import Tool
@@ -125,6 +125,15 @@ class HasTaskKind(Protocol):
         ...
 
 
+class HasDirections(Protocol):
+    """A task that says which way its thresholds loosen, where its checks do not (`Check.direction`)."""
+
+    @property
+    def directions(self) -> Mapping[str, Direction]:
+        """knob → at_most or at_least, as in {"tolerances.items": "at_least"}: a larger value is looser or stricter"""
+        ...
+
+
 class HasShownSchema(Protocol):
     """A tool that shows the model more than it enforces."""
 
@@ -186,6 +195,7 @@ TASK = (
     Part(HasValues, "method"),
     Part(MeasuresMany, "method"),
     Part(HasProblems, "method"),
+    Part(HasDirections, "mapping", {}, mistaken=("direction",)),
     Part(HasTaskKind, "choice", "exact", choices=get_args(TaskKind)),
 )
 TOOL = (Part(HasShownSchema, "mapping"), Part(HasPreload, "items", ()))
@@ -263,6 +273,12 @@ def problems_of(task: Task) -> Callable[[], Iterable[Mapping[str, Any]]] | None:
     """Gives a row for each problem of the task's own set."""
     problems: Callable[[], Iterable[Mapping[str, Any]]] | None = _read(TASK, task, "problems")
     return problems
+
+
+def directions_of(task: Task) -> Mapping[str, Direction]:
+    """Which way the thresholds loosen of which the task says it: `tolerances.items` → `at_least`."""
+    directions: Mapping[str, Direction] = _read(TASK, task, "directions")
+    return directions
 
 
 def kind_of(task: Task) -> TaskKind:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,12 +16,12 @@ from typing import Any
 from evalkit.config.search_path import import_task, task_folders
 from evalkit.task.author_faults import from_outside
 from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_tools
+from evalkit.task.directions import check_thresholds
 from evalkit.task.earlier_form import present_form
 from evalkit.task.optional_parts import SPEC, TASK, Part, definition, files_of, misfits, near_miss, system_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
-from evalkit.util.dotted import numbers
 from evalkit.util.errors import TaskError, UserError
 from evalkit.util.source_quotes import blame, file_of, first_line, quote
 from evalkit.util.suggestions import nearest, suggestion
@@ -54,10 +53,10 @@ def load_task(node: Mapping[str, Any]) -> Task:
         raise UserError("task.name is missing: name the folder of tasks/ that holds the plugin")
     plugin = load_plugin(name)
     config = build_config(plugin, node)
-    _check_tolerances(node.get("tolerances"), "task.tolerances")
     with _refusing(f"Task {name} cannot be built", Path(file_of(plugin)).parent):
         task = plugin(config)
     _check_near_misses(task, TASK)
+    check_thresholds(task, node)
     return task
 
 
@@ -299,10 +298,3 @@ def _returned(task: Task, method: str, part: str, value: Any, kind: Any) -> None
             f"{quote(type(task), method)} {what} {type(value).__name__} where {kind.__name__} is wanted: "
             f"see {method} in evalkit.task"
         )
-
-
-def _check_tolerances(value: Any, key: str) -> None:
-    """A tolerance is a bound that an error must stay below: 0, less and NaN would fail every submission."""
-    for path, number in numbers(value, key):
-        if not number > 0 or math.isinf(number):
-            raise UserError(f"{path}={number} is out of range: use a number above 0")

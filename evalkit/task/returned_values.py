@@ -6,10 +6,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from evalkit.rollout.record import Submission
-from evalkit.task.grade import Check, Fault, Grade, Measurement, preview
+from evalkit.task.grade import Check, Direction, Fault, Grade, Measurement, preview
 from evalkit.task.tools import ToolResult
 from evalkit.util.bounded_json import DIGITS, SIZE
 from evalkit.util.errors import TaskError
@@ -132,6 +132,12 @@ def _checked(given: Any, what: str) -> Check:
         if value is not None and not _number(value):
             fix = "use float(…), or None"
             raise TaskError(f"{what} gave the check {preview(check.name)} with {part} as {_kind(value)}: {fix}")
+    for part in ("knob", "direction", "category", "message"):
+        if getattr(check, part) is not None:
+            _as(str, getattr(check, part), what, f"gave the check {preview(check.name)} with {part} as")
+    if check.direction not in (None, *get_args(Direction)):
+        said = f"direction as {preview(check.direction)}: use {' or '.join(get_args(Direction))}"
+        raise TaskError(f"{what} gave the check {preview(check.name)} with {said}")
     value, bound = (None if part is None else float(part) for part in (check.value, check.bound))
     return replace(check, value=value, bound=bound)
 
