@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from evalkit.task.grade import within as within
     from evalkit.task.optional_parts import HasDirections as HasDirections
     from evalkit.task.optional_parts import HasFiles as HasFiles
+    from evalkit.task.optional_parts import HasFolder as HasFolder
     from evalkit.task.optional_parts import HasHidden as HasHidden
+    from evalkit.task.optional_parts import HasKnown as HasKnown
     from evalkit.task.optional_parts import HasPreload as HasPreload
     from evalkit.task.optional_parts import HasProblems as HasProblems
     from evalkit.task.optional_parts import HasReferenceSource as HasReferenceSource
@@ -91,7 +93,9 @@ _HOME = {
     "evalkit.task.optional_parts": (
         "HasDirections",
         "HasFiles",
+        "HasFolder",
         "HasHidden",
+        "HasKnown",
         "HasPreload",
         "HasProblems",
         "HasReferenceSource",

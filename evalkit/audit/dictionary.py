@@ -79,7 +79,7 @@ class Dictionary:
     async def of(self, spec: Spec) -> Mapping[str, Numbers]:
         """Mistake → its values on the problem, and those of the `right` answer; kept on disk."""
         mistakes = self.mistakes(spec)
-        key = digest([spec.prompt, grader_digest(self.config, self.task), [mistake.source for mistake in mistakes]])[
+        key = digest([spec.prompt, grader_digest(self.config, self.task), [mistake.content for mistake in mistakes]])[
             :16
         ]
         if key not in self._known:

@@ -148,8 +148,9 @@ class GraderRuns:
         waiting: list[tuple[AuditedProblem, ScriptedRun]] = []
         replies: list[str] = []
         seconds = 0.0
+        asked = [problem for problem in self.problems if solution.fits(problem.spec)]
         async with self.sandbox.session() as session:
-            for problem in self.problems:
+            for problem in asked:
                 try:
                     played = await self._play(solution, problem, session)
                 except TaskError as error:
@@ -166,7 +167,7 @@ class GraderRuns:
                 if not solution.right and time.monotonic() - began > SLOW_S * len(attempts):
                     break
         attempts += await self._grade_waiting(waiting)
-        return Result(solution, tuple(attempts), tuple(replies), seconds, len(attempts) < len(self.problems))
+        return Result(solution, tuple(attempts), tuple(replies), seconds, len(attempts) < len(asked))
 
     @property
     def _many(self) -> bool:

@@ -4,6 +4,7 @@
     solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
     solutions/exploits/*.py   attempts to pass without solving anything
     solutions/*/edits.yaml    more of them, written as edits of another one (`edited_solutions`)
+    solutions/known.yaml      answers in a table (`known_answers`)
 
 Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
 
@@ -16,6 +17,7 @@ Labels are comments at the top of a file, one a line; every other comment there 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any
 
 from evalkit.audit.edited_solutions import EDITS, edited_solutions
 from evalkit.task.earlier_form import solution_folders
-from evalkit.task.optional_parts import nearly, solution_of
+from evalkit.task.optional_parts import folder_of, nearly, solution_of
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
 from evalkit.util import dotted
@@ -49,6 +51,8 @@ class Solution:
     """Makes the answer to a problem, in place of both."""
     agent: Callable[[Task, Spec], ScriptedAgent] | None = field(default=None, compare=False)
     """Makes the agent that plays, in place of everything else."""
+    skips: Callable[[Spec], bool] | None = field(default=None, compare=False)
+    """Whether a problem has no such solution; None: every problem has it."""
     expect: str = "any"
     """The failure category that it must get, or `any`."""
     breaks: str = ""
@@ -68,6 +72,15 @@ class Solution:
         """Whether it must pass."""
         return self.kind == "correct"
 
+    @property
+    def content(self) -> str:
+        """What is submitted, for digests; of one that is made for each problem its name."""
+        return self.source or (self.id if self.answer is NOT_GIVEN else json.dumps(self.answer, sort_keys=True))
+
+    def fits(self, spec: Spec) -> bool:
+        """Whether a problem has such a solution."""
+        return self.skips is None or not self.skips(spec)
+
     def play(self, task: Task, spec: Spec) -> ScriptedAgent:
         """The agent that submits it: the task's own way of running a source, else the source as the answer."""
         if self.agent is not None:
@@ -86,19 +99,22 @@ def oracle() -> Solution:
 
 
 def task_folder(task: Task) -> Path:
-    """The folder that holds a task's plugin."""
-    return Path(inspect.getfile(type(task))).parent
+    """The folder that holds a task's plugin, or what belongs to a task in YAML."""
+    return folder_of(task) or Path(inspect.getfile(type(task))).parent
 
 
 def solutions(folder: Path) -> list[Solution]:
-    """Everything in `folder`/solutions, sorted. Raises `UserError` for a file that cannot be read, or an edit that does
-    not apply."""
-    return [
+    """Everything in `folder`/solutions, sorted, and then the answers of known.yaml. Raises `UserError` for a file that
+    cannot be read, or an edit that does not apply."""
+    from evalkit.audit.known_answers import read_known
+
+    files = [
         _labelled(kind, Path(name).stem, source)
         for kind in KINDS
         for place in solution_folders(kind)
         for name, source in sorted(_sources(folder / "solutions" / place).items())
     ]
+    return files + read_known(folder / "solutions")
 
 
 def fitting(found: Sequence[Solution], node: Mapping[str, Any]) -> list[Solution]:

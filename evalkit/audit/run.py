@@ -12,6 +12,7 @@ from evalkit.audit.equivalence import same_functions
 from evalkit.audit.findings import Finding, in_order, known_findings
 from evalkit.audit.grader_runs import AuditedProblem, GraderRuns, Result, problems
 from evalkit.audit.known import Tried
+from evalkit.audit.known_answers import task_answers
 from evalkit.audit.labelled_solutions import Solution, fitting, oracle, solutions, task_folder
 from evalkit.audit.mutants import mutants
 from evalkit.audit.scale import advice
@@ -91,7 +92,7 @@ async def audit(
     everyone, faults = problems(task, config, seeds or (len(several) if programs else SEEDS))
     asked = everyone[:SHARED] if programs else everyone
     seeds = len(asked) if programs else seeds or SEEDS
-    own = fitting(solutions(task_folder(task)), config.task)
+    own = fitting(solutions(task_folder(task)), config.task) + task_answers(task, [one.spec for one in asked])
     sandbox = await resources.sandbox(config, asked[0].spec, also=_used(own))
     await sandbox.ready()
     exam = GraderRuns(task, config, sandbox, asked, thorough=thorough)

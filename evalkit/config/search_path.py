@@ -76,6 +76,18 @@ def task_folders() -> dict[str, list[Path]]:
     return found
 
 
+def own_folder(name: str) -> Path:
+    """`tasks/<name>`, with or without code in it; that of the current directory if there is none."""
+    roots = [*folders("tasks"), *(root / "tasks" for root in _further)]
+    return next((root / name for root in roots if (root / name).is_dir()), Path("tasks") / name)
+
+
+def config_files(group: str) -> list[Path]:
+    """The files of a config group wherever evalkit looks, such as every `conf/task/*.yaml`."""
+    roots = [*folders("conf"), *(root / "conf" for root in _further)]
+    return list(dict.fromkeys(path for root in roots for path in sorted((root / group).glob("*.yaml"))))
+
+
 def reject_duplicates() -> None:
     """Raise `UserError` where one name means two different things: Hydra and Python would each pick another one."""
     for paths in (*task_folders().values(), *_config_files().values()):

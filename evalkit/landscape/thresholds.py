@@ -17,7 +17,7 @@ from evalkit.rollout.record import Ending, Rollout, Turn
 from evalkit.task.author_faults import blamed, from_outside, task_error
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.protocol import Task
-from evalkit.task.registry import build_config, load_plugin
+from evalkit.task.registry import build_config, plugin_of
 from evalkit.task.returned_values import checked_grade
 from evalkit.util import dotted
 from evalkit.util.errors import UserError
@@ -168,7 +168,7 @@ class KnobGrader:
     def __init__(self, node: Mapping[str, Any], knobs: Sequence[str] = ()) -> None:
         """`node`: the `task` node of a config. `knobs`: full names such as `task.tolerances.output`."""
         self.knobs = tuple(knobs)
-        self._plugin = load_plugin(node["name"])
+        self._plugin = plugin_of(node)
         self._config = build_config(self._plugin, node)
         self._names = [knob.removeprefix("task.") for knob in knobs]
         self._task = lru_cache(maxsize=4096)(self.task)

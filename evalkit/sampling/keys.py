@@ -20,12 +20,12 @@ from evalkit.sampling.agent import begin
 from evalkit.sampling.problem_set import ProblemSet
 from evalkit.sampling.store import Key, digest
 from evalkit.sandbox.providers import SANDBOXES
-from evalkit.task import author_code, grade
+from evalkit.task import author_code, grade, kinds
 from evalkit.task.object_descriptions import Describer, common
-from evalkit.task.optional_parts import definition, files_of, system_of
+from evalkit.task.optional_parts import definition, files_of, folder_of, system_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
-from evalkit.task.source_files import Sources, module_sources, package_version, sources
+from evalkit.task.source_files import Sources, kind_sources, module_sources, package_version, sources
 from evalkit.task.tool_code import data_files, reached
 from evalkit.util.file_digests import file_digest
 from evalkit.util.versions import versions
@@ -111,6 +111,8 @@ class TaskFiles:
 
 
 def _sources(config: Config, task: Task, knobs: Mapping[str, Any]) -> Sources:
+    if kinds.kind_of_node(config.task) is not None:
+        return kind_sources(Path(kinds.__file__).parent, folder_of(task) or Path(), knobs)
     plugin = sys.modules.get(f"{NAMESPACE}.{config.task['name']}")
     if plugin is not None and (places := list(plugin.__path__)):
         return sources(Path(places[0]), knobs)

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from evalkit.sandbox.protocol import Sandbox
@@ -19,7 +20,7 @@ from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import Tool
 
-Kind = Literal["text", "number", "mapping", "items", "method", "choice"]
+Kind = Literal["text", "number", "mapping", "items", "method", "choice", "path"]
 TaskKind = Literal["exact", "score", "rubric"]
 
 
@@ -116,6 +117,23 @@ class HasProblems(Protocol):
         ...
 
 
+class HasKnown(Protocol):
+    """A task that knows answers, for audits. `spec`: what its own `spec` returned."""
+
+    def known(self, spec: Any) -> Iterable[Mapping[str, Any]]:
+        """known answers to a problem as rows of solutions/known.yaml, each with a `name`"""
+        ...
+
+
+class HasFolder(Protocol):
+    """A task whose solutions lie elsewhere than beside its code."""
+
+    @property
+    def folder(self) -> Path:
+        """the folder in which solutions/ and agents.yaml lie"""
+        ...
+
+
 class HasTaskKind(Protocol):
     """A task that says how its answers are right; audits read it."""
 
@@ -196,6 +214,8 @@ TASK = (
     Part(MeasuresMany, "method"),
     Part(HasProblems, "method"),
     Part(HasDirections, "mapping", {}, mistaken=("direction",)),
+    Part(HasKnown, "method"),
+    Part(HasFolder, "path"),
     Part(HasTaskKind, "choice", "exact", choices=get_args(TaskKind)),
 )
 TOOL = (Part(HasShownSchema, "mapping"), Part(HasPreload, "items", ()))
@@ -281,6 +301,18 @@ def directions_of(task: Task) -> Mapping[str, Direction]:
     return directions
 
 
+def known_of(task: Task) -> Callable[[Spec], Iterable[Mapping[str, Any]]] | None:
+    """Gives known answers to a problem."""
+    known: Callable[[Spec], Iterable[Mapping[str, Any]]] | None = _read(TASK, task, "known")
+    return known
+
+
+def folder_of(task: Task) -> Path | None:
+    """Where what belongs to a task lies; None: beside its code."""
+    folder: Path | None = _read(TASK, task, "folder")
+    return folder
+
+
 def kind_of(task: Task) -> TaskKind:
     """How answers of the task are right."""
     kind: TaskKind = _read(TASK, task, "kind")
@@ -306,6 +338,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "items": lambda value: isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping),
     "method": callable,
     "choice": lambda value: isinstance(value, str),
+    "path": lambda value: isinstance(value, Path),
 }
 WANTED: Mapping[str, str] = {
     "text": "a text",
@@ -314,6 +347,7 @@ WANTED: Mapping[str, str] = {
     "items": "a sequence",
     "method": "a method",
     "choice": "a text",
+    "path": "a pathlib.Path",
 }
 
 
@@ -363,6 +397,8 @@ def _could_be(value: Any, kind: Kind) -> bool:
         return callable(value) or isinstance(value, staticmethod | classmethod)
     if isinstance(value, bool | int | float):
         return kind == "number"
+    if kind == "path":
+        return isinstance(value, Path | property)
     if kind == "choice":
         return isinstance(value, str | property)
     return not inspect.isroutine(value) and not inspect.isclass(value)

@@ -18,6 +18,7 @@ from evalkit.task.author_faults import from_outside
 from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_tools
 from evalkit.task.directions import check_thresholds
 from evalkit.task.earlier_form import present_form
+from evalkit.task.kinds import kind_config, kind_of_node, plugin_of_kind
 from evalkit.task.optional_parts import SPEC, TASK, Part, definition, files_of, misfits, near_miss, system_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
@@ -51,7 +52,7 @@ def load_task(node: Mapping[str, Any]) -> Task:
         )
     if not isinstance(name, str) or not name:
         raise UserError("task.name is missing: name the folder of tasks/ that holds the plugin")
-    plugin = load_plugin(name)
+    plugin = plugin_of(node)
     config = build_config(plugin, node)
     with _refusing(f"Task {name} cannot be built", Path(file_of(plugin)).parent):
         task = plugin(config)
@@ -75,6 +76,12 @@ def _refusing(what: str, folder: Path) -> Iterator[None]:
         raise UserError(f"{what}: {blame(error, folder)}") from error
 
 
+def plugin_of(node: Mapping[str, Any]) -> type[Task]:
+    """The checked `Task` class behind a `task` node: a plugin, or one of the shipped kinds. Raises `UserError`."""
+    kind = kind_of_node(node)
+    return load_plugin(str(node["name"])) if kind is None else plugin_of_kind(kind, node)
+
+
 @cache
 def load_plugin(name: str) -> type[Task]:
     """The checked `Task` class of a plugin.
@@ -85,7 +92,8 @@ def load_plugin(name: str) -> type[Task]:
     if not found:
         raise UserError(
             f"Unknown task {name!r}{suggestion(name, task_folders())} "
-            "(evalkit looks for tasks/ in the current directory, in EVALKIT_PATH and where the launch was started)"
+            "(evalkit looks for tasks/ in the current directory, in EVALKIT_PATH and where the launch was started; "
+            "a task in one YAML file says `kind: answer`)"
         )
     if len(found) > 1:
         places = " and ".join(str(path) for path in found)
@@ -182,6 +190,8 @@ def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    if kind_of_node(node) is not None:
+        return kind_config(node)
     values = dict(node)
     if "name" not in {field.name for field in dataclasses.fields(_config_of(plugin))}:
         values.pop("name", None)

@@ -61,28 +61,34 @@ def load_agents(path: Path, facts: Mapping[str, str] | None = None) -> list[Scri
     """
     import yaml
 
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or ()
+    return agents_of(entries, str(path), path.parent, facts)
+
+
+def agents_of(entries: Any, place: str, folder: Path, facts: Mapping[str, str] | None = None) -> list[ScriptedAgent]:
+    """The same from such a list. `place`: what errors call it; `folder`: where `submit_file` looks."""
     agents = []
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or ():
+    for entry in entries:
         if not isinstance(entry, dict) or not {"name", "turns"} <= set(entry) <= {"name", "weight", "turns"}:
             keys = sorted(entry) if isinstance(entry, dict) else entry
             raise UserError(
-                f"{path}: an agent has name, turns and, if it is to be drawn less often, weight; got {keys}"
+                f"{place}: an agent has name, turns and, if it is to be drawn less often, weight; got {keys}"
             )
-        turns = tuple(_turn(turn, path, facts or {}) for turn in entry["turns"])
+        turns = tuple(_turn(turn, place, folder, facts or {}) for turn in entry["turns"])
         agents.append(ScriptedAgent(entry["name"], turns, float(entry.get("weight", 1))))
     if not agents or any(not agent.turns or agent.weight < 0 for agent in agents):
-        raise UserError(f"{path} lists no agents, or one without turns or with a negative weight")
+        raise UserError(f"{place} lists no agents, or one without turns or with a negative weight")
     return agents
 
 
 _ACTIONS = ("python", "submit", "submit_file", "submit_output", "calls")
 
 
-def _turn(entry: Mapping[str, Any], path: Path, facts: Mapping[str, str]) -> ScriptedTurn:
+def _turn(entry: Mapping[str, Any], place: str, folder: Path, facts: Mapping[str, str]) -> ScriptedTurn:
     unknown = set(entry) - {"tokens", "text", *_ACTIONS}
     if unknown or sum(key in entry for key in _ACTIONS) > 1:
         raise UserError(
-            f"{path}: a turn has tokens, text and at most one of {', '.join(_ACTIONS)}; got {sorted(entry)}"
+            f"{place}: a turn has tokens, text and at most one of {', '.join(_ACTIONS)}; got {sorted(entry)}"
         )
     calls: Sequence[Mapping[str, Any]] = ()
     if "python" in entry:
@@ -90,7 +96,7 @@ def _turn(entry: Mapping[str, Any], path: Path, facts: Mapping[str, str]) -> Scr
     elif "submit" in entry:
         calls = [{"name": "submit_answer", "input": {"answer": entry["submit"]}}]
     elif "submit_file" in entry:
-        source = (path.parent / entry["submit_file"]).read_text(encoding="utf-8")
+        source = (folder / entry["submit_file"]).read_text(encoding="utf-8")
         calls = [{"name": "submit_answer", "input": {"answer": source}}]
     elif "calls" in entry:
         calls = entry["calls"]

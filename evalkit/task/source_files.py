@@ -48,6 +48,18 @@ def module_sources(path: Path) -> Sources:
     return search.found
 
 
+def kind_sources(kinds: Path, folder: Path, knobs: Mapping[str, Any]) -> Sources:
+    """The same for a task in YAML: the code of the shipped kinds, its folder if there is one, files that knobs name."""
+    search = _Search()
+    for path in sorted(kinds.glob("*.py")):
+        search.module(f"kinds/{path.name}", path)
+    if folder.is_dir():
+        search.folder(folder)
+    for text in _texts(knobs):
+        search.named_file(text, folder)
+    return search.found
+
+
 class _Search:
     """Follows imports from file to file."""
 

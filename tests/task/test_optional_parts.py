@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "items": (),
     "method": lambda self: None,
     "choice": "exact",
+    "path": Path("there"),
 }
 
 

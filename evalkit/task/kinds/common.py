@@ -1,0 +1,106 @@
+"""What all kinds of tasks in YAML share: keys, the config as an object, tools, files, and where own files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalkit.task.kinds.form import Checker, Key
+from evalkit.task.kinds.places import Places
+from evalkit.task.kinds.templates import Facts, check_templates
+from evalkit.task.scripted_agents import ScriptedAgent, agents_of, load_agents
+from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
+from evalkit.util.suggestions import suggestion
+
+TOOLS: Mapping[str, Any] = {"python": PythonExpression}
+"""Tools that a task in YAML can name."""
+
+WRONG = Key(
+    "mapping",
+    keys={
+        "answer": Key("anything", "<the wrong answer>", required=True),
+        "title": Key("text"),
+        "breaks": Key("text"),
+    },
+)
+SHARED: Mapping[str, Key] = {
+    "name": Key("text"),
+    "kind": Key("text"),
+    "title": Key("text"),
+    "prompt": Key("text", "<the question>", required=True),
+    "system": Key("text"),
+    "values": Key("mapping"),
+    "tools": Key("list", one_of=tuple(TOOLS)),
+    "files": Key("mapping", each=Key("text")),
+    "rules": Key("mapping", each=Key("text")),
+    "agents": Key("list"),
+    "tolerances": Key("mapping", each=Key("positive")),
+}
+"""Keys of every kind."""
+
+
+@dataclass
+class KindConfig:
+    """The `task` node of a task in YAML, key by key. Keys that one kind alone has are in `own`."""
+
+    name: str
+    kind: str
+    prompt: str
+    title: str = ""
+    system: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    tools: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)
+    agents: list[Any] = field(default_factory=list)
+    tolerances: dict[str, float] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
+
+
+def config_of(node: Mapping[str, Any]) -> KindConfig:
+    """A checked node as an object."""
+    given = {key: value for key, value in node.items() if value is not None}
+    shared = {key: value for key, value in given.items() if key in SHARED}
+    return KindConfig(**shared, own={key: value for key, value in given.items() if key not in SHARED})
+
+
+def checker_of(node: Mapping[str, Any]) -> Checker:
+    """What says where a slip in a node is."""
+    return Checker(Places(node), str(node.get("kind")))
+
+
+def check_shared(node: Mapping[str, Any], keys: Mapping[str, Key], templates: Sequence[str]) -> None:
+    """Raise `UserError` for a key, a type or a template that is wrong. `templates`: keys that hold some."""
+    checker = checker_of(node)
+    checker.check(node, {**SHARED, **keys})
+    for key in ("prompt", "system", "values", "files", "rules", "agents", *templates):
+        check_templates(node.get(key), checker, (key,))
+    if not str(node["prompt"]).strip():
+        raise checker.slip(("prompt",), "prompt is empty: say what the model is to do")
+
+
+def tools_of(names: Sequence[str], answer_schema: Mapping[str, Any]) -> Sequence[Tool]:
+    """The tools that the YAML names, and `submit_answer`."""
+    return *(TOOLS[name]() for name in names), SubmitAnswer(answer_schema)
+
+
+def written_agents(config: KindConfig, facts: Facts, folder: Path) -> list[ScriptedAgent]:
+    """The agents of the YAML, or of agents.yaml in the task's folder; none where there are none."""
+    if config.agents:
+        filled = facts.fill(config.agents, ("agents",))
+        return agents_of(filled, f"conf/task/{config.name}.yaml", folder)
+    path = folder / "agents.yaml"
+    return load_agents(path, facts.names()) if path.is_file() else []
+
+
+def breaks_known(rules: Mapping[str, str], wrong: Mapping[str, Any], checker: Checker) -> None:
+    """Raise `UserError` for a wrong answer that breaks a rule which is not among `rules`."""
+    for reason, entry in wrong.items():
+        rule = entry.get("breaks") if isinstance(entry, Mapping) else None
+        if rule and rule not in rules:
+            hint = suggestion(rule, rules) or ": add it to `rules` with the words of the prompt that state it"
+            raise checker.slip(
+                ("wrong", reason, "breaks"), f"wrong.{reason} breaks {rule!r}, and no rule has that name{hint}"
+            )
