@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evalkit.sandbox.tensor_bytes import Tensor as Tensor
     from evalkit.task.attempt import Attempt as Attempt
     from evalkit.task.attempt import GradingContext as GradingContext
+    from evalkit.task.base import Task as Task
     from evalkit.task.comparisons import at_least as at_least
     from evalkit.task.comparisons import at_most as at_most
     from evalkit.task.comparisons import between as between
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from evalkit.task.optional_parts import HasFolder as HasFolder
     from evalkit.task.optional_parts import HasHidden as HasHidden
     from evalkit.task.optional_parts import HasKnown as HasKnown
+    from evalkit.task.optional_parts import HasPlay as HasPlay
     from evalkit.task.optional_parts import HasPreload as HasPreload
     from evalkit.task.optional_parts import HasProblems as HasProblems
     from evalkit.task.optional_parts import HasReferenceSource as HasReferenceSource
@@ -59,7 +61,6 @@ if TYPE_CHECKING:
     from evalkit.task.optional_parts import Scalable as Scalable
     from evalkit.task.problem import Problem as Problem
     from evalkit.task.protocol import Spec as Spec
-    from evalkit.task.protocol import Task as Task
     from evalkit.task.scripted_agents import ScriptedAgent as ScriptedAgent
     from evalkit.task.scripted_agents import ScriptedTurn as ScriptedTurn
     from evalkit.task.scripted_agents import Tokens as Tokens
@@ -96,6 +97,7 @@ _HOME = {
         "HasFolder",
         "HasHidden",
         "HasKnown",
+        "HasPlay",
         "HasPreload",
         "HasProblems",
         "HasReferenceSource",
@@ -109,7 +111,8 @@ _HOME = {
         "MeasuresMany",
         "Scalable",
     ),
-    "evalkit.task.protocol": ("Spec", "Task"),
+    "evalkit.task.protocol": ("Spec",),
+    "evalkit.task.base": ("Task",),
     "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult"),
     "evalkit.util.version": ("__version__",),
 }

@@ -27,6 +27,7 @@ NAMES = [
     "HasFolder",
     "HasHidden",
     "HasKnown",
+    "HasPlay",
     "HasPreload",
     "HasProblems",
     "HasReferenceSource",

@@ -27,6 +27,7 @@ from evalkit.audit.edited_solutions import EDITS, edited_solutions
 from evalkit.audit.known_table import read_known
 from evalkit.task.earlier_form import solution_folders
 from evalkit.task.optional_parts import folder_of, nearly, solution_of
+from evalkit.task.playing import played
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
 from evalkit.util import dotted
@@ -91,7 +92,7 @@ class Solution:
         if self.answer is not NOT_GIVEN:
             return submitting(self.answer, name=self.name)
         own = solution_of(task)
-        return own(self.source, spec) if own else submitting(self.source, name=self.name)
+        return own(self.source, spec) if own else played(self.source, spec, self.name)
 
 
 def oracle() -> Solution:

@@ -60,6 +60,15 @@ class HasHidden(Protocol):
         ...
 
 
+class HasPlay(Protocol):
+    """A spec that says how sources of solutions/ are played, for a task without a `solution`."""
+
+    @property
+    def play(self) -> str:
+        """submit: the source is the answer; python: it is run and its output submitted; write:<file>: it is a file"""
+        ...
+
+
 class HasStatedAccuracy(Protocol):
     """A spec whose prompt names an accuracy."""
 
@@ -206,6 +215,7 @@ SPEC = (
     Part(HasHidden, "items", ()),
     Part(HasStatedAccuracy, "number"),
     Part(Scalable, "method"),
+    Part(HasPlay, "text", "submit"),
 )
 TASK = (
     Part(HasSolution, "method"),
@@ -254,6 +264,11 @@ def accuracy_of(spec: Spec) -> float | None:
     """How exact the prompt asks an answer to be."""
     accuracy = _read(SPEC, spec, "stated_accuracy")
     return None if accuracy is None else float(accuracy)
+
+
+def play_of(spec: Spec) -> str:
+    """How a source of solutions/ is played."""
+    return str(_read(SPEC, spec, "play"))
 
 
 def scaled_of(spec: Spec) -> Callable[[float], Spec] | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from evalkit.config.search_path import import_task, task_folders
+from evalkit.task import base
 from evalkit.task.author_faults import from_outside
 from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_tools
 from evalkit.task.directions import check_thresholds
@@ -190,6 +191,9 @@ def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    if base.left_out(plugin, "Config"):
+        _check_graded_by(plugin, list(node), "the config")
+        return base.Knobs(node)
     if kind_of_node(node) is not None:
         return kind_config(node)
     values = dict(node)
@@ -211,7 +215,8 @@ def build_config(plugin: type[Task], node: Mapping[str, Any]) -> Any:
 
 def defaults(name: str) -> dict[str, str]:
     """Dotted names of the knobs to which a plugin's `Config` gives a default → the line that does."""
-    return dict(_defaults(_config_of(load_plugin(name)), ""))
+    plugin = load_plugin(name)
+    return {} if base.left_out(plugin, "Config") else dict(_defaults(_config_of(plugin), ""))
 
 
 def _defaults(config: type, prefix: str) -> Iterator[tuple[str, str]]:
@@ -267,31 +272,40 @@ _ATTRIBUTES: tuple[tuple[str, Any, str], ...] = (
 
 def _check_parts(name: str, plugin: Any) -> None:
     """Raise `UserError` for the first part of the protocol that the class lacks or that has the wrong type."""
-    config = getattr(plugin, "Config", None)
-    if not (inspect.isclass(config) and dataclasses.is_dataclass(config)):
+    config = base.own_part(plugin, "Config")
+    own = not base.left_out(plugin, "Config")
+    if own and not (inspect.isclass(config) and dataclasses.is_dataclass(config)):
         raise _wrong(name, plugin, "Config", "a dataclass with a field for every knob")
     for part, kind, want in _ATTRIBUTES:
-        value = getattr(plugin, part, None)
+        value = base.own_part(plugin, part)
+        if value is not None and base.left_out(plugin, part):
+            continue
         if not isinstance(value, kind) or (kind is Sequence and isinstance(value, str)):
             raise _wrong(name, plugin, part, want)
     for part, signature in _METHODS.items():
-        method = getattr(plugin, part, None)
+        method = base.own_part(plugin, part)
         if not inspect.isfunction(method) or not takes(method, signature.count(",") + 1):
             raise _wrong(name, plugin, part, f"`{signature}`")
         if (part == "measure") != inspect.iscoroutinefunction(method):
             kind = "asynchronous (async def)" if part == "measure" else "an ordinary function, without async"
             raise UserError(f"{quote(plugin, part)} must be {kind}: `{signature}`")
-    fields = {field.name for field in dataclasses.fields(config)}
-    for knob in plugin.graded_by:
-        if knob not in fields:
+    if own and not base.left_out(plugin, "graded_by"):
+        fields = {field.name for field in dataclasses.fields(_config_of(plugin))}
+        _check_graded_by(plugin, fields, quote(_config_of(plugin)))
+
+
+def _check_graded_by(plugin: type[Task], knobs: Collection[str], holder: str) -> None:
+    listed: Any = () if base.left_out(plugin, "graded_by") else plugin.graded_by
+    for knob in listed:
+        if knob not in knobs:
             raise UserError(
-                f"{quote(plugin, 'graded_by')} names {knob!r}, which {quote(config)} does not have"
-                f"{suggestion(str(knob), fields)}"
+                f"{quote(plugin, 'graded_by')} names {knob!r}, which {holder} does not have"
+                f"{suggestion(str(knob), knobs)}"
             )
 
 
 def _wrong(name: str, plugin: type, part: str, want: str) -> UserError:
-    value = getattr(plugin, part, None)
+    value = base.own_part(plugin, part)
     if value is None:
         own = [known for known in vars(plugin) if not known.startswith("_")]
         near = nearest(part, own)
