@@ -49,6 +49,27 @@ class Call:
     """Measured by the host."""
 
 
+class Snapshot(dict[str, bytes]):
+    """Relative path → content of files of a workspace, in order, and what fitted a pattern and could not be taken."""
+
+    NAMED = 20
+    """Paths that are named of those that were left out; of the others their number."""
+
+    def __init__(self, files: Mapping[str, bytes] | None = None, left_out: Mapping[str, str] | None = None) -> None:
+        super().__init__(files or {})
+        self.left_out: dict[str, str] = dict(left_out or {})
+        """Path → why it was left out, in order."""
+        self._more = 0
+
+    def leave_out(self, path: str, reason: str) -> None:
+        """Name a file that could not be taken."""
+        if len(self.left_out) < self.NAMED:
+            self.left_out[path] = reason
+        else:
+            self._more += 1
+            self.left_out["…"] = f"and {self._more:,} more"
+
+
 class Session(Protocol):
     """One confined child. Not safe for concurrent calls: one request, one answer."""
 
@@ -75,6 +96,25 @@ class Session(Protocol):
 
     async def read_file(self, path: str, *, max_bytes: int) -> bytes:
         """A regular file of the workspace (relative path, no links followed). FileNotFoundError, ValueError."""
+        ...
+
+    async def write_file(self, path: str, content: bytes) -> None:
+        """Put a file into the workspace (relative path), in place of one that is there; its folders are made.
+
+        ValueError for a path outside the workspace, and for a file that does not fit into it.
+        """
+        ...
+
+    async def list_files(self) -> Mapping[str, int]:
+        """Relative path → bytes of the regular files of the workspace, in order; links are none."""
+        ...
+
+    async def snapshot(self, patterns: Sequence[str], *, max_bytes: int) -> Snapshot:
+        """The regular files that fit a pattern (`out.csv`, `src/**/*.py`), of `max_bytes` together; no link followed.
+
+        Whatever fits a pattern and is a link, unreadable or too large is named in `Snapshot.left_out`. Never raises
+        for what a program left there.
+        """
         ...
 
 

@@ -154,6 +154,18 @@ class Session:
         """See `evalkit.sandbox.protocol.Session`."""
         return await self._call.errand(lambda: self._session.read_file(path, max_bytes=max_bytes))
 
+    async def write_file(self, path: str, content: bytes) -> None:
+        """See `evalkit.sandbox.protocol.Session`."""
+        await self._call.errand(lambda: self._session.write_file(path, content))
+
+    async def list_files(self) -> Mapping[str, int]:
+        """See `evalkit.sandbox.protocol.Session`."""
+        return await self._call.errand(self._session.list_files)
+
+    async def snapshot(self, patterns: Sequence[str], *, max_bytes: int) -> protocol.Snapshot:
+        """See `evalkit.sandbox.protocol.Session`."""
+        return await self._call.errand(lambda: self._session.snapshot(patterns, max_bytes=max_bytes))
+
 
 class Sandbox:
     """The sandbox, for code on the thread."""

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
-from evalkit.sandbox.local import workspace
+from evalkit.sandbox.local import workspace, workspace_files
 from evalkit.sandbox.local.child import Answer, Child
 from evalkit.sandbox.local.slots import SharedSlot
 from evalkit.sandbox.local.workspace import FilePart, Survey
-from evalkit.sandbox.protocol import Call, Output
+from evalkit.sandbox.protocol import Call, Output, Snapshot
 from evalkit.sandbox.tensor_bytes import ITEMSIZE, Tensor
 from evalkit.util.errors import SandboxError
 
@@ -109,6 +109,36 @@ class LocalSession:
         async with self._turn:
             child = await self._live_child()
             return await _in_thread(workspace.read, child.directory, path, max_bytes)
+
+    async def write_file(self, path: str, content: bytes) -> None:
+        """Put a file into the workspace. See `evalkit.sandbox.protocol.Session`.
+
+        The child writes it, as its own user and within its own limits: all that it can spoil is its own file.
+        """
+        name = "/".join(workspace.parts_of(path))
+        async with self._turn:
+            child = await self._live_child()
+            for piece in workspace.pieces_of({name: content}):
+                request = {"op": "put", "parts": piece.parts, "afresh": True}
+                answer = await child.request(request, piece.content, timeout_s=FILL_S)
+                if failed := answer.error or _said(answer.header.get("failed")):
+                    raise ValueError(f"{path} could not be written: {failed}")
+
+    async def list_files(self) -> Mapping[str, int]:
+        """What lies in the workspace. See `evalkit.sandbox.protocol.Session`."""
+        async with self._turn:
+            if self._child is None:
+                return {path: len(content) for path, content in sorted(self._files.items())}
+            child = await self._live_child()
+            return await _in_thread(workspace_files.listed, child.directory)
+
+    async def snapshot(self, patterns: Sequence[str], *, max_bytes: int) -> Snapshot:
+        """The files that fit a pattern. See `evalkit.sandbox.protocol.Session`."""
+        async with self._turn:
+            if self._child is None:  # nobody has worked there yet: no child need start for it
+                return workspace_files.snapshot_of(self._files, patterns, max_bytes)
+            child = await self._live_child()
+            return await _in_thread(workspace_files.snapshot, child.directory, patterns, max_bytes)
 
     async def _ask(self, request: dict[str, Any], payload: bytes = b"", *, timeout_s: float) -> Answer:
         child = await self._live_child()
@@ -219,6 +249,14 @@ def one_way(seed: int) -> int:
 def _encoded(source: str) -> bytes:
     """As UTF-8, half characters included: the compiler on the other side says what is wrong with them."""
     return source.encode("utf-8", "surrogatepass")
+
+
+def _said(failed: Any) -> str:
+    """Why a file could not be written, as a child says that may lie."""
+    try:
+        return str(failed[0][1])[:200] if failed else ""
+    except (LookupError, TypeError):
+        return "its process gave no reason"
 
 
 def _output(answer: Answer) -> Output:

@@ -23,7 +23,7 @@ MAX_BYTES = 256 << 20
 PIECE_BYTES, PIECE_ENTRIES = 1 << 20, 100
 """What is handed over at once: also few enough paths for the header of a frame."""
 _PAGE = 4096
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not blocking: a pipe may lie there by now
 
 
@@ -67,7 +67,7 @@ class FilePart:
 def read(directory: int, path: str, max_bytes: int) -> bytes:
     """A regular file below `directory`. FileNotFoundError; ValueError for anything else than a small regular file."""
     try:
-        with _opened(directory, _parts(path)) as descriptor:
+        with _opened(directory, parts_of(path)) as descriptor:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise ValueError(f"{path} is not a regular file")
@@ -81,7 +81,7 @@ def read(directory: int, path: str, max_bytes: int) -> bytes:
     return content
 
 
-def _parts(path: str) -> list[str]:
+def parts_of(path: str) -> list[str]:
     """The components of a relative path that stays inside. Raises ValueError."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in path:
@@ -95,7 +95,7 @@ def _opened(directory: int, parts: list[str]) -> Iterator[int]:
     with contextlib.ExitStack() as stack:
         here = directory
         for number, part in enumerate(parts, start=1):
-            here = os.open(part, _FOLDER if number < len(parts) else _FILE, dir_fd=here)
+            here = os.open(part, FOLDER if number < len(parts) else _FILE, dir_fd=here)
             stack.callback(os.close, here)
         yield here
 
@@ -157,7 +157,7 @@ def _weigh(directory: int, name: str, prefix: str, found: Survey, room: _Room, d
     if stat.S_ISDIR(mode):
         return _enter(directory, name, path, found, room, depth)
     if not stat.S_ISREG(mode):
-        return _KINDS.get(stat.S_IFMT(mode), "not a regular file")
+        return KINDS.get(stat.S_IFMT(mode), "not a regular file")
     with _opened(directory, [name]) as descriptor:
         size = os.fstat(descriptor).st_size
         extents = tuple(islice(_extents(descriptor, size), room.left // _PAGE + 1))
@@ -167,13 +167,13 @@ def _weigh(directory: int, name: str, prefix: str, found: Survey, room: _Room, d
     return ""
 
 
-_KINDS = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+KINDS = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
 def _enter(directory: int, name: str, path: str, found: Survey, room: _Room, depth: int) -> str:
     if not depth:
         return f"more than {MAX_DEPTH} folders deep"
-    inner = os.open(name, _FOLDER, dir_fd=directory)
+    inner = os.open(name, FOLDER, dir_fd=directory)
     try:
         found.entries.append(FileEntry(path))
         _look(inner, f"{path}/", found, room, depth - 1)
@@ -201,7 +201,7 @@ def pieces(directory: int, entries: list[FileEntry]) -> Iterator[FilePart]:
     piece = FilePart()
     for entry in entries:
         for start, data in _content(directory, entry):
-            piece.add(_as_inside(entry.path), entry.size, start, data)
+            piece.add(as_inside(entry.path), entry.size, start, data)
             if piece.full:
                 yield piece
                 piece = FilePart()
@@ -209,7 +209,7 @@ def pieces(directory: int, entries: list[FileEntry]) -> Iterator[FilePart]:
         yield piece
 
 
-def _as_inside(path: str) -> str:
+def as_inside(path: str) -> str:
     """A name as the child spells it, whose file names are UTF-8 whatever the locale of the host."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 

@@ -96,11 +96,15 @@ class Worker:
         return {"kind": "ok"}, b""
 
     def do_put(self, header: dict[str, Any], payload: bytes) -> Reply:
-        """Put parts of files into the working directory, before any program runs; say which paths did not fit."""
+        """Put parts of files into the working directory; say which paths did not fit. `afresh`: in place of others."""
         start, failed = 0, []
         for path, size, offset, length in header["parts"]:
             data = payload[start : start + length]
             start += length
+            if header.get("afresh") and offset == 0:
+                self.unwanted.discard(path)
+                with contextlib.suppress(OSError):  # a link or a pipe is replaced, not written through
+                    (self.home / path).unlink()
             if path in self.unwanted:
                 continue
             try:
