@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evalkit.util.errors import UserError
+from evalkit.util.suggestions import suggestion
 
 KINDS: Mapping[str, str] = {
     "nothing-to-check": "a part of the audit had nothing to work on",
@@ -63,15 +65,60 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def known_findings(folder: Path, config: str) -> frozenset[str]:
     """The names that `folder`/known_findings.yaml lists for `config`; none without the file.
 
-    Raises `UserError` where the file is not a map of lists.
+    Raises `UserError` that quotes the line where the file is no YAML, no map of lists, or names no kind of finding.
     """
-    import yaml
-
     path = folder / KNOWN
     if not path.is_file():
         return frozenset()
-    listed = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    fine = isinstance(listed, dict) and all(isinstance(names, list | None) for names in listed.values())
-    if not fine:
-        raise UserError(f"{path} must map configs to lists of findings, such as `arithmetic: [false-accept wrong/x]`")
-    return frozenset(map(str, listed.get(config) or ()))
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}): write it as UTF-8 text") from None
+    return frozenset(name for key, name in _listed(_parsed(path, lines), path, lines) if key == config)
+
+
+def _parsed(path: Path, lines: Sequence[str]) -> Any:
+    """The nodes of a YAML document, which know their lines; None where it is empty."""
+    import yaml
+
+    try:
+        return yaml.compose("\n".join(lines), Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or "odd characters"
+        raise UserError(f"{_quoted(path, lines, mark)} is not YAML ({said}): {_FORM}") from None
+
+
+def _listed(root: Any, path: Path, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Config and name of every finding."""
+    for key, names in _pairs(root, path, lines):
+        if names.tag == "tag:yaml.org,2002:null":
+            continue
+        if names.id != "sequence":
+            raise UserError(f"{_quoted(path, lines, names.start_mark)} is no list of findings: {_FORM}")
+        for name in names.value:
+            where = _quoted(path, lines, name.start_mark)
+            if name.id != "scalar":
+                raise UserError(f"{where} is not the name of a finding: {_FORM}")
+            kind = name.value.partition(" ")[0]
+            if kind not in KINDS:
+                raise UserError(f"{where}: {kind!r} is not a kind of finding{suggestion(kind, KINDS)}")
+            yield key, name.value
+
+
+def _pairs(root: Any, path: Path, lines: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The keys of a mapping, as text, and the nodes of their values."""
+    if root is None:
+        return
+    if root.id != "mapping":
+        raise UserError(f"{_quoted(path, lines, root.start_mark)} is no map from configs to findings: {_FORM}")
+    yield from ((str(key.value), value) for key, value in root.value)
+
+
+def _quoted(path: Path, lines: Sequence[str], mark: Any) -> str:
+    """`"- odd" (tasks/x/known_findings.yaml:3)`."""
+    number = min(mark.line, len(lines) - 1) if mark else 0
+    return f'"{lines[number].strip()}" ({path}:{number + 1})'
+
+
+_FORM = "list names of findings under a config, such as `arithmetic: [false-accept wrong/x]`"

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.__main__ import main
-from evalkit.audit.findings import KINDS
+from evalkit.audit.findings import KINDS, known_findings
 from evalkit.audit.known import Tried
+from evalkit.util.errors import UserError
 
 from .broken import Break, copy
 
@@ -103,3 +104,34 @@ def test_a_known_finding_about_a_mutant_that_is_counted_with_another_is_known_un
     facts = json.loads((tmp_path / "found" / "arithmetic_doubled" / "audit.json").read_text())
     assert facts["known_and_gone"] == []
     assert [finding["subject"] for finding in facts["findings"] if finding["known"]] == [counted]
+
+
+FORMS = {
+    "no YAML": ("a:\n  - false-accept wrong/x\n  - [", r'"- \[" \(.*known_findings\.yaml:3\) is not YAML \('),
+    "a tab": ("a:\n\t- false-accept wrong/x", r'"- false-accept wrong/x" \(.*:2\) is not YAML'),
+    "a list": ("- false-accept wrong/x", r'"- false-accept wrong/x" \(.*:1\) is no map from configs to findings'),
+    "a text": ("a: []\nb: false-accept wrong/x", r'"b: false-accept wrong/x" \(.*:2\) is no list of findings'),
+    "a map": (
+        "a:\n  - false-accept: wrong/x",
+        r'"- false-accept: wrong/x" \(.*:2\) is not the name of a finding: list',
+    ),
+    "a slip": (
+        "a:\n- leak x\n- false-acept wrong/x",
+        r":3\): 'false-acept' is not a kind of finding: did you mean false-accept",
+    ),
+    "bytes": (b"a: [\xff]", r"cannot be read \(.*: write it as UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), FORMS.values(), ids=FORMS)
+def test_a_list_of_another_form_is_one_sentence_that_quotes_its_line(tmp_path, text, said):
+    (tmp_path / "known_findings.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=said) as caught:
+        known_findings(tmp_path, "arithmetic")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "a:\n", "b: [leak x]\n"])
+def test_a_list_may_be_empty_or_about_other_configs(tmp_path, text):
+    (tmp_path / "known_findings.yaml").write_text(text)
+    assert known_findings(tmp_path, "a") == frozenset()
