@@ -12,9 +12,8 @@ from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import AuditedProblem, GraderRuns, in_parallel
 from evalkit.audit.labelled_solutions import oracle
 from evalkit.audit.mutants import mutants
-from evalkit.config.schema import Config
+from evalkit.audit.plan import Plan
 from evalkit.sampling.problem_set import problem_set
-from evalkit.sandbox.protocol import Sandbox
 from evalkit.task.optional_parts import problems_of, reference_source_of
 from evalkit.task.protocol import Task
 
@@ -31,6 +30,8 @@ class ProblemAudit:
     rejected: int
     equivalent: int
     """Accepted mutants that compute what the reference computes, as far as values tell."""
+    good_enough: int
+    """Accepted mutants that compute something else, where whatever is good enough is right."""
     findings: tuple[Finding, ...]
     """The reference fails, an accepted mutant computes something else, or the grader raises."""
 
@@ -45,30 +46,29 @@ def has_programs(task: Task) -> bool:
     return problems_of(task) is not None and reference_source_of(task) is not None
 
 
-async def audit_each(
-    task: Task, config: Config, sandbox: Sandbox, asked: Sequence[AuditedProblem]
-) -> tuple[ProblemAudit, ...]:
+async def audit_each(whole: GraderRuns, asked: Sequence[AuditedProblem], plan: Plan) -> tuple[ProblemAudit, ...]:
     """Audit the problems, as many at a time as there are cores."""
-    several = problem_set(config, task)
-    jobs = [
-        partial(_audit_problem, GraderRuns(task, config, sandbox, [one]), several.id(one.run) or "") for one in asked
-    ]
+    several = problem_set(whole.config, whole.task)
+    exams = [GraderRuns(whole.task, whole.config, whole.sandbox, [one]) for one in asked]
+    jobs = [partial(_audit_problem, exam, several.id(exam.problems[0].run) or "", plan) for exam in exams]
     return tuple(await in_parallel(jobs))
 
 
-async def _audit_problem(exam: GraderRuns, name: str) -> ProblemAudit:
+async def _audit_problem(exam: GraderRuns, name: str, plan: Plan) -> ProblemAudit:
     """The reference and its mutants, one after the other."""
     source_of = reference_source_of(exam.task)
     assert source_of is not None
     reference = await exam.sit(oracle())
-    made = mutants(source_of(exam.problems[0].spec))
+    made = mutants(source_of(exam.problems[0].spec)) if plan.makes_mutants else []
     results = [reference, *[await exam.sit(mutant) for mutant in made]]
-    decided = verdict.decide(results, reference, exam.problems, await same_functions(exam, results, reference))
+    same = await same_functions(exam, results, reference)
+    decided = verdict.decide(results, reference, exam.problems, same, plan.kind)
     found = [one for one in verdict.findings(decided, exam.task) if one.kind != "nothing-to-check"]
     return ProblemAudit(
         id=name,
         mutants=len(made),
         rejected=sum(not one.accepted for one in decided.wrong),
         equivalent=len(decided.equivalent),
+        good_enough=len(decided.good_enough),
         findings=tuple(Finding(one.kind, f"{name} {one.subject}", one.message) for one in found),
     )

@@ -81,7 +81,9 @@ def plain(right: Any) -> Any:
     """A right answer that was submitted as text, as what it says."""
     if not isinstance(right, str):
         return right
-    found = numbers(right) or {}
+    found = numbers(right)
+    if found is None:
+        return right
     return found[""] if "" in found else json.loads(right)
 
 
@@ -99,7 +101,7 @@ def starts(spec: Spec) -> list[Solution]:
         "zero": 0,
     }
     for name, answer in empty.items():
-        found.append(Solution("starts", name, answer=answer, about=f"submits {json.dumps(answer)}"))
+        found.append(Solution("starts", name, answer=answer, about=f"submits {json.dumps(answer)}", constant=True))
     found.append(Solution("starts", "prompt", answer=spec.prompt, about="submits the prompt"))
     for number, block in enumerate(_code_blocks(spec.prompt), 1):
         found.append(Solution("starts", f"code_in_prompt_{number}", answer=block, about="submits code of the prompt"))

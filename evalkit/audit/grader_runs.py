@@ -20,7 +20,7 @@ from evalkit.grading.procedure import Graded, Measure, grades_of, measured, meas
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending
 from evalkit.sampling.problem_set import problem_set
-from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.sandbox.protocol import Sandbox
 from evalkit.task import author_code
 from evalkit.task.attempt import Attempt
 from evalkit.task.author_faults import blamed
@@ -139,6 +139,8 @@ class GraderRuns:
         self.task, self.config, self.sandbox, self.problems = task, config, sandbox, problems
         self.thorough = thorough
         """Grade every source on every problem as a run would, instead of measuring many at once."""
+        self.measured = 0
+        """How often the task's `measure` was called."""
 
     async def sit(self, solution: Solution) -> Result:
         """One solution on all problems."""
@@ -149,23 +151,22 @@ class GraderRuns:
         replies: list[str] = []
         seconds = 0.0
         asked = [problem for problem in self.problems if solution.fits(problem.spec)]
-        async with self.sandbox.session() as session:
-            for problem in asked:
-                try:
-                    played = await self._play(solution, problem, session)
-                except TaskError as error:
-                    attempts.append(GradedAttempt(problem.run, error=str(error)))
-                    continue
-                replies = replies or played.replies
-                if len(attempts) < full or not self._many:
-                    attempts.append(await self._grade(problem, played))
-                elif any(attempt.faulty for attempt in attempts):
-                    break
-                else:
-                    waiting.append((problem, played))
-                seconds = seconds or time.monotonic() - began
-                if not solution.right and time.monotonic() - began > SLOW_S * len(attempts):
-                    break
+        for problem in asked:
+            try:
+                played = await self._play(solution, problem)
+            except TaskError as error:
+                attempts.append(GradedAttempt(problem.run, error=str(error)))
+                continue
+            replies = replies or played.replies
+            if len(attempts) < full or not self._many:
+                attempts.append(await self._grade(problem, played))
+            elif any(attempt.faulty for attempt in attempts):
+                break
+            else:
+                waiting.append((problem, played))
+            seconds = seconds or time.monotonic() - began
+            if not solution.right and time.monotonic() - began > SLOW_S * len(attempts):
+                break
         attempts += await self._grade_waiting(waiting)
         return Result(solution, tuple(attempts), tuple(replies), seconds, len(attempts) < len(asked))
 
@@ -174,15 +175,12 @@ class GraderRuns:
         """Whether one source can be measured on many problems together."""
         return measure_many_of(self.task) is not None and not self.thorough
 
-    async def _play(self, solution: Solution, problem: AuditedProblem, session: Session) -> ScriptedRun:
+    async def _play(self, solution: Solution, problem: AuditedProblem) -> ScriptedRun:
+        """Play a problem in a session of its own, as a run does."""
         with blamed("the task's oracle" if solution.name == "oracle" else "the task's solution"):
             agent = solution.play(self.task, problem.spec)
         timeout = self.config.limits.tool_timeout_s
-        files = files_of(problem.spec)
-        if files:
-            async with self.sandbox.session(files=files) as own:
-                played = await play(agent, problem.spec, own, tool_timeout_s=timeout)
-        else:
+        async with self.sandbox.session(files=files_of(problem.spec)) as session:
             played = await play(agent, problem.spec, session, tool_timeout_s=timeout)
         if played.rollout.ending is Ending.ERROR:
             detail, traceback = played.rollout.detail, played.rollout.traceback
@@ -193,15 +191,22 @@ class GraderRuns:
         found = await measured(played.rollout, self._measuring(problem), Limits())
         return await self._judge(problem, played.answer, found)
 
+    def problem(self, attempt: GradedAttempt) -> AuditedProblem:
+        """The one that was attempted."""
+        return next(problem for problem in self.problems if problem.run == attempt.run)
+
     async def grade(self, problem: AuditedProblem, answer: Any) -> GradedAttempt:
         """Measure and grade an answer as a run's is."""
         return await self._judge(problem, answer, await measured_answer(answer, self._measuring(problem)))
 
     def _measuring(self, problem: AuditedProblem) -> Measure:
         limit_s = author_code.limit_of(self.config)
-        return lambda answer: author_code.measure(
-            self.task, Attempt(answer), problem.spec, self.sandbox, limit_s=limit_s
-        )
+
+        async def measure(answer: Any) -> Measurement:
+            self.measured += 1
+            return await author_code.measure(self.task, Attempt(answer), problem.spec, self.sandbox, limit_s=limit_s)
+
+        return measure
 
     async def _judge(self, problem: AuditedProblem, answer: Any, found: Graded) -> GradedAttempt:
         return (await self._judge_all([problem], answer, [found]))[0]

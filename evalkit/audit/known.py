@@ -22,6 +22,8 @@ class Tried:
     """Every problem that the default number of runs would get was tried."""
     quick: bool = False
     """Mutants and generic answers were left out."""
+    mutants: bool = True
+    """Mutants were not left out by a wish of their own."""
     played: Collection[str] = ()
     """Ids of solutions."""
     repeated: Collection[str] = ()
@@ -34,7 +36,12 @@ class Tried:
     @property
     def everything(self) -> bool:
         """Whether no option made the audit smaller."""
-        return self.whole and not self.quick
+        return self.whole and not self.smaller
+
+    @property
+    def smaller(self) -> str:
+        """The option that left out solutions; empty if none did."""
+        return "--quick" if self.quick else "" if self.mutants else "--no-mutants"
 
     def includes(self, name: str) -> bool:
         """Whether the finding of this name was looked for, on all problems."""
@@ -49,7 +56,7 @@ class Tried:
             return subject in self.repeated
         if kind == "order-dependent":
             return subject in self.reordered
-        return not (self.quick and kind in _FROM_EVERYTHING)
+        return not (self.smaller and kind in _FROM_EVERYTHING)
 
     def as_counted(self, name: str) -> str:
         """The name under which a finding about a solution that is counted with another one is reported."""

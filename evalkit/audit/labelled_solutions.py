@@ -63,6 +63,8 @@ class Solution:
     """What it is, in words."""
     needs: tuple[str, ...] = ()
     """`knob=value`: the settings that it is made for."""
+    constant: bool = False
+    """Says the same whatever is asked, and so may be right by chance."""
 
     @property
     def id(self) -> str:

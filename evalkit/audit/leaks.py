@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import math
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.generic import function_in
 from evalkit.audit.grader_runs import AuditedProblem, GraderRuns
-from evalkit.audit.values import numbers
+from evalkit.audit.hidden_values import Hidden
 from evalkit.sampling.agent import mismatch
 from evalkit.sampling.seeds import run_seed
 from evalkit.sandbox.protocol import Session
 from evalkit.task import author_code
-from evalkit.task.optional_parts import definition, files_of, hidden_of, shown_schema_of, system_of
-from evalkit.task.protocol import Spec
+from evalkit.task.optional_parts import definition, files_of, shown_schema_of, system_of
 from evalkit.task.tools import Tool
 from evalkit.util.errors import TaskError
-
-DIGITS = 4
-"""Numbers with fewer significant digits are met by chance."""
-NUMBER = re.compile(r"-?\d+(?:[\d_]*\d)?(?:,\d{3})*(?:\.\d+)?(?:[eE][-+]?\d+)?")
-LONG_LINE = 40
-"""Characters of a line that nobody writes by chance."""
 
 LOOK_AROUND = """
 import os, sys
@@ -51,72 +40,6 @@ class Leaks:
     findings: tuple[Finding, ...]
 
 
-def _documentation(source: str) -> list[str]:
-    """The lines of the docstrings of a source's functions, as they stand there."""
-    spans = [
-        (node.body[0].lineno, node.body[0].end_lineno or 0)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None
-    ]
-    lines = [line.strip() for line in source.splitlines()]
-    return [line for start, end in spans for line in lines[start - 1 : end] if line]
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """What must not be seen."""
-
-    numbers: frozenset[float]
-    texts: frozenset[str]
-
-    @classmethod
-    def of(cls, spec: Spec, right: Any) -> Hidden:
-        """The right answer, and what the spec says is hidden (`hidden`: numbers and texts)."""
-        found: set[float] = set()
-        texts: set[str] = set()
-        for value in (numbers(right) or {}).values() if not function_in(right) else ():
-            found.add(value)
-        if isinstance(right, str) and numbers(right) is None:
-            texts |= {line.strip() for line in right.splitlines() if len(line.strip()) >= LONG_LINE}
-        for item in hidden_of(spec):
-            if isinstance(item, str):
-                texts.add(item)
-            else:
-                found.add(float(item))
-        asked = spec.prompt if function_in(right) else ""  # what the prompt gives of the function is not a secret
-        given = ("def ", *_documentation(right)) if asked else ()
-        return cls(
-            frozenset(value for value in found if distinctive(value)),
-            frozenset(text for text in texts if text and not (asked and text.startswith(given) and text in asked)),
-        )
-
-    def seen_in(self, text: str) -> str:
-        """The first hidden value that `text` shows; empty if none does."""
-        for hidden in sorted(self.texts):
-            if hidden in text:
-                return hidden[:80]
-        digits = {(value.is_integer(), round_to(value)) for value in self.numbers}
-        for token in NUMBER.findall(text) if digits else ():
-            number = float(token.replace(",", "").replace("_", ""))
-            # A whole number in a text is not a rounding of a fraction: processes and ports are numbered.
-            whole = number.is_integer() and ("." not in token or token.endswith(".0"))
-            if distinctive(number) and (whole, round_to(number)) in digits:
-                return str(token)
-        return ""
-
-
-def distinctive(value: float) -> bool:
-    """Whether a number has so many digits that it is not met by chance."""
-    if not math.isfinite(value) or value == 0:
-        return False
-    return len(f"{abs(value):.15g}".partition("e")[0].replace(".", "").strip("0")) >= DIGITS
-
-
-def round_to(value: float) -> str:
-    """A fraction as its first significant digits, a whole number as all of them."""
-    return f"{abs(value):.15g}" if value.is_integer() else f"{abs(value):.{DIGITS}g}"
-
-
 async def find_leaks(exam: GraderRuns, right: Mapping[int, Any]) -> Leaks:
     """Look everywhere that a model can look. `right`: run → the right answer to its problem.
 
@@ -127,13 +50,13 @@ async def find_leaks(exam: GraderRuns, right: Mapping[int, Any]) -> Leaks:
     found: list[Finding] = []
     places: list[str] = []
     for other in exam.problems[1:]:
-        if seen := Hidden.of(other.spec, right.get(other.run)).seen_in(other.spec.prompt):
+        if seen := Hidden.of(other.spec, right.get(other.run)).seen_in(other.spec.prompt, "prompt"):
             found.append(Finding("leak", "prompt", f"that of run {other.run} shows {seen!r}"))
     async for place, text in _texts(exam, problem, found):
         places.append(place)
-        if seen := hidden.seen_in(text):
+        if seen := hidden.seen_in(text, place):
             found.append(Finding("leak", place, f"shows {seen!r}, which only the grader should know"))
-    return Leaks(len(hidden.numbers) + len(hidden.texts), tuple(places), tuple(found))
+    return Leaks(hidden.count, tuple(places), tuple(found))
 
 
 async def _texts(exam: GraderRuns, problem: AuditedProblem, faults: list[Finding]) -> AsyncIterator[tuple[str, str]]:

@@ -109,13 +109,16 @@ def _unexercised(
     broken: tuple[Mapping[str, tuple[str, ...]], Mapping[str, Sequence[str]]], verdict: GraderVerdict
 ) -> Iterator[Finding]:
     rejected, accepted = broken
+    by_id = {graded.solution.id: graded for graded in verdict.wrong}
     everything = {graded.solution.id: graded.solution for graded in (*verdict.wrong, *verdict.equivalent)}
     for rule, by in rejected.items():
         if by:
             continue
         if accepted[rule]:
             listed = ", ".join(accepted[rule])
-            yield Finding("unenforced", rule, f"everything that breaks it passes: {listed}")
+            whole = all(by_id[id_].accepted == len(by_id[id_].counted) for id_ in accepted[rule])
+            said = "everything that breaks it passes" if whole else "what breaks it passes on some problems"
+            yield Finding("unenforced", rule, f"{said}: {listed}")
         else:
             near = [one.id for one in everything.values() if one.breaks == rule]
             why = f": under these settings {', '.join(near)} make no difference" if near else ""
@@ -127,7 +130,7 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
     turned, found = [], []
     problem = exam.problems[0]
     asked = problem_set(exam.config, exam.task).problem(problem.run)
-    for knob, value in _turns(exam.config, exam.task.graded_by):
+    for knob, value in turns(exam.config, exam.task.graded_by):
         node = dotted.replaced(exam.config.task, knob, value)
         try:
             other = load_task(node)
@@ -139,7 +142,11 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
         own = problem.spec
         if shown != [own.prompt, system_of(own), own.answer_schema, files_of(own)]:
             continue
-        answer = await _right_answer(exam, other, spec)
+        try:
+            answer = await _right_answer(exam, other, spec)
+        except TaskError as error:
+            found.append(Finding("grader-exception", f"task.{knob}", f"at task.{knob}={value}: {error}"))
+            continue
         attempt = await exam.grade(problem, answer)
         if not attempt.passed:
             what = f"task.{knob}={value} changes the right answer and not the prompt"
@@ -155,7 +162,7 @@ async def _right_answer(exam: GraderRuns, task: Any, spec: Spec) -> Any:
         return (await play(agent, spec, session, tool_timeout_s=timeout)).answer
 
 
-def _turns(config: Config, graded_by: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def turns(config: Config, graded_by: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Every other value that is worth trying for every knob; those that the task refuses are skipped later."""
     shipped = _shipped_values(str(config.task["name"]))
     for knob, value in dotted.leaves(config.task):

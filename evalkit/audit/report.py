@@ -49,6 +49,7 @@ def document(audit: Audit) -> list[Section]:
         Section("Verdicts", (_matrix(audit),)),
         _each_problem(audit),
         _without_effect(audit),
+        _good_enough(audit),
         _left_out(audit),
         _rules(audit),
     ]
@@ -77,7 +78,7 @@ def _missed(audit: Audit) -> str:
     if audit.untried and audit.tried.everything:
         said += f"; {len(audit.untried)} known that name nothing here: {', '.join(sorted(audit.untried))}"
     elif audit.untried:
-        why = "with --quick" if audit.tried.whole else "on all problems"
+        why = f"with {audit.tried.smaller}" if audit.tried.whole else "on all problems"
         said += f"; {len(audit.untried)} known and not tried {why}"
     return said
 
@@ -96,18 +97,33 @@ def _scope(audit: Audit) -> Iterator[str]:
     partly = sum(graded.result.partly for graded in (*verdict.right, *verdict.wrong))
     if partly:
         yield f"{counted(partly, 'solution')} failed before a value was compared and met {FULL} problems at most"
+    if verdict.good_enough:
+        made = counted(len(verdict.good_enough), "mutant or generic answer", "mutants and generic answers")
+        yield f"Good enough: {made} pass where a score is graded (the task's kind); listed, not counted"
+    if audit.plan.kind == "rubric":
+        measured = counted(audit.measured, "time")
+        yield f"Cost: measure was called {measured}; only that can have cost money, because an audit asks no model"
     if audit.each:
         yield _each(audit)
-    elif not kinds.get("mutants"):
-        yield "NOT CHECKED: mutants (left out by --quick, or the task has no `reference_source` to mutate)"
+    if audit.plan.left_out:
+        yield f"NOT CHECKED: {audit.plan.left_out}"
+    elif not audit.each and not any(
+        one.solution.kind == "mutants" for one in (*verdict.wrong, *verdict.equivalent, *verdict.good_enough)
+    ):
+        yield "NOT CHECKED: mutants (the task has no `reference_source` to mutate)"
 
 
 def _each(audit: Audit) -> str:
     made, rejected, same = (sum(getattr(one, name) for one in audit.each) for name in _FATES)
     weak = [one for one in audit.each if one.accepted]
+    if not audit.plan.makes_mutants:
+        failed = sum(any(finding.kind == "oracle-fails" for finding in one.findings) for one in audit.each)
+        return f"Each problem: the references of {counted(len(audit.each), 'problem')} were graded, {failed:,} fail"
+    good = sum(one.good_enough for one in audit.each)
+    enough = f"{good:,} are good enough, " if good else ""
     return (
         f"Each problem: {counted(made, 'mutant')} of the references of {counted(len(audit.each), 'problem')}: "
-        f"{rejected:,} rejected, {same:,} compute the same, {sum(len(one.accepted) for one in weak):,} of "
+        f"{rejected:,} rejected, {same:,} compute the same, {enough}{sum(len(one.accepted) for one in weak):,} of "
         f"{counted(len(weak), 'problem')} pass and compute something else"
     )
 
@@ -117,11 +133,15 @@ _FATES = ("mutants", "rejected", "equivalent")
 
 def _each_problem(audit: Audit) -> Section:
     """A row for every problem of a set whose problems have a program each."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
+    enough = any(one.good_enough for one in audit.each)
     for one in audit.each:
         accepted = ", ".join(finding.subject.rpartition("/")[2] for finding in one.accepted)
-        rows.append((Words(one.id, name=True), str(one.mutants), str(one.rejected), str(one.equivalent), accepted))
-    table = Table(("problem", "mutants", "rejected", "the same", "accepted"), tuple(rows))
+        good = (str(one.good_enough),) if enough else ()
+        made = (str(one.mutants), str(one.rejected), str(one.equivalent), *good)
+        rows.append((Words(one.id, name=True), *made, accepted))
+    header = ("problem", "mutants", "rejected", "the same", *(("good enough",) if enough else ()), "accepted")
+    table = Table(header, tuple(rows))
     return Section("Each problem", (table,) if rows else ())
 
 
@@ -218,6 +238,12 @@ def _without_effect(audit: Audit) -> Section:
     return Section("Without effect here", (said, Table(("solution", "about"), rows)) if rows else ())
 
 
+def _good_enough(audit: Audit) -> Section:
+    rows = tuple((Words(graded.solution.id, name=True), _about(graded)) for graded in audit.verdict.good_enough)
+    said = "Made mistakes that pass. The task grades a score, so whatever is good enough is right; not counted."
+    return Section("Good enough", (said, Table(("solution", "about"), rows)) if rows else ())
+
+
 def _left_out(audit: Audit) -> Section:
     rows = tuple((Words(id_, name=True), ", ".join(ids)) for id_, ids in audit.tried.same.items())
     said = "They give the same values as one that is counted."
@@ -269,6 +295,9 @@ def facts(audit: Audit) -> str:
             for one in (*audit.verdict.right, *audit.verdict.wrong)
         ],
         "equivalent": [one.solution.id for one in audit.verdict.equivalent],
+        "good_enough": [one.solution.id for one in audit.verdict.good_enough],
+        "kind": audit.plan.kind,
+        "not_checked": audit.plan.left_out,
         "rules": {rule: list(by) for rule, by in audit.promises.rules.items()} if audit.promises else {},
     }
     if audit.each:

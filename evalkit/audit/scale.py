@@ -10,7 +10,9 @@ from evalkit.audit.labelled_solutions import Solution
 from evalkit.audit.tolerances import Row, ToleranceMap, map_tolerances, window_words
 from evalkit.audit.values import flat_weights
 from evalkit.audit.verdict import GradedSolution, GraderVerdict, decide
+from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import scaled_of
+from evalkit.util.errors import TaskError
 from evalkit.util.text import counted
 
 FACTORS = (2, 4, 8, 16)
@@ -49,7 +51,10 @@ async def _recommended(exam: GraderRuns, row: Row, verdict: GraderVerdict) -> st
         return f"errors that grow with the inputs need inputs about {times:.2g} times as large (not tried)"
     tried = f"tried on {counted(len(exam.problems[:PROBLEMS]), 'problem')}"
     for factor in FACTORS:
-        scaled = await _scaled(exam, row, verdict, factor)
+        try:
+            scaled = await _scaled(exam, row, verdict, factor)
+        except TaskError as error:
+            return f"inputs {factor} times as large cannot be tried: {error}"
         if scaled.window:
             return f"inputs {factor} times as large give the window {window_words(scaled)} ({tried})"
     return f"inputs up to {FACTORS[-1]} times as large do not help ({tried})"
@@ -64,13 +69,14 @@ async def _scaled(exam: GraderRuns, row: Row, verdict: GraderVerdict, factor: fl
     reference = await small.sit(_oracle(verdict))
     results = [reference, *await small.sit_all(chosen)]
     rows = map_tolerances(exam.task, exam.config.task, decide(results, reference, asked, frozenset()), asked).rows
-    return next(scaled for scaled in rows if scaled.knob == row.knob)
+    return next((scaled for scaled in rows if scaled.knob == row.knob), row)
 
 
 def _larger(problem: AuditedProblem, factor: float) -> AuditedProblem:
     larger = scaled_of(problem.spec)
     assert larger is not None
-    return AuditedProblem(problem.run, larger(factor))
+    with blamed("the spec's scaled"):
+        return AuditedProblem(problem.run, larger(factor))
 
 
 def _plays(graded: GradedSolution) -> bool:

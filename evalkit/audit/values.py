@@ -78,6 +78,42 @@ def distance(one: Numbers | None, other: Numbers | None) -> float:
     return largest
 
 
+def difference(one: Any, other: Any) -> float:
+    """How far two answers of any kind are apart: 0 if they are equal, the largest absolute difference of their numbers
+    if everything else in them is equal, else infinite. Text that holds JSON is read."""
+    try:
+        return _apart(_read(one), _read(other))
+    except RecursionError:
+        return math.inf
+
+
+def _read(answer: Any) -> Any:
+    if isinstance(answer, str) and answer.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(answer)
+        except (ValueError, RecursionError):
+            return answer
+    return answer
+
+
+def _apart(one: Any, other: Any) -> float:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        pairs = [(value, other[key]) for key, value in one.items()] if one.keys() == other.keys() else [(0, math.nan)]
+    elif isinstance(one, list) and isinstance(other, list):
+        pairs = list(zip(one, other, strict=True)) if len(one) == len(other) else [(0, math.nan)]
+    elif type(one) is type(other) and one == other:
+        return 0.0
+    elif _is_number(one) and _is_number(other):
+        return distance({"": _float(one)}, {"": _float(other)})
+    else:
+        return math.inf
+    return max((_apart(value, counterpart) for value, counterpart in pairs), default=0.0)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def replaced(answer: Any, change: Any) -> Any:
     """`answer` with `change` applied to every number that is not a boolean."""
     if isinstance(answer, Mapping):

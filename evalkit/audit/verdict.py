@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt, Result
 from evalkit.audit.labelled_solutions import KINDS, Solution
-from evalkit.audit.values import distance
+from evalkit.audit.values import difference, distance
+from evalkit.task.optional_parts import TaskKind
 from evalkit.task.protocol import Task
 from evalkit.util.text import counted
 
 EXCUSABLE = ("wrong", "mutants", "answers")
 """Kinds that are wrong by their values alone: where these are right, so are they."""
+MADE = ("mutants", "answers")
+"""Kinds that nobody looked at."""
+NEVER_GOOD = ("not_a_number", "infinite", "huge", "one_not_a_number")
+"""Made answers that are good enough for nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class GraderVerdict:
     """Wrong solutions, exploits, mutants, generic answers and empty starts."""
     equivalent: tuple[GradedSolution, ...]
     """Meant to be wrong, but right under these settings as far as values tell: listed, not counted."""
+    good_enough: tuple[GradedSolution, ...] = ()
+    """Made ones that pass where whatever is good enough is right: listed, not counted."""
 
     @property
     def false_accepts(self) -> Count:
@@ -92,28 +99,69 @@ class GraderVerdict:
         """Right solutions that fail on some problem."""
         return Count.over(self.right)
 
+    @property
+    def labelled(self) -> GraderVerdict:
+        """Without what was made: of a score nobody knows how much of a change is too much."""
+        return replace(self, wrong=tuple(one for one in self.wrong if one.solution.kind not in MADE))
+
 
 def decide(
-    results: Sequence[Result], oracle: Result, problems: Sequence[AuditedProblem], same: frozenset[str]
+    results: Sequence[Result],
+    oracle: Result,
+    problems: Sequence[AuditedProblem],
+    same: frozenset[str],
+    kind: TaskKind = "exact",
 ) -> GraderVerdict:
-    """Sort the results. `same`: ids of sources that compute what the reference computes."""
-    right_numbers = {attempt.run: attempt.numbers for attempt in oracle.attempts}
+    """Sort the results. `same`: ids of sources that compute what the reference computes; `kind`: `Task.kind`."""
+    reference = {attempt.run: attempt for attempt in oracle.attempts}
     accuracy = {problem.run: problem.accuracy for problem in problems}
-    sorted_: dict[str, list[GradedSolution]] = {"right": [], "wrong": [], "equivalent": []}
+    sorted_: dict[str, list[GradedSolution]] = {"right": [], "wrong": [], "equivalent": [], "good_enough": []}
     for result in results:
-        right = result.solution.right
+        solution = result.solution
         far = tuple(
             attempt
             for attempt in result.attempts
-            if right or distance(attempt.numbers, right_numbers.get(attempt.run)) > accuracy[attempt.run]
+            if solution.right or not _as_right(attempt, reference.get(attempt.run), accuracy[attempt.run])
         )
-        # A exploit that has the right values, such as an answer learnt by heart, is still a exploit.
-        excusable = result.solution.kind in EXCUSABLE
+        excusable = solution.kind in EXCUSABLE or solution.constant or _guesses(result, far)
         counted_ = far if excusable else result.attempts
-        equivalent = excusable and (not far or result.solution.id in same)
         graded = GradedSolution(result, counted_ or result.attempts, sum(attempt.passed for attempt in counted_), far)
-        sorted_["right" if right else "equivalent" if equivalent else "wrong"].append(graded)
+        if solution.right:
+            group = "right"
+        elif excusable and (not far or solution.id in same):
+            group = "equivalent"
+        elif kind == "score" and graded.accepted and solution.kind in MADE and solution.name not in NEVER_GOOD:
+            group = "good_enough"
+        else:
+            group = "wrong"
+        sorted_[group].append(graded)
     return GraderVerdict(**{name: tuple(found) for name, found in sorted_.items()})
+
+
+def _as_right(attempt: GradedAttempt, reference: GradedAttempt | None, accuracy: float) -> bool:
+    """Whether an attempt is what the reference submitted: numbers as far as the prompt asks, everything else exactly.
+
+    An equal answer that holds more than numbers and fails was judged by something else, such as the way to it.
+    """
+    if reference is None:
+        return False
+    if attempt.numbers is not None and reference.numbers is not None:
+        return distance(attempt.numbers, reference.numbers) <= accuracy
+    return (
+        attempt.passed
+        and reference.measurement is not None
+        and difference(attempt.answer, reference.answer) <= accuracy
+    )
+
+
+def _guesses(result: Result, far: Sequence[GradedAttempt]) -> bool:
+    """Whether an exploit says the same on every problem and happens to be right on some of them.
+
+    One that is right on all has the answer learnt by heart, or found it, and is not excused.
+    """
+    said = result.attempts[0].answer
+    by_chance = 0 < len(far) < len(result.attempts)
+    return result.solution.kind == "exploits" and by_chance and all(a.answer == said for a in result.attempts)
 
 
 def findings(verdict: GraderVerdict, task: Task) -> Iterator[Finding]:
@@ -124,7 +172,7 @@ def findings(verdict: GraderVerdict, task: Task) -> Iterator[Finding]:
         if not graded.fair:
             yield _unfair(graded)
         yield from _categories(graded, task)
-    for graded in verdict.equivalent:
+    for graded in (*verdict.equivalent, *verdict.good_enough):
         yield from _exceptions(graded)
 
 

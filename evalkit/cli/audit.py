@@ -37,6 +37,7 @@ def parser() -> VerbParser:
     verb.add_argument("--seeds", type=int, help="problems to try: those of runs 1 to N (default 50; a whole set)")
     verb.add_argument("--thorough", action="store_true", help="grade everything on every problem as a run would")
     verb.add_argument("--quick", action="store_true", help="leave out mutants and generic answers")
+    verb.add_argument("--no-mutants", action="store_true", help="leave out mutants alone")
     verb.add_argument(
         "--known", action="store_true", help="exit with 0 if the findings are exactly those of known_findings.yaml"
     )
@@ -65,7 +66,14 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: Namespace) 
             began = time.monotonic()
             try:
                 found = await audit(
-                    config, name, resources, seeds=options.seeds, thorough=options.thorough, quick=options.quick
+                    config,
+                    name,
+                    resources,
+                    seeds=options.seeds,
+                    thorough=options.thorough,
+                    quick=options.quick,
+                    mutants=not options.no_mutants,
+                    tell=_announce,
                 )
             except TaskError as error:  # in what the audit cannot do without; the other tasks have their turn
                 sys.stderr.write(f"{name}: {error}\n{error.traceback}\n")
@@ -83,6 +91,12 @@ async def _audit_all(configs: Sequence[tuple[str, Config]], options: Namespace) 
     finally:
         await resources.close()
     return status
+
+
+def _announce(said: str) -> None:
+    """Print it at once: what follows may cost money."""
+    sys.stdout.write(for_encoding(f"{fitted(said, sys.stdout)}\n\n", sys.stdout.encoding))
+    sys.stdout.flush()
 
 
 def _configs(overrides: Sequence[str]) -> list[tuple[str, Config]]:

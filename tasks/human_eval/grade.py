@@ -33,6 +33,13 @@ MOST_BYTES = 8_000_000
 """Of all that a submission returns; what is expected is at most some hundred kilobytes."""
 _CODEC = (Path(__file__).parent / "codec.py").read_text(encoding="utf-8")
 _calls: dict[Spec, bytes] = {}
+_right: dict[Spec, list[Any]] = {}
+LINES = 100_000
+"""That the canonical solution may execute on an input that is explored."""
+PATIENCE = 10
+"""How many times as many a submission may: one that is a little slower is not another function."""
+EXPLORED_S = 120.0
+"""For all inputs together: only a single endless call of a built-in function takes so long."""
 
 
 async def measure(answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
@@ -72,7 +79,9 @@ async def _recorded(spec: Spec, sandbox: Sandbox) -> bytes:
     """The arguments of every call that the tests make of the canonical solution."""
     if spec not in _calls:
         program = f"{_CODEC}\nrecord(text('solution.py'), text('tests.py'), {spec.function!r})"
-        output, calls = await _run(program, {"solution.py": spec.solution, "tests.py": spec.tests}, spec, sandbox)
+        output, calls = await _run(
+            program, {"solution.py": spec.solution, "tests.py": spec.tests}, sandbox, spec.time_limit_s
+        )
         if calls is None:
             raise TaskError(f"the canonical solution of {spec.function} fails its own tests: {output.error}")
         _calls[spec] = calls
@@ -83,7 +92,7 @@ async def _answered(source: str, calls: bytes, spec: Spec, sandbox: Sandbox) -> 
     """What the submission returns for these arguments, as it says itself."""
     program = f"{_CODEC}\nanswer(text('given.py'), text('submission.py'), {spec.function!r})"
     files = {"given.py": spec.given, "submission.py": source, "calls.json": calls}
-    output, results = await _run(program, files, spec, sandbox)
+    output, results = await _run(program, files, sandbox, spec.time_limit_s)
     if results is not None:
         return results
     if output.kind == "timeout":
@@ -95,7 +104,7 @@ async def _checked(calls: bytes, results: bytes, spec: Spec, sandbox: Sandbox) -
     """What the tests say of these results; empty if nothing."""
     program = f"{_CODEC}\ncheck(text('solution.py'), text('tests.py'), {spec.function!r})"
     files = {"solution.py": spec.solution, "tests.py": spec.tests, "calls.json": calls, "results.json": results}
-    output, said = await _run(program, files, spec, sandbox)
+    output, said = await _run(program, files, sandbox, spec.time_limit_s)
     if said is None:  # results that no test can hold
         return _last_line(output.error, "The tests ended")
     failure: str = json.loads(said)
@@ -106,17 +115,18 @@ async def values(answer: Any, spec: Spec, sandbox: Sandbox) -> list[int]:
     """A number for what a function returns on each of the inputs that are like the hidden ones and that the canonical
     solution takes; -1 where it raises. Empty for an answer that computes nothing."""
     inputs = like(await _recorded(spec, sandbox))
-    right = await _explored(spec.solution, inputs, spec, sandbox)
+    if spec not in _right:
+        _right[spec] = await _explored(spec.solution, inputs, spec, sandbox, LINES)
     source = read_source(answer, spec)
-    found = [] if isinstance(source, Fault) else await _explored(source, inputs, spec, sandbox)
-    return [_number(result) for result, taken in zip(found, right, strict=False) if taken is not None]
+    found = [] if isinstance(source, Fault) else await _explored(source, inputs, spec, sandbox, PATIENCE * LINES)
+    return [_number(result) for result, taken in zip(found, _right[spec], strict=False) if taken is not None]
 
 
-async def _explored(source: str, inputs: bytes, spec: Spec, sandbox: Sandbox) -> list[Any]:
-    """The encoded result for every input, in a list of one; None where there is none."""
-    program = f"{_CODEC}\nexplore(text('given.py'), text('submission.py'), {spec.function!r})"
+async def _explored(source: str, inputs: bytes, spec: Spec, sandbox: Sandbox, lines: int) -> list[Any]:
+    """The encoded result for every input, in a list of one; None where there is none, or after so many lines."""
+    program = f"{_CODEC}\nexplore(text('given.py'), text('submission.py'), {spec.function!r}, {lines})"
     files = {"given.py": spec.given, "submission.py": source, "calls.json": inputs}
-    _, results = await _run(program, files, spec, sandbox)
+    _, results = await _run(program, files, sandbox, EXPLORED_S)
     found: list[Any] = json.loads(results) if results is not None else []
     return found
 
@@ -140,12 +150,12 @@ def _last_line(error: str, otherwise: str) -> str:
 
 
 async def _run(
-    program: str, files: Mapping[str, str | bytes], spec: Spec, sandbox: Sandbox
+    program: str, files: Mapping[str, str | bytes], sandbox: Sandbox, timeout_s: float
 ) -> tuple[Output, bytes | None]:
     """Run a program in a child of its own; what it left in `out.json`, None if it failed."""
     stored = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
     async with sandbox.session(files=stored) as session:
-        output = await session.run(program, timeout_s=spec.time_limit_s)
+        output = await session.run(program, timeout_s=timeout_s)
         if output.kind != "ok":
             return output, None
         try:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from evalkit.audit.generic import answers, function_in
-from evalkit.audit.leaks import Hidden
+from evalkit.audit.hidden_values import Hidden
 from evalkit.audit.values import distance, flat_weights, numbers
 
 
