@@ -23,7 +23,7 @@ from evalkit.config.search_path import bundled, folders
 from evalkit.util import dotted
 from evalkit.util.errors import UserError
 from evalkit.util.suggestions import nearest, suggestion
-from evalkit.util.yaml_files import quoted_key, slip
+from evalkit.util.yaml_lines import quoted_key, slip
 
 _KINDS = {
     "Integer": ("a whole number", "10"),
