@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from evalkit.task.tools import Tool as Tool
     from evalkit.task.tools import ToolContext as ToolContext
     from evalkit.task.tools import ToolResult as ToolResult
+    from evalkit.task.tools import tool as tool
     from evalkit.util.errors import ProviderError as ProviderError
     from evalkit.util.errors import SandboxError as SandboxError
     from evalkit.util.errors import TaskError as TaskError
@@ -113,7 +114,7 @@ _HOME = {
     ),
     "evalkit.task.protocol": ("Spec",),
     "evalkit.task.base": ("Task",),
-    "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult"),
+    "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult", "tool"),
     "evalkit.util.version": ("__version__",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

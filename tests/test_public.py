@@ -79,6 +79,7 @@ NAMES = [
     "preview",
     "readings",
     "submitting",
+    "tool",
     "within",
 ]
 

@@ -107,7 +107,7 @@ class Dictionary:
             agents = [("right", self.task.oracle(spec))] + [(m.id, m.play(self.task, spec)) for m in mistakes]
         async with self.sandbox.session() as session:
             for id_, agent in agents:
-                played = await play(agent, spec, session, tool_timeout_s=timeout)
+                played = await play(agent, spec, session, tool_timeout_s=timeout, sandbox=self.sandbox)
                 values = await self._values(played.answer, spec)
                 if values is not None:
                     yield id_, values

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from evalkit.task.attempt import Attempt
 from evalkit.task.author_faults import blamed
 from evalkit.task.grade import Grade, Measurement
 from evalkit.task.optional_parts import accuracy_of, files_of, measure_many_of
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.errors import SandboxError, TaskError
 
@@ -47,6 +48,8 @@ class AuditedProblem:
     run: int
     """The run that gets it (and others, where several runs get the same)."""
     spec: Spec
+    problem: Problem = field(default_factory=lambda: Problem.seeded(0))
+    """What tools are told of it."""
 
     @property
     def accuracy(self) -> float:
@@ -113,7 +116,7 @@ def problems(task: Task, config: Config, count: int) -> tuple[list[AuditedProble
             faults.append(Finding("grader-exception", f"spec of run {run}", str(error)))
             continue
         if not any(_same(spec, other.spec) for other in found):
-            found.append(AuditedProblem(run, spec))
+            found.append(AuditedProblem(run, spec, several.problem(run)))
     return found, faults
 
 
@@ -181,7 +184,14 @@ class GraderRuns:
             agent = solution.play(self.task, problem.spec)
         timeout = self.config.limits.tool_timeout_s
         async with self.sandbox.session(files=files_of(problem.spec)) as session:
-            played = await play(agent, problem.spec, session, tool_timeout_s=timeout)
+            played = await play(
+                agent,
+                problem.spec,
+                session,
+                tool_timeout_s=timeout,
+                sandbox=self.sandbox,
+                problem=problem.problem,
+            )
         if played.rollout.ending is Ending.ERROR:
             detail, traceback = played.rollout.detail, played.rollout.traceback
             raise TaskError(detail, traceback) if traceback else SandboxError(detail)

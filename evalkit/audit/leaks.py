@@ -12,10 +12,10 @@ from evalkit.audit.grader_runs import AuditedProblem, GraderRuns
 from evalkit.audit.hidden_values import Hidden
 from evalkit.sampling.agent import mismatch
 from evalkit.sampling.seeds import run_seed
-from evalkit.sandbox.protocol import Session
 from evalkit.task import author_code
 from evalkit.task.optional_parts import definition, files_of, shown_schema_of, system_of
 from evalkit.task.tools import Tool
+from evalkit.task.tools.workbench import Workbench
 from evalkit.util.errors import TaskError
 
 LOOK_AROUND = """
@@ -73,20 +73,22 @@ async def _texts(exam: GraderRuns, problem: AuditedProblem, faults: list[Finding
     async with exam.sandbox.session(seed=seed, files=files) as session:
         output = await session.run(LOOK_AROUND, timeout_s=context_seconds)
         yield "workspace", output.stdout + (output.error or "")
+        bench = Workbench(session, context_seconds, exam.sandbox, problem.problem)
         for tool in spec.tools:
             for number, given in enumerate(_inputs(tool), 1):
                 place = f"reply of {tool.name} ({number})"
                 try:
-                    yield place, await _reply(tool, given, session, context_seconds)
+                    yield place, await _reply(tool, given, bench)
                 except TaskError as error:
                     faults.append(Finding("grader-exception", place, str(error)))
+        await bench.close()
 
 
-async def _reply(tool: Tool, given: Mapping[str, Any], session: Session, timeout_s: float) -> str:
+async def _reply(tool: Tool, given: Mapping[str, Any], bench: Workbench) -> str:
     """What the model would read."""
     if wrong := mismatch(given, tool.input_schema):
         return wrong
-    return (await author_code.call_tool(tool, given, session, timeout_s)).content
+    return (await author_code.call_tool(tool, given, bench)).content
 
 
 def _inputs(tool: Tool) -> Sequence[dict[str, Any]]:

@@ -20,6 +20,7 @@ from evalkit.sampling.problem_set import problem_set
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of, rules_of, system_of
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec
 from evalkit.task.registry import load_task
 from evalkit.util import dotted
@@ -143,7 +144,7 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
         if shown != [own.prompt, system_of(own), own.answer_schema, files_of(own)]:
             continue
         try:
-            answer = await _right_answer(exam, other, spec)
+            answer = await _right_answer(exam, other, spec, asked)
         except TaskError as error:
             found.append(Finding("grader-exception", f"task.{knob}", f"at task.{knob}={value}: {error}"))
             continue
@@ -154,12 +155,13 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
     return tuple(dict.fromkeys(turned)), found
 
 
-async def _right_answer(exam: GraderRuns, task: Any, spec: Spec) -> Any:
+async def _right_answer(exam: GraderRuns, task: Any, spec: Spec, problem: Problem) -> Any:
     async with exam.sandbox.session(files=files_of(spec)) as session:
         timeout = exam.config.limits.tool_timeout_s
         with blamed("the task's oracle"):
             agent = task.oracle(spec)
-        return (await play(agent, spec, session, tool_timeout_s=timeout)).answer
+        played = await play(agent, spec, session, tool_timeout_s=timeout, sandbox=exam.sandbox, problem=problem)
+        return played.answer
 
 
 def turns(config: Config, graded_by: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -76,7 +76,7 @@ def _larger(problem: AuditedProblem, factor: float) -> AuditedProblem:
     larger = scaled_of(problem.spec)
     assert larger is not None
     with blamed("the spec's scaled"):
-        return AuditedProblem(problem.run, larger(factor))
+        return AuditedProblem(problem.run, larger(factor), problem.problem)
 
 
 def _plays(graded: GradedSolution) -> bool:

@@ -11,9 +11,11 @@ from evalkit.model.protocol import Request, Response
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import FailedAttempt, Rollout, Turn
 from evalkit.sampling.agent import Agent, begin
-from evalkit.sandbox.protocol import Session
+from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec
 from evalkit.task.scripted_agents import ScriptedAgent
+from evalkit.task.tools import NoSandbox
 
 
 class _Script:
@@ -74,8 +76,19 @@ class ScriptedRun:
         return [str(block.get("content", block.get("text", ""))) for block in blocks]
 
 
-async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeout_s: float = 30.0) -> ScriptedRun:
-    """Every turn of `agent`, without any limit but the tools' own. Raises SandboxError if the sandbox fails."""
+async def play(
+    agent: ScriptedAgent,
+    spec: Spec,
+    session: Session,
+    *,
+    tool_timeout_s: float = 30.0,
+    sandbox: Sandbox | None = None,
+    problem: Problem | None = None,
+) -> ScriptedRun:
+    """Every turn of `agent`, without any limit but the tools' own.
+
+    `sandbox`: where tools open sessions of their own. Raises SandboxError if the sandbox fails.
+    """
     agent_loop = Agent(
         start=begin(1, spec),
         tools=spec.tools,
@@ -83,5 +96,7 @@ async def play(agent: ScriptedAgent, spec: Spec, session: Session, *, tool_timeo
         limits=Limits(tool_timeout_s=tool_timeout_s),
         session=session,
         recorder=_Nobody(),
+        sandbox=sandbox or NoSandbox(),
+        problem=problem or Problem.seeded(0),
     )
     return ScriptedRun(await agent_loop.roll_out())

@@ -15,10 +15,12 @@ from evalkit.model.protocol import ContextLimitError, Model, Request
 from evalkit.model.requests import conversation
 from evalkit.rollout.limits import UNCOUNTED, Limits, cannot_hold, cut_ending, next_call
 from evalkit.rollout.record import Ending, FailedAttempt, Json, Rollout, Timing, Turn
-from evalkit.sandbox.protocol import Session
+from evalkit.sandbox.protocol import Sandbox, Session
 from evalkit.task import author_code
 from evalkit.task.optional_parts import definition, system_of
-from evalkit.task.tools import Tool, ToolResult, called_wrongly
+from evalkit.task.problem import Problem
+from evalkit.task.tools import NoSandbox, Tool, ToolResult, called_wrongly
+from evalkit.task.tools.workbench import Workbench
 from evalkit.util.errors import ProviderError, SandboxError, TaskError
 from evalkit.util.redaction import redacted_json
 
@@ -46,6 +48,9 @@ class Agent:
     limits: Limits
     session: Session
     recorder: Recorder
+    sandbox: Sandbox = field(default_factory=NoSandbox)
+    """Where tools may open sessions of their own."""
+    problem: Problem = field(default_factory=lambda: Problem.seeded(0))
     nudges: int = 0
     nudge: str = ""
     canary: str = ""
@@ -54,6 +59,10 @@ class Agent:
     failed: list[FailedAttempt] = field(default_factory=list)
     waited: float = 0.0
     deadline: asyncio.Timeout = field(init=False)
+    bench: Workbench = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bench = Workbench(self.session, self.limits.tool_timeout_s, self.sandbox, self.problem)
 
     async def roll_out(self) -> Rollout:
         """Run to the end. Faults of the provider, the sandbox and the task's own code become the ending `error`."""
@@ -73,6 +82,8 @@ class Agent:
             ending, detail = Ending.ERROR, str(error)
         except TaskError as error:
             ending, detail, traceback = Ending.ERROR, str(error), error.traceback
+        finally:
+            await self.bench.close()
         if ending is Ending.REFUSED:
             detail = _refusal(self.turns[-1])
         before = self.start.timing  # of a rollout that goes on: what its earlier parts took
@@ -185,7 +196,7 @@ class Agent:
         wrong = mismatch(call.get("input"), tool.input_schema)
         if wrong:
             return ToolResult(called_wrongly(tool.name) + wrong, is_error=True)
-        return await author_code.call_tool(tool, call["input"], self.session, self.limits.tool_timeout_s)
+        return await author_code.call_tool(tool, call["input"], self.bench)
 
     def _ending(self) -> Ending | None:
         """How the rollout ended with its last turn, or None if it goes on."""

@@ -22,11 +22,12 @@ from evalkit.sampling.store import Key, digest
 from evalkit.sandbox.providers import SANDBOXES
 from evalkit.task import author_code, grade, kinds
 from evalkit.task.object_descriptions import Describer, common
-from evalkit.task.optional_parts import definition, files_of, folder_of, system_of
+from evalkit.task.optional_parts import definition, files_of, folder_of, preload_of, system_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.source_files import Sources, kind_sources, module_sources, package_version, sources
 from evalkit.task.tool_code import data_files, reached
+from evalkit.task.tools import OWN
 from evalkit.util.file_digests import file_digest
 from evalkit.util.versions import versions
 
@@ -160,10 +161,15 @@ def _set_up(task: Task, problem: Problem, spec: Spec) -> tuple[Any, Describer]:
     places = {str(folder): "tasks" for folder in folders("tasks")}
     one, other = Describer(places, unseen), Describer(places, unseen)
     described = [[one(tool) for tool in spec.tools], one.classes]
-    if not all(type(tool).__module__.startswith("evalkit.") for tool in spec.tools):
+    if not all(type(tool) in OWN for tool in spec.tools):
         again = author_code.spec_for(task, problem)
         described = common(described, [[other(tool) for tool in again.tools], other.classes])
     return described, one
+
+
+def _preloaded(spec: Spec) -> set[str]:
+    """Packages that programs find in memory, but for those whose version every key holds."""
+    return {name.partition(".")[0] for tool in spec.tools for name in preload_of(tool)} - {"numpy", "torch"}
 
 
 def _behind(task: Task, problem: Problem, spec: Spec) -> dict[str, str]:
@@ -174,5 +180,5 @@ def _behind(task: Task, problem: Problem, spec: Spec) -> dict[str, str]:
         "set_up": digest(described),
         "code": digest([found.code, found.values]),
         "data": digest(data_files(found, met.paths)),
-        "packages": digest({name: package_version(name) for name in found.packages}),
+        "packages": digest({name: package_version(name) for name in found.packages | _preloaded(spec)}),
     }

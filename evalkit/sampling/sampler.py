@@ -205,6 +205,8 @@ class RolloutSampler:
             return await self._go_on(start, loaded, claim)
         except DivergedError as error:
             self.note(f"{self.problems.name(start.run)} starts over: {error}.")
+            self._specs.pop(start.run, None)  # with its tools, which may remember what they were called with
+            await self._begin(start.run)
             return await self._go_on(start, None, claim)
 
     async def _go_on(self, start: Rollout, loaded: Loaded | None, claim: Claim) -> Rollout:
@@ -228,6 +230,8 @@ class RolloutSampler:
                     limits=self.limits,
                     session=session,
                     recorder=recorder,
+                    sandbox=self.sandbox,
+                    problem=self.problems.problem(start.run),
                     nudges=self.config.agent.nudges,
                     nudge=self.config.agent.nudge,
                     canary=canary(),

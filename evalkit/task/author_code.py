@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from evalkit.config.schema import Config
 from evalkit.rollout.record import Json
-from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.sandbox.protocol import Sandbox
 from evalkit.task import sandbox_calls
 from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.author_faults import blamed, steady, task_error
@@ -26,7 +26,8 @@ from evalkit.task.protocol import Spec, Task
 from evalkit.task.registry import check_agents, check_spec
 from evalkit.task.returned_values import checked_grade, measured, told
 from evalkit.task.scripted_agents import ScriptedAgent
-from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool, ToolContext, ToolResult
+from evalkit.task.tools import OWN, FunctionTool, Tool, ToolResult
+from evalkit.task.tools.workbench import Workbench
 from evalkit.util.errors import SandboxError, TaskError, ToolError, UserError
 
 T = TypeVar("T")
@@ -167,18 +168,20 @@ def _raise(what: str, raised: BaseException | None) -> None:
         raise task_error(what, raised) from raised
 
 
-async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, timeout_s: float) -> ToolResult:
+async def call_tool(tool: Tool, input: Mapping[str, Json], bench: Workbench) -> ToolResult:
     """What a tool makes of a call whose input fits. The model is told what it says by `ToolError`.
 
     evalkit's own tools run where everything else does; a task's on the thread of its code.
     Raises `TaskError` for a tool that did not return in time, was cut off, or failed.
     """
-    if type(tool) in (PythonExpression, SubmitAnswer):
-        return await _awaited(tool(input, ToolContext(session, timeout_s)))
-    what = f"the task's tool {tool.name}"
+    if type(tool) in OWN:
+        return await _awaited(tool(input, bench.context()))
+    what, timeout_s = f"the task's tool {tool.name}", bench.timeout_s
 
     def work(call: sandbox_calls.Call) -> Any:
-        return tool(input, ToolContext(sandbox_calls.Session(call, session, timeout_s, TOOL_SHARE), timeout_s))
+        session = sandbox_calls.Session(call, bench.session, timeout_s, TOOL_SHARE)
+        sandbox = sandbox_calls.Sandbox(call, bench.sandbox, timeout_s, TOOL_SHARE)
+        return tool(input, bench.context(session=session, sandbox=sandbox))
 
     try:
         value, raised = await run(work, limit_s=timeout_s + TOOL_GRACE_S)
@@ -189,7 +192,7 @@ async def call_tool(tool: Tool, input: Mapping[str, Json], session: Session, tim
     except MovedError:
         said = f"{what} was cut off: other code of the task held their common thread for too long"
         raise TaskError(said, said) from None
-    with blamed(what, type(tool).__call__):
+    with blamed(what, tool.function if isinstance(tool, FunctionTool) else type(tool).__call__):
         if isinstance(raised, ToolError):
             return told(ToolResult(str(raised), is_error=True), what)
         _raise(what, raised)

@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.sandbox.local.workspace import MAX_DEPTH, MAX_ENTRIES, MAX_PATH
 from evalkit.task.grade import preview
-from evalkit.task.optional_parts import TOOL, WANTED, misfits, near_miss, shown_schema_of
+from evalkit.task.optional_parts import TOOL, WANTED, misfits, near_miss, preload_of, shown_schema_of
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
 from evalkit.util.text import counted
 
@@ -59,7 +59,7 @@ def _wrong_tool(tool: Any) -> str:
     if not _takes_two(tool):
         want = "async def __call__(self, input, context)"
         return f"the tool {tool.name}, whose __call__ takes other arguments: it must be `{want}`"
-    return _wrong_parts(tool)
+    return _wrong_parts(tool) or _wrong_preload(tool)
 
 
 def _wrong_parts(tool: Any) -> str:
@@ -71,6 +71,13 @@ def _wrong_parts(tool: Any) -> str:
     for what, schema in (("input_schema", tool.input_schema), ("shown_schema", shown_schema_of(tool))):
         if said := wrong_schema(schema):
             return f"the tool {tool.name}, whose {what} {said}"
+    return ""
+
+
+def _wrong_preload(tool: Any) -> str:
+    for module in preload_of(tool):
+        if not isinstance(module, str) or not all(part.isidentifier() for part in module.split(".")):
+            return f"the tool {tool.name} with preload {preview(module)}: name modules, such as pandas or scipy.stats"
     return ""
 
 

@@ -170,8 +170,10 @@ class Session:
 class Sandbox:
     """The sandbox, for code on the thread."""
 
-    def __init__(self, call: Call, sandbox: protocol.Sandbox) -> None:
+    def __init__(self, call: Call, sandbox: protocol.Sandbox, most_s: float | None = None, share: float = 1.0) -> None:
+        """`most_s`: nothing in its sessions takes longer, by default the call's limit; `share`: see `Session`."""
         self._call, self._sandbox = call, sandbox
+        self._most_s, self._share = call.limit_s if most_s is None else most_s, share
 
     @property
     def level(self) -> str:
@@ -206,6 +208,6 @@ class Sandbox:
 
         session = await self._call.errand(enter)
         try:
-            yield Session(self._call, session, self._call.limit_s)
+            yield Session(self._call, session, self._most_s, self._share)
         finally:
             await self._call.errand(leave)

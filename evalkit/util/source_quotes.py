@@ -6,7 +6,10 @@ import ast
 import inspect
 import textwrap
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from evalkit.util.optional_packages import how_to_get
 from evalkit.util.text import plain
@@ -19,6 +22,19 @@ def quote(owner: type, name: str | None = None) -> str:
         if text:
             return f'"{text}" ({file_of(holder)}:{line})'
     return quote(owner) if name else owner.__qualname__
+
+
+def quote_function(function: Callable[..., Any]) -> str:
+    """`"def look(at):" (tasks/x/__init__.py:12)`; a callable that is written in no file by its name."""
+    while isinstance(function, partial):
+        function = function.func
+    try:
+        lines, first = inspect.getsourcelines(function)
+        file = inspect.getsourcefile(function)
+    except (OSError, TypeError):
+        return getattr(function, "__qualname__", type(function).__qualname__)
+    at = next((n for n, line in enumerate(lines) if not line.lstrip().startswith(("@", "#"))), 0)
+    return f'"{lines[at].strip()}" ({file}:{first + at})'
 
 
 def _definition(owner: type, name: str | None) -> tuple[int, str]:
@@ -53,8 +69,7 @@ def blame(error: BaseException, folder: Path) -> str:
     """`ValueError: … (tasks/x/__init__.py:12: "the line")`: the innermost frame that lies in the plugin's folder."""
     what = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
     if isinstance(error, SyntaxError):
-        line = f': "{plain(error.text.strip(), one_line=True, limit=120)}"' if error.text else ""
-        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno}{line})"
+        return f"{what} ({error.filename}:{error.lineno})"
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)
     ]

@@ -128,7 +128,7 @@ def test_the_key_of_the_environment_is_in_no_key(monkeypatch):
 def test_code_of_a_tool_changes_the_key(tmp_path, monkeypatch):
     """A tool whose definition is the same but whose code is not makes another conversation."""
     before = key()
-    import evalkit.task.tools as tool_module
+    import evalkit.task.tools.ready as tool_module
 
     source = tmp_path / "tool.py"
     source.write_text(Path(tool_module.__file__).read_text() + "\n# changed\n")

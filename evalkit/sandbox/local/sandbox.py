@@ -76,6 +76,9 @@ class LocalSandbox:
             found.zygote.close()
             if isinstance(error, SandboxError) and "ModuleNotFoundError" in str(error):
                 raise UserError(f"the sandbox cannot import what the task needs ({error}): pip install it") from None
+            if isinstance(error, SandboxError) and "started a thread" in str(error):
+                fix = "take it out of preload, for programs can import it themselves"
+                raise UserError(f"the sandbox cannot hold a tool's preload ({error}): {fix}") from None
             raise
         self._zygote, self.rejected = found.zygote, found.rejected
         if found.zygote.level != NAMESPACES and self._watch is None:

@@ -41,6 +41,7 @@ class Launch:
             "LANG": "C.UTF-8",
             "PYTHONHASHSEED": "0",  # sets iterate in the same order in a repeated rollout
             **dict.fromkeys(threads, "1"),
+            "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow, which pandas imports; forks want one thread
             **({"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"} if sys.platform == "darwin" else {}),
         }
 

@@ -14,7 +14,8 @@ from typing import Any
 FILE = "<program"
 """How the file name of every program starts; frames of anything else are not shown."""
 MAX_ERROR = 16_000
-SHORT_NAMES = {"numpy": "np"}
+SHORT_NAMES = {"numpy": "np", "pandas": "pd", "polars": "pl", "networkx": "nx", "matplotlib.pyplot": "plt"}
+"""Module → what everybody calls it."""
 
 
 def namespace(preload: Sequence[str]) -> dict[str, Any]:
@@ -22,7 +23,11 @@ def namespace(preload: Sequence[str]) -> dict[str, Any]:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module  # where dataclasses and pickle look names up
     for name in preload:
-        vars(module)[SHORT_NAMES.get(name, name)] = importlib.import_module(name)
+        loaded = importlib.import_module(name)
+        if name in SHORT_NAMES:
+            vars(module)[SHORT_NAMES[name]] = loaded
+        else:  # `scipy.stats` is reached by way of `scipy`
+            vars(module)[name.partition(".")[0]] = sys.modules[name.partition(".")[0]]
     return vars(module)
 
 

@@ -1,60 +1,15 @@
-"""Tools: what a model can call, and the two that every task can use (`python_expression`, `submit_answer`)."""
+"""Tools that every task can use: `python_expression`, which runs a program, and `submit_answer`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from evalkit.rollout.record import Submission
-from evalkit.sandbox.protocol import Session
-
-
-@dataclass(frozen=True)
-class ToolContext:
-    """What a tool call may use."""
-
-    session: Session
-    timeout_s: float
-
-
-@dataclass(frozen=True)
-class ToolResult:
-    """What a tool call gave back."""
-
-    content: str
-    """Text for the model."""
-    is_error: bool = False
-    submission: Submission | None = None
-    """Set by `submit_answer`: ends the rollout."""
-
-
-Told = ToolResult | str
-"""What a tool call gives; text alone is `ToolResult(text)`."""
-
-
-class Tool(Protocol):
-    """Anything with these three attributes that can be called is a tool.
-
-    `input` was checked against `input_schema` before. What the model is to be told as an error is
-    `ToolResult(text, is_error=True)`, or `raise ToolError(text)`; whatever else a tool raises is a fault of the task
-    and ends the run as `error`. It runs on the thread of the task's code, so it may compute or block without holding
-    anything up, and need not be asynchronous.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def description(self) -> str: ...
-    @property
-    def input_schema(self) -> Mapping[str, Any]: ...
-    def __call__(self, input: Mapping[str, Any], context: ToolContext) -> Awaitable[Told] | Told: ...
-
-
-def called_wrongly(name: str) -> str:
-    """How the answer to a call begins whose arguments do not fit; it never reached the tool."""
-    return f"{name} was called wrongly: "
+from evalkit.sandbox.local.inside.program import SHORT_NAMES
+from evalkit.task.tools.protocol import ToolContext, ToolResult
 
 
 @dataclass(frozen=True)
@@ -64,7 +19,7 @@ class PythonExpression:
     persistent: bool = False
     """Names survive to the next call; else every call has a fresh namespace."""
     preload: Sequence[str] = ()
-    """`numpy` (as np) and `torch` (as torch) that are there without an import."""
+    """Modules that are there without an import, such as `numpy` (as np), `pandas` (as pd), `torch`, `scipy.stats`."""
     note: str = ""
     """A sentence that is appended to the description."""
     name: str = "python_expression"
@@ -73,8 +28,8 @@ class PythonExpression:
     def description(self) -> str:
         """What the model reads; says exactly how this instance is set up."""
         state = "Names persist between calls" if self.persistent else "Every call starts with a fresh namespace"
-        loaded = {"numpy": "`np` (numpy)", "torch": "`torch`"}
-        there = " and ".join(loaded[name] for name in self.preload)
+        loaded = [f"`{SHORT_NAMES[name]}` ({name})" if name in SHORT_NAMES else f"`{name}`" for name in self.preload]
+        there = " and ".join(filter(None, [", ".join(loaded[:-1]), *loaded[-1:]]))
         parts = [
             "Run a Python program and get back what it prints; use print() for everything you want to see.",
             f"{state}{f', in which {there} can be used without an import' if there else ''}.",
