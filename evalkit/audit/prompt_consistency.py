@@ -13,6 +13,7 @@ from typing import Any
 from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import GraderRuns
 from evalkit.audit.scripted_runs import play
+from evalkit.audit.values import difference
 from evalkit.audit.verdict import GraderVerdict
 from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
@@ -50,7 +51,8 @@ async def check_prompt(exam: GraderRuns, verdict: GraderVerdict) -> Promises:
         found.append(Finding("nothing-to-check", "rules", "the spec has no `rules`, so its prompt cannot be checked"))
     broken = _broken(rules, verdict)
     found += _unexercised(broken, verdict)
-    turned, silent = await _silent_knobs(exam)
+    right = next((one.result.attempts[0].answer for one in verdict.right if one.solution.name == "oracle"), None)
+    turned, silent = await _silent_knobs(exam, right)
     return Promises(broken[0], len(wanted), turned, tuple(found + silent))
 
 
@@ -126,8 +128,8 @@ def _unexercised(
             yield Finding("unexercised", rule, f"no solution of wrong/ breaks it{why}")
 
 
-async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding]]:
-    """Turn every knob that `grade` does not read: where the right answer changes, the prompt must."""
+async def _silent_knobs(exam: GraderRuns, right: Any) -> tuple[tuple[str, ...], list[Finding]]:
+    """Turn every knob that `grade` does not read: where the right answer, now `right`, changes, the prompt must."""
     turned, found = [], []
     problem = exam.problems[0]
     asked = problem_set(exam.config, exam.task).problem(problem.run)
@@ -148,6 +150,8 @@ async def _silent_knobs(exam: GraderRuns) -> tuple[tuple[str, ...], list[Finding
         except TaskError as error:
             found.append(Finding("grader-exception", f"task.{knob}", f"at task.{knob}={value}: {error}"))
             continue
+        if difference(answer, value) == difference(right, dotted.get(exam.config.task, knob)) == 0.0:
+            continue  # the knob is the right answer, and not a part of the question
         attempt = await exam.grade(problem, answer)
         if not attempt.passed:
             what = f"task.{knob}={value} changes the right answer and not the prompt"

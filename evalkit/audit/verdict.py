@@ -139,19 +139,12 @@ def decide(
 
 
 def _as_right(attempt: GradedAttempt, reference: GradedAttempt | None, accuracy: float) -> bool:
-    """Whether an attempt is what the reference submitted: numbers as far as the prompt asks, everything else exactly.
-
-    An equal answer that holds more than numbers and fails was judged by something else, such as the way to it.
-    """
+    """Whether an attempt is what the reference submitted: numbers as far as the prompt asks, all else exactly."""
     if reference is None:
         return False
     if attempt.numbers is not None and reference.numbers is not None:
         return distance(attempt.numbers, reference.numbers) <= accuracy
-    return (
-        attempt.passed
-        and reference.measurement is not None
-        and difference(attempt.answer, reference.answer) <= accuracy
-    )
+    return reference.measurement is not None and difference(attempt.answer, reference.answer) <= accuracy
 
 
 def _guesses(result: Result, far: Sequence[GradedAttempt]) -> bool:

@@ -1,4 +1,4 @@
-"""Small tasks as authors write them: a forecast that is scored, a text, a text that a rubric judges, a counter."""
+"""Small tasks as authors write them: a forecast that is scored, a text, a counter."""
 
 from __future__ import annotations
 
@@ -58,6 +58,9 @@ class Task:
 FORECAST = """
 kind = "score"
 
+def spec(self, problem):
+    return Spec(0)
+
 def oracle(self, spec):
     return submitting(self.reference_source(spec))
 
@@ -84,8 +87,6 @@ def solution(self, source, spec):
 async def measure(self, attempt, spec, context):
     return Measurement({"error": 0.0 if str(attempt.answer).startswith("the town") else 9.0})
 """
-
-RUBRIC = 'kind = "rubric"\n' + TEXT
 
 COUNTER = """
 def oracle(self, spec):

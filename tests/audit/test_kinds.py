@@ -11,7 +11,7 @@ from evalkit.audit.run import audit
 from evalkit.sampling.seeds import run_seed
 from tests.launching import config_for
 
-from .authors import COUNTER, FORECAST, RUBRIC, TEXT, write
+from .authors import COUNTER, FORECAST, TEXT, write
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ NAIVE = {"wrong__naive": "# breaks: it\ndef forecast(values):\n    return 0\n"}
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_mutant_of_a_forecast_that_is_good_enough_is_no_false_accept(audited):
-    found = await audited("forecast_scored", FORECAST, NAIVE, seeds=1)
+    found = await audited("forecast_scored", FORECAST, NAIVE)
     assert found.plan.kind == "score"
     good = {one.solution.id for one in found.verdict.good_enough}
     assert any(id_.startswith("mutants/") for id_ in good)
@@ -44,7 +44,7 @@ async def test_a_mutant_of_a_forecast_that_is_good_enough_is_no_false_accept(aud
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_same_forecast_with_one_right_answer_has_false_accepts(audited):
-    found = await audited("forecast_exact", FORECAST.replace("score", "exact"), NAIVE, seeds=1)
+    found = await audited("forecast_exact", FORECAST.replace("score", "exact"), NAIVE)
     assert [finding.name for finding in found.findings if finding.name.startswith("false-accept mutants/")]
     assert found.verdict.good_enough == ()
 
@@ -52,8 +52,16 @@ async def test_the_same_forecast_with_one_right_answer_has_false_accepts(audited
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_wrong_forecast_of_the_author_that_passes_is_a_false_accept_of_a_score_too(audited):
     wrong = {"wrong__lucky": "# breaks: it\ndef forecast(values):\n    return 7\n"}
-    found = await audited("forecast_lucky", FORECAST, wrong, seeds=1, mutants=False)
+    found = await audited("forecast_lucky", FORECAST, wrong, mutants=False)
     assert "false-accept wrong/lucky" in {finding.name for finding in found.findings}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_score_that_takes_what_is_no_number_for_good_enough_has_a_false_accept(audited):
+    lenient = FORECAST.replace("float(output.stdout)", 'float(output.stdout.replace("nan", "0"))')
+    found = await audited("forecast_lenient", lenient, NAIVE, mutants=False)
+    names = {finding.name for finding in found.findings if finding.kind == "false-accept"}
+    assert names == {"false-accept answers/not_a_number"}
 
 
 TOWNS = {
@@ -85,17 +93,12 @@ async def test_every_problem_is_played_in_a_session_of_its_own(audited):
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_rubric_has_no_mutants_and_says_beforehand_how_often_it_measures(audited):
     told = []
-    found = await audited("towns_judged", RUBRIC, TOWNS, seeds=4, tell=told.append)
+    found = await audited("judged", FORECAST.replace("score", "rubric"), NAIVE, tell=told.append)
     (said,) = told
-    assert said.startswith("towns_judged is judged by a rubric: this audit calls its measure up to ")
+    assert said.startswith("judged is judged by a rubric: this audit calls its measure up to ")
     most = int(said.partition("up to ")[2].split()[0])
     assert 0 < found.measured <= most < 2 * found.measured
-    assert {one.solution.kind for one in (*found.verdict.right, *found.verdict.wrong)} == {
-        "correct",
-        "wrong",
-        "exploits",
-        "starts",
-    }
+    assert {one.solution.kind for one in (*found.verdict.right, *found.verdict.wrong)} == {"correct", "wrong", "starts"}
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -109,9 +112,10 @@ async def test_of_a_task_without_judges_nothing_is_said_beforehand(audited):
 async def test_a_rule_that_a_breaker_breaks_unpunished_on_some_problems_is_not_said_to_be_broken_by_everything(audited):
     partly = "# breaks: it\nNUMBER at the town"
     methods = TEXT.replace('startswith("the town")', 'startswith(("0", "1", "2", "the town"))')
-    found = await audited("partly", methods, {"wrong__partly": partly}, seeds=12)
+    both = {"wrong__partly": partly, "wrong__wholly": "# breaks: it\nthe town hall"}
+    found = await audited("partly", methods, both, seeds=12)
     (said,) = [finding.message for finding in found.findings if finding.kind == "unenforced"]
-    assert said == "what breaks it passes on some problems: wrong/partly"
+    assert said == "what breaks it passes on some problems: wrong/partly, wrong/wholly"
     whole = TEXT.replace('startswith("the town")', 'endswith("town")')
     found = await audited("wholly", whole, {"wrong__wholly": partly}, seeds=4)
     (said,) = [finding.message for finding in found.findings if finding.kind == "unenforced"]
@@ -124,7 +128,7 @@ def test_mutants_are_left_out_alone_and_the_report_says_so(tmp_path, monkeypatch
     (tmp_path / "tasks" / "forecast_alone" / "known_findings.yaml").write_text(
         "forecast_alone: [false-accept mutants/x, not-monotone task.most]\n"
     )
-    main(["audit", "task=forecast_alone", "--no-mutants", "--seeds", "50"])
+    main(["audit", "task=forecast_alone", "--no-mutants"])
     said = " ".join(capsys.readouterr().out.split())
     assert "NOT CHECKED: mutants (left out by --no-mutants)" in said
     assert "2 known and not tried with --no-mutants" in said

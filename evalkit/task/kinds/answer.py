@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from evalkit.config.search_path import own_folder
@@ -75,7 +75,7 @@ class Spec:
     wrong: Mapping[str, Any]
     """Reason → a wrong answer, as it is compared; without those that are right in this problem."""
     stated_accuracy: float | None
-    facts: Facts
+    facts: Facts = field(compare=False)
 
     @property
     def answer_schema(self) -> Mapping[str, Any]:
