@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,20 @@ def fitting(found: Sequence[Solution], node: Mapping[str, Any]) -> list[Solution
             rule = unmet.partition("=")[0]
             here.append(replace(solution, kind="wrong", breaks=rule, about=f"right where {unmet}: {solution.about}"))
     return here
+
+
+def check_labels(found: Sequence[Solution], task: Task, rules: Iterable[str]) -> None:
+    """Raise `UserError` for a label that is nearly, but not quite, one of the task's categories or rules."""
+    for solution in found:
+        for label, value, known in (
+            ("expect", solution.expect, task.categories),
+            ("breaks", solution.breaks, rules),
+        ):
+            if value not in known and value != "any" and (meant := nearly(value, known)):
+                raise UserError(
+                    f"`# {label}: {value}` of solutions/{solution.id} is none of the task's "
+                    f"{'categories' if label == 'expect' else 'rules'}: did you mean {meant}?"
+                )
 
 
 def _met(need: str, node: Mapping[str, Any]) -> bool:

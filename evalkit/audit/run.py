@@ -13,14 +13,14 @@ from evalkit.audit.findings import Finding, in_order, known_findings
 from evalkit.audit.grader_runs import AuditedProblem, GraderRuns, Result, problems
 from evalkit.audit.known import Tried
 from evalkit.audit.known_answers import task_answers
-from evalkit.audit.labelled_solutions import Solution, fitting, oracle, solutions, task_folder
+from evalkit.audit.labelled_solutions import Solution, check_labels, fitting, oracle, solutions, task_folder
 from evalkit.audit.mutants import mutants as mutants_of
 from evalkit.audit.plan import Plan
 from evalkit.audit.scale import advice
 from evalkit.config.schema import Config
 from evalkit.sampling.problem_set import problem_set
 from evalkit.sampling.resources import Resources
-from evalkit.task.optional_parts import reference_source_of
+from evalkit.task.optional_parts import reference_source_of, rules_of
 from evalkit.task.protocol import Task
 from evalkit.task.registry import check_specs, load_task
 
@@ -110,6 +110,7 @@ async def audit(
     asked = _asked(task, config, seeds)
     own = fitting(solutions(task_folder(task)), config.task)
     own += task_answers(task, [one.spec for one in asked.shared])
+    check_labels(own, task, rules_of(asked.shared[0].spec))
     sandbox = await resources.sandbox(config, asked.shared[0].spec, also=_used(own))
     await sandbox.ready()
     exam = GraderRuns(task, config, sandbox, asked.shared, thorough=thorough)

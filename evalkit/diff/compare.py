@@ -163,8 +163,8 @@ def _problems(common: CommonProblems) -> Iterator[str]:
         yield f"Both sides have {counted(len(common.same), 'problem')} in common: they are compared problem by problem."
     else:
         yield (
-            "The sides have no problem in common: the test takes all runs for independent, and is too sure of itself "
-            "where problems differ."
+            "The sides have no problem in common: the test takes the problems of each for a sample of problems like "
+            "these, and cannot tell a difference between the models from one between the problems."
         )
     if common.reworded:
         yield "The prompt differs at every problem; problems are paired by their id."

@@ -146,9 +146,10 @@ def _by_problem(found: SetDifference, outcomes: Outcomes) -> Iterator[str]:
     elif found.problems_needed is None:
         yield f"The difference cannot be told from chance at {at}."
     else:
+        problems = f"{found.problems_needed:,} problems" + ("" if found.common.same else " each")
         yield (
             f"The difference cannot be told from chance at {at}: a true difference of this size would take new "
-            f"launches with about {found.problems_needed:,} problems and as many tries (power {percent(POWER, 0)})."
+            f"launches with about {problems} and as many tries (power {percent(POWER, 0)})."
         )
     if outcomes.tells == (0 in found.comparison.interval):
         yield "Interval and test disagree about 0: the interval is an approximation, the test decides."
@@ -165,6 +166,9 @@ def _beyond_these(found: SetDifference, outcomes: Outcomes) -> Iterator[str]:
 
 def _permutation(found: SetDifference) -> str:
     problems = counted(found.comparison.problems, "problem")
+    if not found.common.same:
+        drawn = "" if found.comparison.method == "exact permutation" else f" ({DRAWS:,} permutations drawn)"
+        return f"The permutation test of the rates of {problems}, dealt to the two sides at random{drawn}"
     if found.comparison.method == "exact permutation":
         return f"The exact permutation test of the differences of {problems}"
     return f"The permutation test of the differences of {problems} ({DRAWS:,} permutations drawn)"

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from evalkit.diff.pairs import PairedBy, Pairing
+from evalkit.diff.pairs import PairedBy, Pairing, identity
 from evalkit.diff.problems import POWER, SetDifference, compare_problems, set_rate
 from evalkit.results.reading import RunRecord
 from evalkit.results.runs import Outcome
@@ -100,7 +101,7 @@ class Outcomes:
     changed_runs: tuple[int, ...]
     """Runs whose facts differ in any way, those that only one side has included."""
     set: SetDifference | None = None
-    """Of two launches over sets with common problems: how they differ problem by problem."""
+    """Of two launches over sets: how they differ by problem, in pairs where they have problems in common."""
 
     @property
     def differ(self) -> bool:
@@ -134,10 +135,11 @@ def compare_outcomes(
     about: About = "these",
 ) -> Outcomes:
     """Count both sides and test, in pairs where `pairing` has any. `about`: of sets, what their rates are of."""
-    before, after = {run.number: run for run in old}, {run.number: run for run in new}
-    partners = [(before[number], after[number]) for number in sorted(pairing.numbers)]
+    before, after = {identity(run): run for run in old}, {identity(run): run for run in new}
+    numbers = set(pairing.numbers)
+    partners = [(before[identity(run)], run) for run in new if run.number in numbers]
     common = pairing.common
-    by_problem = compare_problems(old, new, common, confidence) if common and common.same else None
+    by_problem = compare_problems(old, new, common, confidence) if common else None
     pairs = Pairs.of(partners) if pairing.by and (pairing.shared or not common) else None
     if by_problem and not pairs:
         comparison, needed = _of_set(by_problem), by_problem.problems_needed
@@ -159,13 +161,19 @@ def compare_outcomes(
             for one, other in partners
             if one.outcome is not other.outcome
         ),
-        changed_runs=tuple(
-            number
-            for number in sorted(before | after)
-            if number not in before or number not in after or _facts(before[number]) != _facts(after[number])
-        ),
+        changed_runs=_changed(before, after),
         set=by_problem,
     )
+
+
+def _changed(before: Mapping[Any, RunRecord], after: Mapping[Any, RunRecord]) -> tuple[int, ...]:
+    """Numbers of runs whose facts differ, or that one side lacks; where both have it, the number on the second."""
+    both = {**before, **after}
+    lonely = [both[name].number for name in before.keys() ^ after.keys()]
+    differing = [
+        after[name].number for name in before.keys() & after.keys() if _facts(before[name]) != _facts(after[name])
+    ]
+    return tuple(sorted({*lonely, *differing}))
 
 
 def _of_set(found: SetDifference) -> Comparison:
@@ -175,8 +183,8 @@ def _of_set(found: SetDifference) -> Comparison:
 
 
 def _facts(run: RunRecord) -> str:
-    """Everything but times and provenance, as text: a check whose value is NaN equals itself."""
-    return repr(run.replace(folder=Path(), measurement=None, seconds=None, reused=False))
+    """Everything but place, times and provenance, as text: a check whose value is NaN equals itself."""
+    return repr(run.replace(number=1, folder=Path(), measurement=None, seconds=None, reused=False))
 
 
 def _paired(pairs: Pairs, confidence: float) -> tuple[Comparison, int | None]:

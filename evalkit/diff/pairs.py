@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.diff.problems import CommonProblems, common_problems
-from evalkit.results.reading import CellRecord
+from evalkit.results.reading import CellRecord, RunRecord
 from evalkit.util import bounded_json, dotted
 
 PairedBy = Literal["rollout", "problem"]
@@ -22,7 +22,7 @@ class Pairing:
     by: PairedBy | None = None
     """None: as two independent samples."""
     numbers: tuple[int, ...] = ()
-    """Runs that have a partner: the run of the same number on the other side."""
+    """Runs of the second side that have a partner: the run with the same identity on the first."""
     problems: int = 0
     """Different problems that the runs of both sides have, as far as it was asked; 1 where all runs have the same."""
     common: CommonProblems | None = None
@@ -34,15 +34,22 @@ class Pairing:
         return len(self.numbers) if self.by == "rollout" else 0
 
 
+def identity(run: RunRecord) -> int | tuple[str, int | None]:
+    """What makes a run of one side the counterpart of one of the other: its number; of a set, the problem and the try.
+
+    The number of a run of a set tells where its row stood in the file, which may have moved.
+    """
+    return run.number if run.problem is None else (run.problem, run.attempt)
+
+
 def pair(old: CellRecord, new: CellRecord) -> Pairing:
     """By conversation where any is shared; by problem where run by run both sides have the same one; else not at all.
 
     With one problem for all runs there is nothing to pair by: any order of the runs would do as well.
     """
-    shared = shared_runs(old, new)
     if old.summary.set and new.summary.set:
-        return _pair_sets(old, new, shared)
-    if shared:
+        return _pair_sets(old, new)
+    if shared := shared_runs(old, new):
         return Pairing("rollout", tuple(shared))
     theirs = {run.number: run for run in new.runs if run.passed is not None}
     both = [(run, theirs[run.number]) for run in old.runs if run.passed is not None and run.number in theirs]
@@ -53,13 +60,15 @@ def pair(old: CellRecord, new: CellRecord) -> Pairing:
     return Pairing(problems=different)
 
 
-def _pair_sets(old: CellRecord, new: CellRecord, shared: Sequence[int]) -> Pairing:
-    """Tries in pairs where they are the same conversations; problems in pairs in any case."""
+def _pair_sets(old: CellRecord, new: CellRecord) -> Pairing:
+    """Tries in pairs where they are the same conversations about one question; problems in pairs in any case."""
     both = (old.config, new.config)
     one_seed = all(both) and len({dotted.get(config, "runs.seed") for config in both}) == 1
     named = all(config and dotted.get(config, "problems.file") for config in both)
     same_source = old.task == new.task and (one_seed or named)
     common = common_problems(_questions(old), _questions(new), same_source=same_source)
+    asked_alike = frozenset(() if common.reworded else common.same)
+    shared = shared_runs(old, new, asked_alike)
     by: PairedBy | None = "rollout" if shared else "problem" if common.same else None
     return Pairing(by, tuple(shared), len(common.same), common)
 
@@ -73,18 +82,17 @@ def _questions(cell: CellRecord) -> dict[str, str]:
     return found
 
 
-def shared_runs(old: CellRecord, new: CellRecord) -> list[int]:
-    """Runs that rest on the same conversation: of the same rollout key, with the same first response.
+def shared_runs(old: CellRecord, new: CellRecord, problems: Collection[str] | None = None) -> list[int]:
+    """Runs of `new` that rest on the same conversation as one of `old`: one rollout key, one first response.
 
     The key alone does not say it, because two machines can sample under one key; the response carries the
-    provider's id. One conversation may be cut earlier than the other.
+    provider's id. One conversation may be cut earlier than the other. `problems`: of a set, those that both ask.
     """
     if old.rollout_set.partition("/")[0] != new.rollout_set.partition("/")[0]:
         return []
-    theirs = {run.number: run for run in new.runs}
-    numbers = [run.number for run in old.runs if run.number in theirs]
-    mine = {run.number: run for run in old.runs}
-    return [number for number in numbers if _same_start(mine[number].path, theirs[number].path)]
+    before = {identity(run): run for run in old.runs if problems is None or run.problem in problems}
+    pairs = [(before[identity(run)], run) for run in new.runs if identity(run) in before]
+    return [run.number for other, run in pairs if _same_start(other.path, run.path)]
 
 
 def _same_start(one: Path, other: Path) -> bool:

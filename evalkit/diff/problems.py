@@ -12,7 +12,8 @@ from evalkit.results.set_summary import rate_over
 from evalkit.results.summary import Rate
 from evalkit.stats.intervals import normal_quantile
 from evalkit.stats.paired_sets import SetComparison, compare_sets
-from evalkit.stats.problem_sets import About, variance
+from evalkit.stats.problem_sets import About, Counts, variance
+from evalkit.stats.unpaired_sets import compare_unpaired
 
 POWER = 0.8
 """Of the number of problems that is said to tell a difference from chance."""
@@ -48,15 +49,15 @@ class ProblemDifference:
 
 @dataclass(frozen=True)
 class SetDifference:
-    """The difference of two launches over the problems that both tried."""
+    """The difference of two launches over the problems that both tried, or, if there is none, over different ones."""
 
     comparison: SetComparison
     common: CommonProblems
     problems: tuple[ProblemDifference, ...]
     """The largest difference first; equal ones in the order of the launch."""
     problems_needed: int | None
-    """Problems with as many tries that would tell a difference as large as the observed one from chance with
-    probability `POWER`; None where the rates are equal or the differences do not vary."""
+    """Problems (on each side, if they differ) with as many tries that would tell a difference as large as the observed
+    one from chance with probability `POWER`; None where the rates are equal or the differences do not vary."""
 
     @property
     def tries(self) -> int:
@@ -88,8 +89,14 @@ def set_rate(rate: Rate, runs: Sequence[RunRecord], about: About, confidence: fl
 def compare_problems(
     old: Sequence[RunRecord], new: Sequence[RunRecord], common: CommonProblems, confidence: float
 ) -> SetDifference:
-    """Pair by problem. A problem with no graded try on one side says nothing."""
+    """Pair by problem; without a common one, compare the problems of both sides as two samples.
+
+    A problem with no graded try on one side says nothing.
+    """
     before, after = outcome_tallies(old), outcome_tallies(new)
+    if not common.same:
+        sides = [[(each.passed, each.tries) for each in tallies.values()] for tallies in (before, after)]
+        return _of_samples(compare_unpaired(sides[0], sides[1], confidence), common, sides, confidence)
     pairs = [
         ProblemDifference(name, (one.passed, one.tries), (two.passed, two.tries))
         for name in common.same
@@ -98,6 +105,18 @@ def compare_problems(
     found = compare_sets([each.old for each in pairs], [each.new for each in pairs], confidence)
     ordered = sorted(pairs, key=lambda each: -abs(each.difference))
     return SetDifference(found, common, tuple(ordered), _needed([each.difference for each in pairs], confidence))
+
+
+def _of_samples(
+    found: SetComparison, common: CommonProblems, sides: Sequence[Counts], confidence: float
+) -> SetDifference:
+    """Needed on each side: (z₁₋α⁄₂ + z_power)² · (variance + variance) / difference² (first order)."""
+    rates = [[passed / tries for passed, tries in side if tries] for side in sides]
+    spread = math.fsum(variance(side) for side in rates if len(side) > 1)
+    if not found.difference or abs(found.difference) < 1e-12 or spread < 1e-12:
+        return SetDifference(found, common, (), None)
+    quantiles = normal_quantile(confidence) + normal_quantile(2 * POWER - 1)
+    return SetDifference(found, common, (), math.ceil(quantiles**2 * spread / found.difference**2))
 
 
 def _needed(differences: Sequence[float], confidence: float) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from evalkit.config.overrides import knob
 from evalkit.diff.knobs import Change, changes
+from evalkit.diff.pairs import identity
 from evalkit.display.document import TextSpan
 from evalkit.results.reading import CellRecord, read
 from evalkit.util import dotted
@@ -127,13 +128,18 @@ def _choices(folder: Path) -> dict[str, str]:
 
 
 def _seen(old: CellRecord, new: CellRecord) -> tuple[tuple[TextSpan, ...], tuple[TextSpan, ...], tuple[Change, ...]]:
-    """What the models were shown, taken from the first run that both have: prompts, system prompts, tools."""
-    theirs = {run.number: run for run in new.runs}
-    pair = next(((run, theirs[run.number]) for run in old.runs if run.number in theirs), None)
-    if pair is None:
+    """What the models were shown, taken from the first run that both have: prompts, system prompts, tools.
+
+    Sets without a common problem have no prompts to compare.
+    """
+    if not (old.runs and new.runs):
         return (), (), ()
-    one, other = pair[0].rollout, pair[1].rollout
-    return words(one.prompt, other.prompt), words(one.system, other.system), tuple(_tools(one.tools, other.tools))
+    theirs = {identity(run): run for run in new.runs}
+    both = next(((run, theirs[identity(run)]) for run in old.runs if identity(run) in theirs), None)
+    one, other = (run.rollout for run in both or (old.runs[0], new.runs[0]))
+    comparable = both or not (old.summary.set and new.summary.set)
+    prompts = words(one.prompt, other.prompt) if comparable else ()
+    return prompts, words(one.system, other.system), tuple(_tools(one.tools, other.tools))
 
 
 def _tools(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[Change]:

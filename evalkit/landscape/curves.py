@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
 from evalkit.landscape.set_curves import SetStep, SetTerms, Try, set_steps, tallies_at
@@ -109,6 +110,12 @@ class Nest:
     def of_set(self) -> bool:
         """Whether the rollouts are those of a set of problems."""
         return bool(self._problems)
+
+    def by_problem(self) -> Iterator[list[Trial]]:
+        """The trials at each problem of a set, which lie together in the order of the runs."""
+        pairs = zip(self._problems, self.trials, strict=True)
+        for _, group in groupby(pairs, key=lambda pair: pair[0]):
+            yield [trial for _, trial in group]
 
     def curve(self, knob: str, at: Mapping[str, float], choices: int = 1) -> Curve:
         """The pass rate along `knob`; the others at their values in `at`, or else in the top cell.

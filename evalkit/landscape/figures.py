@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.display.figure import Axis, Band, Box, Field, Figure, Item, Line, Point, Rule, Segment
-from evalkit.display.rates import range_text, rate_text
+from evalkit.display.rates import range_text
 from evalkit.landscape.curves import Curve, Step
 from evalkit.landscape.grids import MAP_SHARE, Slice, edges, scale
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Recommendation, number
-from evalkit.landscape.set_curves import SetPoint
+from evalkit.landscape.set_figures import rate_items, said_of_set, signal_axis, signal_items
 from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band as Target
 from evalkit.util.text import percent, short_names
@@ -34,16 +34,9 @@ def said(passed: int, runs: int, unknown: int, landscape: Landscape) -> str:
     return f"{passed} of {runs} pass: {percent(low)} ({around}){mark}"
 
 
-def said_of_set(point: SetPoint) -> str:
-    """A cell of a set as a sentence: rate, training signal, problems in the band."""
-    rate, signal = (
-        range_text(each.interval) if each.value is None else rate_text(each.value, each.interval)
-        for each in (point.rate, point.signal)
-    )
-    return (
-        f"{rate}; signal {signal} of groups of {point.group}; {point.in_band} of {point.problems} problems observed "
-        "in the band"
-    )
+def said_of_spot(spot: Spot, landscape: Landscape) -> str:
+    """A cell as a sentence: of a set, by problem."""
+    return said_of_set(spot.set) if spot.set else said(spot.passed, spot.runs, spot.unknown, landscape)
 
 
 def curve_figure(landscape: Landscape, result: FacetResult, curve: Curve) -> Figure:
@@ -59,6 +52,21 @@ def curve_figure(landscape: Landscape, result: FacetResult, curve: Curve) -> Fig
     for spot in spots:
         items += _spot(landscape, spot, min(spot.at[curve.knob], shown.high), upright=True)
     return Figure(f"Pass rate by {curve.knob}; the table has the swept values", axis, SHARE, tuple(items))
+
+
+def signal_figure(result: FacetResult, curve: Curve) -> Figure | None:
+    """The training signal along the same knob; None where the task has one problem."""
+    if result.nest is None or not curve.set:
+        return None
+    shown = scale(next(axis for axis in result.facet.axes if axis.knob == curve.knob), result)
+    spots = [spot for spot in result.spots if _on(curve, spot)]
+    unlimited = any(spot.at[curve.knob] == math.inf for spot in result.spots)
+    items = (
+        *signal_items(curve, shown.low, shown.high, spots),
+        *_recommendation(recommended(result, curve), shown.high),
+    )
+    label = f"Training signal by {curve.knob}; the table has the swept values"
+    return Figure(label, shown.axis(end="no limit" if unlimited else ""), signal_axis(result.nest.terms.group), items)
 
 
 def recommended(result: FacetResult, curve: Curve) -> Recommendation | None:
@@ -92,7 +100,7 @@ def map_figure(landscape: Landscape, result: FacetResult, part: Slice) -> Figure
     for spot in result.spots:
         if all(spot.at[knob] == value for knob, value in part.at.items()):
             place = ", ".join(f"{names[axis]} {number(spot.at[axis.knob])}" for axis in (across, up))
-            title = f"{place}: {said(spot.passed, spot.runs, spot.unknown, landscape)}"
+            title = f"{place}: {said_of_spot(spot, landscape)}"
             x, y = (min(spot.at[axis.knob], tops[axis.knob]) for axis in (across, up))
             items.append(Point(x, y, "spot in" if spot.in_band else "spot", _whole(spot), title, str(spot.index)))
     label = f"Pass rate by {across.knob} and {up.knob}; the table has the swept values"
@@ -120,7 +128,7 @@ def _target(band: Target, *, upright: bool) -> Box:
 
 def _steps(curve: Curve, low: float, high: float, confidence: float) -> Iterator[Item]:
     if curve.set:
-        yield from _set_steps(curve, low, high)
+        yield from rate_items(curve, low, high)
         return
     inner = [(step.value, step) for step in curve.steps if low < step.value <= high]
     steps: list[tuple[float, Step]] = [(low, curve.step(low)), *inner]
@@ -131,16 +139,6 @@ def _steps(curve: Curve, low: float, high: float, confidence: float) -> Iterator
         yield Band(tuple((at, step.rate, step.highest) for at, step in steps), "unsure", step=True)
         yield Line(tuple((at, step.highest) for at, step in steps), step=True)
     yield Line(tuple((at, step.rate) for at, step in steps), step=True)
-
-
-def _set_steps(curve: Curve, low: float, high: float) -> Iterator[Item]:
-    """Of a set: the mean rate with the interval in the meaning that the config names."""
-    first = max((step for step in curve.set if step.value <= low), key=lambda step: step.value, default=curve.set[0])
-    steps = [(low, first), *((step.value, step) for step in curve.set if low < step.value <= high)]
-    steps.append((high, steps[-1][1]))
-    yield Band(tuple((at, step.rate.low, step.rate.high) for at, step in steps), step=True)
-    known = tuple((at, step.rate.value) for at, step in steps if step.rate.value is not None)
-    yield Line(known, step=True)
 
 
 def _spot(landscape: Landscape, spot: Spot, place: float, *, upright: bool) -> Iterator[Item]:
@@ -154,7 +152,7 @@ def _spot(landscape: Landscape, spot: Spot, place: float, *, upright: bool) -> I
         yield _stroke(place, spot.range.low, spot.range.high, kind, upright=upright)
         return
     x, y = (place, spot.range.low) if upright else (spot.range.low, place)
-    title = said_of_set(spot.set) if spot.set else said(spot.passed, spot.runs, spot.unknown, landscape)
+    title = said_of_spot(spot, landscape)
     yield Point(x, y, "inside" if spot.in_band else "mark", title=title)
 
 

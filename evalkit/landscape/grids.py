@@ -15,6 +15,7 @@ from evalkit.landscape.compute import Axis, Counts, count
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.landscape import FacetResult
+from evalkit.landscape.thresholds import Trial
 
 if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
@@ -56,18 +57,35 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class ProblemGrid:
+    """What a set of problems shows on a grid: every problem weighs the same, however many tries it had there."""
+
+    low: NDArray[np.float64]
+    """Mean over problems of their rates, with unknown tries failed; 0 where nothing was graded."""
+    high: NDArray[np.float64]
+    """The same with unknown tries passed."""
+    problems: NDArray[np.int32]
+    """Those with a try that is no error."""
+    in_band: NDArray[np.int32]
+    """Those of which the observed rate is in the band."""
+
+
+@dataclass(frozen=True)
 class Slice:
     """One heat map of a facet: two knobs vary, the other nested ones are fixed."""
 
     at: Mapping[str, float]
     counts: Counts
     """Of exactly two axes."""
+    of_set: ProblemGrid | None = None
 
     @property
     def rates(self) -> NDArray[np.float64]:
-        """Shares; NaN where nothing was graded, and where some runs are unknown."""
+        """Shares, of a set the mean over problems; NaN where nothing was graded, and where some runs are unknown."""
         graded = self.counts.graded
         known = (graded > 0) & (self.counts.unknown == 0)
+        if self.of_set:
+            return np.where(known, self.of_set.low, np.nan)
         return np.where(known, self.counts.passed / np.maximum(graded, 1), np.nan)
 
 
@@ -124,19 +142,48 @@ def slices(result: FacetResult, across: str, up: str, size: tuple[int, int]) -> 
         at = dict(zip((axis.knob for axis in others), combination, strict=True))
         first = Axis(across, scale(by_name[across], result, MAP_SHARE).values(size[0]))
         second = Axis(up, scale(by_name[up], result, MAP_SHARE).values(size[1]))
-        found.append(Slice(at, grid(nest, at, (first, second))))
+        axes = first, second
+        found.append(Slice(at, grid(nest, at, axes), _by_problem(nest, at, axes) if nest.of_set else None))
     return found
 
 
-def grid(nest: Nest, at: Mapping[str, float], axes: Sequence[Axis]) -> Counts:
-    """Counts on a grid of some knobs, all others at their values in `at`, or else in the top cell."""
+def _by_problem(nest: Nest, at: Mapping[str, float], axes: Sequence[Axis]) -> ProblemGrid:
+    """One problem after the other, so that memory does not grow with their number."""
+    shape = tuple(len(axis.values) for axis in axes)
+    low, high, problems, in_band = (
+        np.zeros(shape),
+        np.zeros(shape),
+        np.zeros(shape, np.int32),
+        np.zeros(shape, np.int32),
+    )
+    band = nest.terms.band
+    for trials in nest.by_problem():
+        counts = grid(nest, at, axes, trials)
+        graded = np.maximum(counts.graded, 1)
+        problems += counts.graded > 0
+        low += counts.passed / graded
+        high += (counts.passed + counts.unknown) / graded
+        known = counts.graded - counts.unknown
+        rate = counts.passed / np.maximum(known, 1)
+        in_band += (known > 0) & (band.low <= rate) & (rate <= band.high)
+    some = np.maximum(problems, 1)
+    return ProblemGrid(low / some, high / some, problems, in_band)
+
+
+def grid(nest: Nest, at: Mapping[str, float], axes: Sequence[Axis], trials: Sequence[Trial] | None = None) -> Counts:
+    """Counts on a grid of some knobs, all others at their values in `at`, or else in the top cell; of all trials, or
+    of some."""
     names = [axis.knob for axis in axes]
     fixed = [Axis(knob, ({**nest.base, **at}[knob],)) for knob in nest.base if knob not in names]
     every = [*axes, *fixed]
     # The grader takes its values in the order of its own knobs, which are the tolerances.
     order = [axis.knob for axis in every if not axis.is_limit]
     places = [order.index(knob) for knob in nest.tolerances]
-    counts = count(nest.trials, every, lambda values, measured: nest.grader([values[n] for n in places], measured))
+    counts = count(
+        nest.trials if trials is None else trials,
+        every,
+        lambda values, measured: nest.grader([values[n] for n in places], measured),
+    )
     shape = tuple(len(axis.values) for axis in axes)
     return Counts(tuple(axes), *(grid.reshape(shape) for grid in (counts.passed, counts.graded, counts.unknown)))
 

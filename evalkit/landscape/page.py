@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,30 +13,34 @@ from evalkit.display.html import escaped, page
 from evalkit.display.rates import level
 from evalkit.display.svg import asset, shade, svg
 from evalkit.landscape.curves import Curve
-from evalkit.landscape.figures import curve_figure, map_figure, recommended, said
+from evalkit.landscape.figures import curve_figure, map_figure, recommended, said, said_of_spot, signal_figure
 from evalkit.landscape.files import facts, json_number
 from evalkit.landscape.grids import Slice, slices
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.picture import MAP_SIZE, MOST_PLOTS
+from evalkit.landscape.set_figures import said_of_step, tiles_said
 from evalkit.util.text import counted
 
 
 def as_html(landscape: Landscape) -> str:
     """The page. Everything that others wrote is in it as data, never as markup."""
-    words = Words(landscape)
+    words = Words()
     known = facts(landscape)
     drawings = []
     for index, (result, panel) in enumerate(zip(landscape.facets, known["panels"], strict=True)):
         swept = {axis.knob for axis in result.facet.axes}
         for place, (curve, shown) in enumerate(zip(result.curves, panel["curves"], strict=True)):
-            shown |= _curve(result, curve, words)
+            shown |= _curve(result, curve, landscape, words)
+            shown.pop("set", None)  # its sentences say the same
             if curve.knob in swept and result.nest is not None:
                 drawings.append((f"curve-{index}-{place}", curve_figure(landscape, result, curve)))
+                if signal := signal_figure(result, curve):
+                    drawings.append((f"signal-{index}-{place}", signal))
         parts = _slices(result)
-        panel["maps"] = [_map(part, words) for part in parts]
+        panel["maps"] = [_map(part, landscape, words) for part in parts]
         drawings += [(f"map-{index}-{n}", map_figure(landscape, result, part)) for n, part in enumerate(parts)]
         for spot, cell in zip(result.spots, panel["cells"], strict=True):
-            cell["said"] = words(spot.passed, spot.runs, spot.unknown)
+            cell["said"] = words(said_of_spot(spot, landscape))
     data = {**known, "said": words.sentences, "shades": [shade(share) for share in QUARTERS]}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     templates = "".join(f'<template id="{name}">{svg(figure)}</template>' for name, figure in drawings)
@@ -57,28 +62,32 @@ def as_html(landscape: Landscape) -> str:
 
 
 class Words:
-    """What a page says of counts: every sentence once, and its number wherever it is said."""
+    """What a page says: every sentence once, and its number wherever it is said."""
 
-    def __init__(self, landscape: Landscape) -> None:
-        self._landscape = landscape
-        self._numbers: dict[tuple[int, int, int], int] = {}
-        self.sentences: list[str] = []
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
 
-    def __call__(self, passed: int, runs: int, unknown: int) -> int:
-        """The number of the sentence about these counts."""
-        counts = (passed, runs, unknown)
-        if counts not in self._numbers:
-            self._numbers[counts] = len(self.sentences)
-            self.sentences.append(said(*counts, self._landscape))
-        return self._numbers[counts]
+    @property
+    def sentences(self) -> list[str]:
+        """By their numbers."""
+        return list(self._numbers)
+
+    def __call__(self, sentence: str) -> int:
+        """The number of the sentence."""
+        return self._numbers.setdefault(sentence, len(self._numbers))
 
 
-def _curve(result: FacetResult, curve: Curve, words: Words) -> dict[str, Any]:
+def _curve(result: FacetResult, curve: Curve, landscape: Landscape, words: Words) -> dict[str, Any]:
     """Instead of the counts of every step, the number of its sentence; and where a slider starts."""
     found = recommended(result, curve)
+    if curve.set and result.nest is not None:
+        group = result.nest.terms.group
+        said_at = [(step.value, said_of_step(step, group)) for step in curve.set]
+    else:
+        said_at = [(step.value, said(step.passed, step.graded, step.unknown, landscape)) for step in curve.steps]
     return {
-        "steps": [json_number(step.value) for step in curve.steps],
-        "said": [words(step.passed, step.graded, step.unknown) for step in curve.steps],
+        "steps": [json_number(value) for value, _ in said_at],
+        "said": [words(sentence) for _, sentence in said_at],
         "start": json_number(found.value) if found else None,
     }
 
@@ -91,17 +100,25 @@ def _slices(result: FacetResult) -> list[Slice]:
     return slices(result, across, up, MAP_SIZE)[:MOST_PLOTS]
 
 
-def _map(part: Slice, words: Words) -> dict[str, Any]:
+def _map(part: Slice, landscape: Landscape, words: Words) -> dict[str, Any]:
     """`said`: the numbers of the sentences, of the first value across first."""
-    counts = zip(
-        *(grid.ravel().tolist() for grid in (part.counts.passed, part.counts.graded, part.counts.unknown)), strict=True
-    )
     across, up = (
         {"knob": axis.knob, "values": [json_number(round_off(value)) for value in axis.values]}
         for axis in part.counts.axes
     )
     at = {knob: json_number(value) for knob, value in part.at.items()}
-    return {"at": at, "x": across, "y": up, "said": [words(*each) for each in counts]}
+    sentences = tiles_said(part) if part.of_set else _counts_said(part, landscape)
+    return {"at": at, "x": across, "y": up, "said": [words(sentence) for sentence in sentences]}
+
+
+def _counts_said(part: Slice, landscape: Landscape) -> Iterator[str]:
+    known: dict[tuple[int, int, int], str] = {}
+    grids = (part.counts.passed, part.counts.graded, part.counts.unknown)
+    for counts in zip(*(grid.ravel().tolist() for grid in grids), strict=True):
+        if counts not in known:
+            passed, graded, unknown = counts
+            known[counts] = said(passed, graded, unknown, landscape)
+        yield known[counts]
 
 
 def round_off(value: float) -> float:

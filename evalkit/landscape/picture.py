@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evalkit.display.figure import Figure
 from evalkit.display.svg import svg_file
-from evalkit.landscape.figures import curve_figure, map_figure, rows_figure
+from evalkit.landscape.figures import curve_figure, map_figure, rows_figure, signal_figure
 from evalkit.landscape.grids import slices
 from evalkit.landscape.landscape import FacetResult, Landscape
 from evalkit.landscape.recommend import number
@@ -44,7 +44,8 @@ def _facet(landscape: Landscape, result: FacetResult) -> list[Figure]:
     if not result.facet.axes or result.nest is None or not result.curves:
         return [replace(rows_figure(landscape, result.spots), title=name)]
     if len(result.facet.axes) == 1:
-        return [replace(curve_figure(landscape, result, result.curves[0]), title=name)]
+        both = curve_figure(landscape, result, result.curves[0]), signal_figure(result, result.curves[0])
+        return [replace(figure, title=name) for figure in both if figure]
     across, up = (axis.knob for axis in result.facet.axes[:2])
     plots = []
     for part in slices(result, across, up, MAP_SIZE):

@@ -20,6 +20,7 @@ from evalkit.stats.set_sequence import SetUntilDecided
 from evalkit.stats.simultaneous import Crossing, Simultaneous, crossing, curve_margin, simultaneous
 from evalkit.stats.spread import components, histogram
 from evalkit.stats.training_signal import set_pass_at_k, set_pass_hat_k, training_signal
+from evalkit.stats.unpaired_sets import compare_unpaired
 from evalkit.stats.verdict import Band, Decision, Verdict, decide, runs_to_decide, verdict
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "compare_independent",
     "compare_paired",
     "compare_sets",
+    "compare_unpaired",
     "components",
     "crossing",
     "curve_margin",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.stats.intervals import Interval
-from evalkit.stats.selection_signal import interval, mixed
+from evalkit.stats.selection_signal import interval, mixed_moments
 from evalkit.stats.selection_spread import Posterior, checked, posterior
 from evalkit.stats.verdict import Band
 
@@ -146,7 +146,7 @@ def signal(counts: Sequence[tuple[int, int]], band: Band, count: int, group: int
     if not 1 <= count <= len(counts):
         raise ValueError(f"{count} of {len(counts)} problems cannot be chosen")
     fitted = posterior(counts, band)
-    mean = mixed(fitted, group).mean(0)[fitted.cell]
+    mean = mixed_moments(fitted, group).mean(0)[fitted.cell]
     chosen = numpy.zeros(len(mean), dtype=bool)
     chosen[numpy.argsort(-mean, kind="stable")[:count]] = True
     members = numpy.bincount(fitted.cell[chosen], minlength=len(fitted.problems))
@@ -162,7 +162,7 @@ def _selection(
     order = numpy.empty(len(chosen), dtype=int)
     order[numpy.argsort(-inside if key is None else key, kind="stable")] = numpy.arange(1, len(chosen) + 1)
     rate = fitted.means(lambda rates: rates).mean(0)[fitted.cell]
-    mixed_share = mixed(fitted, group).mean(0)[fitted.cell]
+    mixed_share = mixed_moments(fitted, group).mean(0)[fitted.cell]
     return Selection(
         rule, chosen.tolist(), order.tolist(), inside.tolist(), rate.tolist(), mixed_share.tolist(), **more
     )

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from evalkit.stats.selection import e_bh, log_evidence_in_band
-from evalkit.stats.selection_signal import mixed, signal_of
+from evalkit.stats.selection_signal import mixed_moments, signal_of
 from evalkit.stats.selection_spread import Grid, checked, fit, grid, posterior
 from evalkit.stats.verdict import Band
 
@@ -105,7 +105,7 @@ def _near_the_border(table: Any, band: Band, count: int | None, group: int) -> A
     if count is None or not 1 <= count <= len(table):
         raise ValueError(f"{count} of {len(table)} problems cannot be chosen")
     fitted = posterior(table, band)
-    mean = mixed(fitted, group).mean(0)
+    mean = mixed_moments(fitted, group).mean(0)
     border = numpy.sort(mean[fitted.cell])[::-1][count - 1 : count + 1].mean()
     above = fitted.means(lambda rates: signal_of(rates, group) > border).mean(0)
     crossing = numpy.where(mean >= border, 1 - above, above)

@@ -21,7 +21,7 @@ ROUNDS, HALVINGS = 400, 5
 LARGEST_PULL = 128.0
 
 
-def mixed(fitted: Posterior, group: int, power: int = 1) -> Any:
+def mixed_moments(fitted: Posterior, group: int, power: int = 1) -> Any:
     """(draws, cells): posterior mean of (1 − pᴳ − (1−p)ᴳ) to a power, the chance of mixed outcomes in a group."""
     return fitted.means(lambda rates: signal_of(rates, group) ** power)
 
@@ -43,7 +43,7 @@ def _of_posterior(fitted: Posterior, members: Any, group: int) -> tuple[float, f
     import numpy
     from scipy.special import ndtri  # type: ignore[import-untyped]
 
-    first, second = mixed(fitted, group), mixed(fitted, group, 2)
+    first, second = mixed_moments(fitted, group), mixed_moments(fitted, group, 2)
     total = members.sum()
     mean = first @ members / total
     deviation = numpy.sqrt(numpy.maximum(second - first**2, 0) @ members) / total

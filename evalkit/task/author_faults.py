@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from evalkit.config.search_path import PACKAGE, bundled, folders
 from evalkit.util.errors import SandboxError, TaskError
 from evalkit.util.text import plain
 
-MESSAGE_LIMIT, TRACEBACK_LIMIT = 500, 8_000
+MESSAGE_LIMIT, LINE_LIMIT, TRACEBACK_LIMIT = 500, 120, 8_000
 """Characters that are kept; of a longer traceback its beginning and its end."""
 _HERE = f"{PACKAGE}/"
 
@@ -34,8 +35,10 @@ def blamed(what: str, code: object = None) -> Iterator[None]:
     try:
         yield
     except TaskError as error:
-        error.traceback = error.traceback or _definition(code) or str(error)
-        raise
+        if error.traceback or not (place := _definition(code)):
+            error.traceback = error.traceback or str(error)
+            raise
+        raise TaskError(f"{error} ({place.quoted})", place.in_traceback) from error
     except SandboxError:
         raise
     except BaseException as error:
@@ -68,12 +71,12 @@ def _raised_by_statement(error: BaseException) -> bool:
 
 
 def task_error(what: str, error: BaseException) -> TaskError:
-    """`the task's grade raised KeyError: 'x' (tasks/probe/__init__.py:31)`, with its traceback."""
+    """`the task's grade raised KeyError: 'x' (tasks/probe/__init__.py:31: "the line")`, with its traceback."""
     own = _own_part(error.__traceback__)
     said = steady("".join(traceback.format_exception_only(type(error), error)))
     frames = [frame for frame in traceback.extract_tb(own) if not _ours(frame.filename) and frame.filename[0] != "<"]
     own_frames = [frame for frame in frames if _in_a_task(frame.filename)] or frames  # not those of a library it calls
-    place = f" ({steady(own_frames[-1].filename)}:{own_frames[-1].lineno})" if own_frames else ""
+    place = f" ({_place(own_frames[-1])})" if own_frames else ""
     sentence = f"{what} raised {plain(said, one_line=True, limit=MESSAGE_LIMIT)}{place}"
     return TaskError(sentence, _traceback(error, own))
 
@@ -85,13 +88,28 @@ def raising_line(error: TaskError) -> str:
     return lines[last + 1].strip() if last + 1 < len(lines) else ""
 
 
-def _definition(code: object) -> str:
-    """Where a function begins, as a line of a traceback; empty if that is not known."""
+def _place(frame: traceback.FrameSummary) -> str:
+    """`tasks/probe/__init__.py:31: "the line"`."""
+    line = f': "{plain(frame.line, one_line=True, limit=LINE_LIMIT)}"' if frame.line else ""
+    return f"{steady(frame.filename)}:{frame.lineno}{line}"
+
+
+class _Definition(NamedTuple):
+    """Where a function begins."""
+
+    quoted: str
+    in_traceback: str
+
+
+def _definition(code: object) -> _Definition | None:
+    """Where a function begins; None if that is not known."""
     own = getattr(inspect.unwrap(getattr(code, "__func__", code)), "__code__", None)  # type: ignore[arg-type]
     if own is None:
-        return ""
+        return None
     line = linecache.getline(own.co_filename, own.co_firstlineno).strip()
-    return steady(f'  File "{own.co_filename}", line {own.co_firstlineno}, in {own.co_name}\n    {line}')
+    frame = traceback.FrameSummary(own.co_filename, own.co_firstlineno, own.co_name, line=line)
+    said = f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}\n    {line}'
+    return _Definition(_place(frame), steady(said))
 
 
 def _own_part(found: TracebackType | None) -> TracebackType | None:

@@ -103,7 +103,11 @@ def load_plugin(name: str) -> type[Task]:
         module = import_task(name)
     plugin = getattr(module, "Task", None)
     if not inspect.isclass(plugin):
-        raise UserError(f"Task plugin {name} has no class Task: define or import one in {found[0] / '__init__.py'}")
+        likely = next((one for one in vars(module).values() if inspect.isclass(one) and hasattr(one, "measure")), None)
+        hint = f" (is it {quote(likely)}?)" if likely else ""
+        raise UserError(
+            f"Task plugin {name} has no class Task{hint}: define or import one in {found[0] / '__init__.py'}"
+        )
     plugin = present_form(plugin)
     _check_parts(name, plugin)
     checked: type[Task] = plugin
@@ -132,7 +136,12 @@ def check_spec(task: Task, spec: Spec, *, disk_mb: int | None = None) -> None:
         raise UserError(f"{quote(type(task), 'spec')} returns None: let it return the spec of that problem")
     for part, (kind, want) in _SPEC_PARTS.items():
         if inspect.getattr_static(spec, part, _ABSENT) is _ABSENT:  # a property that fails is there
+            if type(spec).__module__ == "builtins":
+                gave = f"{quote(type(task), 'spec')} returns {type(spec).__name__}"
+                raise UserError(f"{gave}, which has no {part}: let it return the spec of that problem")
             raise UserError(f"{quote(type(spec))} lacks {part}: add a property or attribute, {want}")
+        if inspect.ismethod(getattr(spec, part)):
+            raise UserError(f"{quote(type(spec), part)} is a method where a value is wanted: put @property above it")
         _returned(task, "spec", part, getattr(spec, part), kind)
     _check_kinds(task, "spec", spec, [part for part in SPEC if part.name in ("system", "files")])
     if not spec.prompt.strip():
@@ -238,9 +247,13 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
             "use bool, int, float, str, enums, list, dict, dataclasses and Optional of these"
         )
     key = str(getattr(error, "full_key", None) or "?")
+    if key == "?" and (group := _group_that_is_none(_config_of(plugin), node)):
+        return f"task.{group} does not fit {quote(_config_of(plugin), group)}: write its keys below it, indented"
     owner, knob = _owner(_config_of(plugin), key)
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         fields = [field.name for field in dataclasses.fields(owner)]
+        if knob in vars(owner) and knob not in fields:
+            return f"{quote(owner, knob)} has no type, so that it is no field: write {knob}: <type>"
         return (
             f"The config sets task.{key}, but {quote(owner)} has no field {knob}"
             f"{suggestion(knob, fields)} (take the key out of conf/task/, or add the field)"
@@ -248,6 +261,13 @@ def _disagreement(plugin: type[Task], node: Mapping[str, Any], error: Exception)
     if isinstance(error, ValidationError):
         return f"task.{key} does not fit {quote(owner, knob)}: {first_line(error)}"
     return f"The config of task {node.get('name')} does not fit {quote(_config_of(plugin))}: {first_line(error)}"
+
+
+def _group_that_is_none(config: type, node: Mapping[str, Any]) -> str | None:
+    """A key of the node that stands for a dataclass and has no keys below it."""
+    hints = inspect.get_annotations(config, eval_str=True)
+    wrong = (name for name, value in node.items() if not isinstance(value, Mapping))
+    return next((name for name in wrong if dataclasses.is_dataclass(hints.get(name))), None)
 
 
 def _owner(config: type, key: str) -> tuple[type, str]:
@@ -274,6 +294,8 @@ def _check_parts(name: str, plugin: Any) -> None:
     """Raise `UserError` for the first part of the protocol that the class lacks or that has the wrong type."""
     config = base.own_part(plugin, "Config")
     own = not base.left_out(plugin, "Config")
+    if own and _is_plain(config, plugin):
+        raise UserError(f"{quote(config)} is no dataclass: put @dataclass above it, and a field for every knob in it")
     if own and not (inspect.isclass(config) and dataclasses.is_dataclass(config)):
         raise _wrong(name, plugin, "Config", "a dataclass with a field for every knob")
     for part, kind, want in _ATTRIBUTES:
@@ -282,6 +304,8 @@ def _check_parts(name: str, plugin: Any) -> None:
             continue
         if not isinstance(value, kind) or (kind is Sequence and isinstance(value, str)):
             raise _wrong(name, plugin, part, want)
+    if not takes(plugin, 1):
+        raise UserError(f"{quote(plugin, '__init__')} takes other arguments: it must be `def __init__(self, config)`")
     for part, signature in _METHODS.items():
         method = base.own_part(plugin, part)
         if not inspect.isfunction(method) or not takes(method, signature.count(",") + 1):
@@ -302,6 +326,12 @@ def _check_graded_by(plugin: type[Task], knobs: Collection[str], holder: str) ->
                 f"{quote(plugin, 'graded_by')} names {knob!r}, which {holder} does not have"
                 f"{suggestion(str(knob), knobs)}"
             )
+
+
+def _is_plain(config: Any, plugin: type) -> bool:
+    """Whether it is a class beside the task's that lacks its decorator."""
+    own = inspect.isclass(config) and config.__module__ == plugin.__module__
+    return own and not dataclasses.is_dataclass(config)
 
 
 def _wrong(name: str, plugin: type, part: str, want: str) -> UserError:

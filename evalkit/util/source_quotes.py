@@ -69,7 +69,8 @@ def blame(error: BaseException, folder: Path) -> str:
     """`ValueError: … (tasks/x/__init__.py:12: "the line")`: the innermost frame that lies in the plugin's folder."""
     what = f"{type(error).__name__}: {first_line(error)}".removesuffix(": ")
     if isinstance(error, SyntaxError):
-        return f"{what} ({error.filename}:{error.lineno})"
+        line = f': "{plain(error.text.strip(), one_line=True, limit=120)}"' if error.text else ""
+        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno}{line})"
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)
     ]

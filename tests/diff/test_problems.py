@@ -11,9 +11,11 @@ from evalkit.diff.document import sentences
 from evalkit.diff.outcomes import compare_outcomes
 from evalkit.diff.pairs import Pairing, pair
 from evalkit.diff.problems import CommonProblems, common_problems, compare_problems
+from evalkit.diff.settings import compare_settings
 from evalkit.results.reading import RunRecord, load
 from evalkit.results.runs import Outcome
 from tests.diff.test_outcomes import record
+from tests.engine.test_problem_sets import PLUGIN, over, write_rows
 from tests.launching import launch
 from tests.verbs import verb
 
@@ -132,3 +134,51 @@ async def test_problems_of_two_seeds_are_not_the_same_for_having_the_same_number
     one, two = (load(tmp_path / str(seed)).cells[0] for seed in (1, 2))
     pairing = pair(one, two)
     assert pairing.by is None and pairing.common is not None and pairing.common.same == ()
+
+
+@pytest.mark.asyncio
+async def test_rows_that_moved_keep_their_conversations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another row stands first: run 1 of both sides is about another problem, and a scripted model says the same."""
+    await of_rows(tmp_path, monkeypatch, "one", "a", "b", "c")
+    await of_rows(tmp_path, monkeypatch, "moved", "new", "c", "b", "a")
+    old, new = (load(tmp_path / name).cells[0] for name in ("one", "moved"))
+    pairing = pair(old, new)
+    assert pairing.by == "rollout" and pairing.shared == 6
+    found = compare_outcomes(old.runs, new.runs, pairing, 0.95)
+    assert not found.flips and {run.problem for run in new.runs if run.number in found.changed_runs} == {"new"}
+    assert not compare_settings(old, new).prompt
+
+
+@pytest.mark.asyncio
+async def test_sets_without_a_common_problem_share_no_conversation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await of_rows(tmp_path, monkeypatch, "one", "a", "b", "c")
+    await of_rows(tmp_path, monkeypatch, "others", "x", "y", "z")
+    old, new = (load(tmp_path / name).cells[0] for name in ("one", "others"))
+    assert pair(old, new).shared == 0
+    assert not compare_settings(old, new).prompt
+    verb("diff")([str(tmp_path / "one"), str(tmp_path / "others")])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "The permutation test of the rates of 6 problems, dealt to the two sides at random: p =" in text
+
+
+def test_without_a_common_problem_problems_are_compared_and_not_tries() -> None:
+    """Half of six problems always pass, and one of six others: by try that is certain."""
+    old = {name: (32 * (place < 3), 32) for place, name in enumerate("abcdef")}
+    new = {name: (32 * (place < 1), 32) for place, name in enumerate("uvwxyz")}
+    found = outcomes(old, new)
+    assert found.comparison.p_value > 0.3 and not found.tells and found.pairs is None
+    assert found.comparison.difference == pytest.approx(-1 / 3)
+    assert found.set is not None and found.runs_needed == found.set.problems_needed
+
+
+async def of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *ids: str) -> None:
+    """A launch over rows with these ids."""
+    (tmp_path / "tasks" / "rows_task").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "tasks" / "rows_task" / "__init__.py").write_text(PLUGIN)
+    monkeypatch.chdir(tmp_path)
+    write_rows(tmp_path / "rows.jsonl", *ids)
+    await over(tmp_path / name, "runs.count=2")

@@ -14,8 +14,13 @@ from evalkit.display.figure import Band as Plotted
 from evalkit.landscape.curves import Curve, Step
 from evalkit.landscape.figures import curve_figure
 from evalkit.landscape.files import as_csv, facts, schema
+from evalkit.landscape.grids import _by_problem, slices
+from evalkit.landscape.landscape import Landscape
+from evalkit.landscape.page import as_html
+from evalkit.landscape.picture import figures
 from evalkit.landscape.recommend import Grounds, Outlook
 from evalkit.landscape.set_curves import SetTerms, Try, set_steps
+from evalkit.landscape.set_figures import said_of_step
 from evalkit.landscape.set_recommend import recommend_set
 from evalkit.results.problem_tallies import outcome_tallies
 from evalkit.stats.inband import Plan
@@ -60,6 +65,28 @@ async def test_a_landscape_over_a_set_equals_fresh_launches(tmp_path: Path, abou
             assert asdict(step.signal) == asdict(own.signal)
         signals.add(own.signal.value)
     assert len(signals) >= 3
+    holds_by_problem(surveyed(swept))
+
+
+def holds_by_problem(landscape: Landscape) -> None:
+    """Nothing in the page is counted over tries: tiles, curves and cells say what the summaries of the cells say."""
+    (view,) = landscape.facets
+    axes = [axis.knob for axis in view.facet.axes]
+    (part,) = slices(view, axes[0], axes[1], (9, 9))
+    assert view.nest is not None and part.of_set is not None
+    at_cells = _by_problem(view.nest, {}, view.facet.axes)
+    for spot in view.spots:
+        place = tuple(axis.values.index(spot.at[axis.knob]) for axis in view.facet.axes)
+        assert at_cells.low[place] == at_cells.high[place] == pytest.approx(spot.rate)
+        assert spot.set is not None
+        assert (at_cells.problems[place], at_cells.in_band[place]) == (spot.set.problems, spot.set.in_band)
+    known = json.loads(as_html(landscape).split('id="facts">')[1].split("</script>")[0])
+    panel = known["panels"][0]
+    for curve, exact in zip(panel["curves"], view.curves, strict=True):
+        said = [known["said"][index] for index in curve["said"]]
+        assert said == [said_of_step(step, view.nest.terms.group) for step in exact.set] and "set" not in curve
+    assert all("signal" in known["said"][cell["said"]] for cell in panel["cells"])
+    assert all("the mean over 6 problems" in known["said"][index] for index in panel["maps"][0]["said"])
 
 
 @pytest.mark.asyncio
@@ -83,6 +110,11 @@ async def test_the_aim_decides_what_is_recommended_and_nothing_that_was_sampled(
         item for item in curve_figure(found["rate"], found["rate"].facets[0], curve).items if type(item) is Plotted
     ]
     assert (bands.points[-1][1:]) == (curve.set[-1].rate.low, curve.set[-1].rate.high)
+    rate, signal = figures(found["rate"])
+    (bands,) = [item for item in signal.items if type(item) is Plotted]
+    assert (bands.points[-1][1:]) == (curve.set[-1].signal.low, curve.set[-1].signal.high)
+    assert signal.y.label == "mixed groups of 2" and rate.title == signal.title
+    assert 'id="signal-0-0"' in as_html(found["rate"])
     header, row = as_csv(found["rate"]).splitlines()[:2]
     assert dict(zip(header.split(","), row.split(","), strict=True))["problems"] == "6"
 
@@ -112,6 +144,7 @@ async def test_a_landscape_of_one_problem_says_nothing_of_sets(tmp_path: Path) -
     known = facts(surveyed(swept))
     assert "set" not in known["panels"][0]["curves"][0] and "set" not in known["panels"][0]["cells"][0]
     assert "problems" not in as_csv(surveyed(swept)).splitlines()[0]
+    assert len(figures(surveyed(swept))) == 1
 
 
 def curve_of(tries: list[Try], terms: SetTerms, choices: int = 1) -> Curve:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evalkit.stats import Band
-from evalkit.stats.selection_signal import interval, mixed, signal_of
+from evalkit.stats.selection_signal import interval, mixed_moments, signal_of
 from evalkit.stats.selection_spread import posterior
 
 BAND = Band(0.10, 0.40)
@@ -34,7 +34,7 @@ def test_what_eight_tries_cannot_tell_of_the_spread_widens_it_beyond_the_posteri
     passes = np.random.default_rng(3).binomial(8, rates)
     fitted = posterior([(int(passed), 8) for passed in passes], BAND)
     lucky = np.where(fitted.passes >= 2, fitted.problems, 0)
-    drawn = np.quantile(mixed(fitted, 8) @ lucky / lucky.sum(), [0.025, 0.975])
+    drawn = np.quantile(mixed_moments(fitted, 8) @ lucky / lucky.sum(), [0.025, 0.975])
     found = interval(fitted, lucky, 8)
     assert found.low < drawn[0] and drawn[1] < found.high and found.width > 1.3 * (drawn[1] - drawn[0])
     assert signal_of(rates[passes >= 2], 8).mean() in found

@@ -178,14 +178,16 @@ async def test_a_grade_that_contradicts_itself_is_blamed_on_the_line_that_makes_
         n for n, text in enumerate(Path(f"tasks/{name}/__init__.py").read_text().split("\n"), 1) if "no cat" in text
     )
     (said,) = messages(tmp_path / "out")
-    assert said.endswith(f"names its category, a passed one has none (tasks/{name}/__init__.py:{line})")
+    place = f"(tasks/{name}/__init__.py:{line}: \"return Grade(False, 'no category')\")"
+    assert said.endswith(f"names its category, a passed one has none {place}")
 
 
 async def test_what_a_library_raises_is_blamed_on_the_authors_line(own_task: Write, tmp_path: Path) -> None:
     name = own_task(IN_MEASURE, "from pathlib import Path\nPath('nowhere').read_text()")
     assert await outcomes(name, tmp_path / "out", "runs.count=1") == [E]
     (said,) = messages(tmp_path / "out")
-    assert re.search(rf"FileNotFoundError: .* \(tasks/{name}/__init__\.py:\d+\)$", said)
+    place = rf"tasks/{name}/__init__\.py:\d+: \"Path\('nowhere'\)\.read_text\(\)\""
+    assert re.search(rf"FileNotFoundError: .* \({place}\)$", said)
 
 
 async def test_a_plain_def_may_return_what_is_awaited(own_task: Write, tmp_path: Path) -> None:

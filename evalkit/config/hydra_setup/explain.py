@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from textwrap import shorten
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -18,10 +19,11 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 from evalkit.config import hydra_setup
 from evalkit.config.overrides import knob, written
 from evalkit.config.schema import Config
-from evalkit.config.search_path import bundled
+from evalkit.config.search_path import bundled, folders
 from evalkit.util import dotted
 from evalkit.util.errors import UserError
 from evalkit.util.suggestions import nearest, suggestion
+from evalkit.util.yaml_lines import quoted_key, slip
 
 _KINDS = {
     "Integer": ("a whole number", "10"),
@@ -56,6 +58,10 @@ def no_defaults(task: str) -> Mapping[str, str]:
 def explain(error: Exception, argv: Sequence[str], defaults: Defaults = no_defaults) -> str:
     """One sentence for an error that Hydra raised while it composed `argv`."""
     text = str(error)
+    if isinstance(error, yaml.MarkedYAMLError):
+        return slip(error)
+    if said := _in_a_file(error):
+        return said
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         group = group.partition("//")[0].rstrip("/")
@@ -98,6 +104,37 @@ def explain(error: Exception, argv: Sequence[str], defaults: Defaults = no_defau
     return _flat(
         f"{text}: {cause}" if isinstance(cause, OmegaConfBaseException) else text.split("Config search path")[0]
     )
+
+
+def _in_a_file(error: Exception) -> str:
+    """For a key or a value of a file in conf/ that the schema does not take: its line; else empty."""
+    named = re.match(r"In '(\S+)': \w+ raised while composing config:\n(.+)", str(error))
+    if not named:
+        return ""
+    found = re.search(r"full_key: (\S+)", str(error))
+    kind = re.search(r"is not a subclass of (\w+)", named[2])
+    groups = {type(value).__name__: name for name, value in vars(Config()).items() if is_dataclass(value)}
+    key = found[1] if found else groups.get(kind[1] if kind else "", "")
+    if not key:
+        return ""
+    path = next((file for folder in folders("conf") if (file := folder / f"{named[1]}.yaml").is_file()), None)
+    if path is None:
+        return ""
+    return _misfit(quoted_key(path, key.split(".")), key, named[2])
+
+
+def _misfit(place: str, key: str, first: str) -> str:
+    """`place`: the line that sets `key`; `first`: what OmegaConf says of it."""
+    holder, _, leaf = key.rpartition(".")
+    if re.match(r"Key '.+' not in", first):
+        names = list(vars(dotted.get(vars(Config()), holder)) if holder else vars(Config()))
+        where = f"{holder} has no key {leaf}" if holder else f"no config has the key {leaf}"
+        return f"{place}: {where}{suggestion(leaf, names)}"
+    if kind := re.search(r"could not be converted to (\w+)", first):
+        return f"{place}: {key} must be {_KINDS.get(kind[1], (f'of type {kind[1]}', ''))[0]}"
+    if "is not a subclass of" in first:
+        return f"{place}: {key} is a group of keys: write them below it, indented"
+    return f"{place}: {first}"
 
 
 def _unreadable(override: object) -> str:

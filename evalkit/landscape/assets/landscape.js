@@ -1,6 +1,7 @@
 // A sweep's page: curves and heat maps of the exact rate at every value, the swept cells on top, all of it by keyboard.
 const facts = JSON.parse(byId("facts").textContent);
 const FAILURES = [...new Set(facts.panels.flatMap((panel) => panel.cells.flatMap((cell) => Object.keys(cell.failures))))];
+const SET = facts.panels.flatMap((panel) => panel.cells).find((cell) => cell.set)?.set;
 const UNKNOWN = facts.panels.some((panel) => panel.cells.some((cell) => cell.unknown));
 
 const whole = (share) => percent(share, 0);
@@ -20,7 +21,7 @@ const sentence = (text) => text.split("`").flatMap((part, index) => index % 2 ? 
 
 // ---- one swept knob: the whole step function ----
 const drawn = (id) => byId(id).content.firstElementChild.cloneNode(true);
-const KEY = "Line: share of runs that pass, in the shade of its interval. Dots: swept cells; thick bars: intervals, thin: " +
+const KEY = `Line: ${SET ? "mean share of tries that pass over the problems" : "share of runs that pass"}, in the shade of its interval. Dots: swept cells; thick bars: intervals, thin: ` +
   "all cells at once. Green area: the target; green bar on the axis, if there is one: values that are recommended.";
 
 function curvePlot(curve, id, tried) {
@@ -29,7 +30,8 @@ function curvePlot(curve, id, tried) {
   const at = tried.value ?? curve.start ?? scaleOf(drawing, "x").at(0.5);
   const slider = sliderOf(drawing, "x", { label: curve.knob, say, at: curve.whole ? Math.round(at) : at, whole: curve.whole });
   slider.addEventListener("input", () => { tried.value = scaleOf(drawing, "x").at(slider.value / 1000); });
-  return el("figure", {}, drawing, el("label", { class: "probe" }, "Try a value", slider, output));
+  const signal = id.replace("curve", "signal");
+  return el("figure", {}, drawing, el("label", { class: "probe" }, "Try a value", slider, output), byId(signal) && drawn(signal));
 }
 
 // ---- two swept knobs: the exact rate everywhere ----
@@ -88,13 +90,16 @@ const legend = () => el("ul", { class: "legend" }, el("li", {}, el("i", { class:
   UNKNOWN && el("li", {}, el("i", { class: "unsure" }), "Unknown"),
   FAILURES.map((name, index) => el("li", {}, el("i", { class: `f${index % 8}` }), name)));
 
+const ofSet = (set, interval) => !SET ? [] : !set ? [figure("–"), figure("–"), brief("–")]
+  : [figure(`${set.in_band} of ${set.problems}`), figure(set.signal.value == null ? "–" : percent(set.signal.value)), interval(set.signal)];
+
 function cellTable(panel) {
   const knobs = Object.keys(panel.cells[0].overrides);
   const interval = (kind) => brief(`${percent(kind.low)} to ${percent(kind.high)}`);
   // A long name breaks after its dots.
-  const header = [...knobs.map((knob) => el("th", { scope: "col" }, knob.split(/(?<=\.)/).flatMap((part) => [part, el("wbr")]))), figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", "Verdict", "How they ended"];
+  const header = [...knobs.map((knob) => el("th", { scope: "col" }, knob.split(/(?<=\.)/).flatMap((part) => [part, el("wbr")]))), figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", ...(SET ? [figureHead("Problems in the band"), figureHead("Signal"), "Its interval"] : []), "Verdict", "How they ended"];
   const rows = panel.cells.map((cell) => [...knobs.map((knob) => cell.overrides[knob]), figure(`${cell.passed} of ${cell.runs}`),
-    figure(rateText(cell)), interval(cell.pointwise), interval(cell.simultaneous),
+    figure(rateText(cell)), interval(cell.pointwise), interval(cell.simultaneous), ...ofSet(cell.set, interval),
     el("td", { class: "verdict" }, cell.verdict + (cell.errors ? `, ${counted(cell.errors, "error")}` : "")), layers(cell)]);
   const built = table(header, rows, "Cells of the sweep");
   built.querySelectorAll("tbody tr").forEach((row, index) => {
