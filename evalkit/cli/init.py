@@ -20,10 +20,11 @@ from evalkit.util.errors import UserError
 from evalkit.util.text import fitted
 
 KINDS = {
+    "answer": "a question over the rows of a table, in one YAML file",
     "python": "a grader of your own in Python",
 }
 """Kind → what it is for."""
-DEFAULT = "python"
+DEFAULT = "answer"
 PLACEHOLDER = "my_task"
 
 

@@ -33,11 +33,11 @@ def test_a_new_task_runs_is_audited_clean_and_has_tests_that_pass(
     assert all((here / line.strip()).is_file() for line in said.partition("\n\n")[0].splitlines()[1:])
     files = [path.read_text() for path in here.rglob("*") if path.is_file()]
     assert any(name in text for text in files) and not any("my_task" in text for text in files)
-    assert main([f"task={name}", "model=oracle", "runs.count=2"]) == 0
-    assert main([f"task={name}", "model=simulated", "runs.count=12", "runs.concurrency=4"]) == 0
+    assert main([f"task={name}", "model=oracle", "runs.count=1"]) == 0
+    assert main([f"task={name}", "model=simulated", "runs.count=8", "runs.concurrency=4"]) == 0
     launches = [load(path).runs for path in (here / "outputs" / name).iterdir()]
     reference, simulated = sorted(launches, key=len)
-    assert [run.passed for run in reference] == [True, True]
+    assert {run.passed for run in reference} == {True}
     assert {run.passed for run in simulated} == {True, False}
     capsys.readouterr()
     status = audit([f"task={name}", "--seeds", "5"])
