@@ -82,6 +82,7 @@ def _rules(config: Config) -> list[tuple[str, Any, Any, str]]:
         ("select.step", config.select.step, *_whole(1, 1000)),
         ("sweep.aim", config.sweep.aim, *_one_of("rate", "signal")),
         ("report.format", config.report.format, *_one_of("full", "published")),
+        ("durability", config.durability, *_one_of("full", "os")),
         ("agent.nudges", config.agent.nudges, *_whole(0, 10**6)),
         ("model.max_retries", model.max_retries, *_whole(0, 10**6)),
         ("model.timeout_s", model.timeout_s, *_above(YEARS_S)),

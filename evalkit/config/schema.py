@@ -149,6 +149,7 @@ class Config:
     agent: AgentConfig = field(default_factory=AgentConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     store: str = "outputs/rollouts"
+    durability: str = "full"
     reuse: str = "dominating"
     confirm: bool = False
     verbose: bool = False

@@ -89,7 +89,7 @@ class Journal:
     def failed(self, attempt: FailedAttempt) -> None:
         """An attempt at the next call that failed. Facts of the rollout do not depend on it, its times do."""
         times = {"seconds": round(attempt.seconds, 3), "pause": round(attempt.pause, 3)}
-        self._write({"type": "attempt", "reason": attempt.reason, **times})
+        self._write({"type": "attempt", "reason": attempt.reason, **times}, sync=False)  # with the line that follows
 
     def _elapsed(self) -> float:
         """Seconds of the rollout so far, earlier parts included, waiting excluded."""
@@ -114,13 +114,13 @@ class Journal:
             self._guard()
         self._file = file
 
-    def _write(self, line: Mapping[str, Any]) -> None:
+    def _write(self, line: Mapping[str, Any], *, sync: bool = True) -> None:
         text, digest = _seal(line, self._digest)
         self._guard()
         if not self._held:
             with self._blaming_the_guard():
                 append(self._file, text)
-                if self._fsync:
+                if self._fsync and sync:
                     os.fsync(self._file)
         elif line["type"] == "response":
             self._open(self._held + text)

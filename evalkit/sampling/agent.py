@@ -28,8 +28,8 @@ from evalkit.util.redaction import redacted_json
 class Recorder(Protocol):
     """Is told everything as it happens, before anything is done with it (`evalkit.rollout.journal.Journal`)."""
 
-    def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
-    def reply(self, turn: Turn) -> None: ...
+    async def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
+    async def reply(self, turn: Turn) -> None: ...
     def failed(self, attempt: FailedAttempt) -> None: ...
 
 
@@ -137,7 +137,7 @@ class Agent:
                 error.unfit = error.unfit or max_tokens
             raise
         turn = Turn(max_tokens=max_tokens, response=response.message)
-        self.recorder.response(turn, response.seconds, response.waited)
+        await self.recorder.response(turn, response.seconds, response.waited)
         self.seconds.append(response.seconds)
         self.waited += response.waited
         return turn
@@ -155,7 +155,7 @@ class Agent:
         self.turns.append(turn)
         done = await self._answer(turn, len(self.turns) - 1)
         if done.reply is not None or done.submission:
-            self.recorder.reply(done)
+            await self.recorder.reply(done)
         self.turns[-1] = done
 
     async def _answer(self, turn: Turn, before: int) -> Turn:
@@ -232,7 +232,7 @@ class Agent:
             if recorded and _comparable(done) != _comparable(turn):
                 raise DivergedError(f"the tools gave another result in turn {place + 1} than before")
             if not recorded and (done.reply is not None or done.submission):
-                self.recorder.reply(done)
+                await self.recorder.reply(done)
             self.turns[place] = done
 
 

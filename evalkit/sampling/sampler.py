@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from evalkit.config.schema import Config
@@ -26,6 +27,7 @@ from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of
 from evalkit.task.protocol import Spec, Task
+from evalkit.util.disk import apart
 from evalkit.util.errors import ClaimLostError, ProviderError, UserError
 from evalkit.util.files import kept_in
 
@@ -164,6 +166,11 @@ class RolloutSampler:
                 self._say_who_is_waited_for(run, claim)
             await asyncio.sleep(CLAIM_POLL_S)
 
+    @property
+    def _durable(self) -> bool:
+        """Whether a line is on the disk, not only with the system, before anything is done with it."""
+        return self.config.durability == "full"
+
     def keeping(self) -> AbstractContextManager[None]:
         """For everything that reads or writes the store."""
         return kept_in(Path(self.config.store), "store")
@@ -199,7 +206,7 @@ class RolloutSampler:
                 self.note(f"{self.problems.name(start.run)}: {what}")
             if loaded and loaded.complete:  # finished by another process before we had the claim, or to be repaired
                 if loaded.damage:
-                    self.known.journal(start, loaded, claim).close()
+                    self.known.journal(start, loaded, claim, fsync=self._durable).close()
                 return self._reuse(loaded)
         try:
             return await self._go_on(start, loaded, claim)
@@ -217,7 +224,7 @@ class RolloutSampler:
         for name in {turn.answered_by for turn in recorded} - {None}:
             self.answered[str(name)] = self.answered.get(str(name), 0) + 1
         with self.keeping():
-            journal = self.known.journal(start, loaded, claim, self.launch)
+            journal = await apart(partial(self.known.journal, start, loaded, claim, self.launch, self._durable))
         recorder = _Recorder(self, journal, start.run, len(recorded))
         spec = self.spec(start.run)
         files = files_of(spec)
@@ -239,7 +246,7 @@ class RolloutSampler:
                 rollout = await agent.roll_out()
             if rollout.ending is not Ending.ERROR:  # an error's record stays open: the next launch goes on from it
                 with self.keeping():
-                    journal.end(rollout)
+                    await apart(partial(journal.end, rollout))
             return rollout
         finally:
             self.budget.pay(recorder.bought, self.model)
@@ -258,18 +265,18 @@ class _Recorder:
         self.source, self.journal, self.run, self.step = source, journal, run, step
         self.bought: list[Turn] = []
 
-    def response(self, turn: Turn, seconds: float, waited: float) -> None:
+    async def response(self, turn: Turn, seconds: float, waited: float) -> None:
         self.bought.append(turn)
         self.source.compare(turn)
         with self.source.keeping():
-            self.journal.response(turn, seconds, waited)
+            await apart(partial(self.journal.response, turn, seconds, waited))
         self.step += 1
         if self.source.on_turn:
             self.source.on_turn(self.run, self.step, turn)
 
-    def reply(self, turn: Turn) -> None:
+    async def reply(self, turn: Turn) -> None:
         with self.source.keeping():
-            self.journal.reply(turn)
+            await apart(partial(self.journal.reply, turn))
 
     def failed(self, attempt: FailedAttempt) -> None:
         with self.source.keeping():

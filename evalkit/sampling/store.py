@@ -119,9 +119,11 @@ class RolloutSet:
         """Who may sample which run."""
         return Claims(self.folder)
 
-    def journal(self, start: Rollout, known: Loaded | None, claim: Claim, launch: str = "") -> Journal:
+    def journal(
+        self, start: Rollout, known: Loaded | None, claim: Claim, launch: str = "", fsync: bool = True
+    ) -> Journal:
         """A journal for a run that we hold: fresh, or going on after the trusted part of `known`. `launch`: whose."""
-        journal = Journal(self.path(start.run), guard=claim.check)
+        journal = Journal(self.path(start.run), fsync=fsync, guard=claim.check)
         if known is None:
             journal.begin(start, started=round(start.timing.started, 3), launch=launch)
         else:

@@ -56,10 +56,10 @@ class Recorded:
     def __init__(self):
         self.lines = []
 
-    def response(self, turn, seconds, waited):
+    async def response(self, turn, seconds, waited):
         self.lines.append("response")
 
-    def reply(self, turn):
+    async def reply(self, turn):
         self.lines.append("reply")
 
 
