@@ -23,6 +23,7 @@ from evalkit.util.redaction import learn_from, names_secret
 Client = anthropic.AsyncAnthropic
 """Bedrock's and Vertex's clients have the same methods."""
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 PLATFORMS = {"bedrock": ("AsyncAnthropicBedrockMantle", "boto3"), "vertex": ("AsyncAnthropicVertex", "google.auth")}
 """Kind → the SDK's client, and the library that signs its requests."""
 
@@ -70,8 +71,19 @@ def _find_home() -> None:
 def _http_client(config: ModelConfig, own: addresses.Address | None) -> httpx2.AsyncClient:
     """The SDK's own client, but it follows no redirect, which would take the key along, and uses no proxy to reach a
     server on this machine.
+
+    Where no proxy can be meant it is the one over aiohttp, which needs less CPU (`benchmarks/peers.py`): the other
+    looks at every open connection for every request. It knows no SOCKS and no password in an address.
     """
     where = own or addresses.from_environment(os.environ)
+    plain = own is not None or "@" not in (os.environ.get("ANTHROPIC_BASE_URL") or "")
+    if plain and (where.on_this_machine or not _names_proxies(os.environ)):
+        return anthropic.DefaultAioHttpClient(
+            timeout=timeout_of(config),
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=0),  # to aiohttp: as many as it takes
+            trust_env=not where.on_this_machine,
+        )
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
     if where.on_this_machine:  # a client with a transport of its own looks for no proxy
         transport = httpx2.AsyncHTTPTransport(limits=limits)
@@ -86,6 +98,10 @@ def _http_client(config: ModelConfig, own: addresses.Address | None) -> httpx2.A
         raise UserError(
             f"The proxy of {name} cannot be used ({what}): correct or unset the variable, or name the host in NO_PROXY"
         ) from None
+
+
+def _names_proxies(environ: Mapping[str, str]) -> bool:
+    return any(value and name.lower() in _PROXIES for name, value in environ.items())
 
 
 def _environments_url() -> str | None:
