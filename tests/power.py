@@ -2,7 +2,7 @@
 
     python -m tests.power SHADOW task=arithmetic …
 
-runs evalkit and notes, at every `fsync`, what a disk must hold from then on: the bytes of a file, the names of a folder.
+runs evalkit and notes at every `fsync` what a disk must hold from then on: bytes of a file, names of a folder.
 `after_the_cut` makes the store of that: whatever was written and not made durable is gone. Real disks keep more.
 """
 
