@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.report.matrix import ModelsFile
 from evalkit.results.problem_tallies import ProblemLine
 from evalkit.results.runs import MeasurementLine, RunLine
 from evalkit.select.choose import SelectionLine
@@ -31,6 +32,7 @@ TYPES: dict[str, tuple[str, type[Record]]] = {
     "measurement": ("A line of measurements.jsonl", MeasurementLine),
     "problem": ("A line of problems.jsonl", ProblemLine),
     "selection": ("A line of selection.jsonl", SelectionLine),
+    "models": ("models.json of a sweep", ModelsFile),
 }
 """Name of a schema → title and type."""
 JSON_WORDS = {"None": "null", "True": "true", "False": "false"}

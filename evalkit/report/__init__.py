@@ -6,11 +6,13 @@ reports. `python -m evalkit report --times` adds durations.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 from evalkit.display.markdown import markdown
 from evalkit.report.launch import launch_document
+from evalkit.report.matrix import FILE, ModelsFile, matrices
 from evalkit.report.page import launch_page, sweep_page
 from evalkit.report.sweep import sweep_document
 from evalkit.results.reading import CellRecord, load
@@ -22,12 +24,17 @@ __all__ = ["write"]
 def write(folder: Path, *, times: bool = False) -> Path:
     """Write `report.md` and `report.html` into an output directory, of a launch or of a sweep; the page's path.
 
+    Of a sweep of models over a set of problems also `models.json`.
+
     `times` adds durations, which makes the files differ between equal launches. Raises `UserError` for a directory
     that cannot be read.
     """
     results = load(folder)
     if results.is_sweep:
         words, html = markdown(sweep_document(results)), sweep_page(results)
+        if found := tuple(matrices(results.cells, results.knobs)):
+            facts = ModelsFile(matrices=found).to_dict()
+            write_atomically(folder / FILE, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     else:
         cell = results.cells[0] if times else _without_times(results.cells[0])
         words, html = markdown(launch_document(cell)), launch_page(cell)

@@ -6,108 +6,77 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.display.document import Part, Section, Table
 from evalkit.display.rates import level, rate_text
-from evalkit.results.problem_tallies import Tally, outcome_tallies
+from evalkit.report.matrix import Matrix, ModelLine, matrices
 from evalkit.results.reading import CellRecord
-from evalkit.results.set_summary import rate_over
-from evalkit.stats.paired_sets import Rank, Ranking, rank_models
 from evalkit.util.text import counted
 
-MODEL_KNOBS = ("model", "model.id", "model.kind")
 MOST_PROBLEMS = 10
 """Rows of the table of problems that separate models."""
 
 
-def matrices(cells: Sequence[CellRecord], knobs: Sequence[str]) -> Iterator[Section]:
+def model_sections(cells: Sequence[CellRecord], knobs: Sequence[str]) -> Iterator[Section]:
     """A section for every setting of the other knobs under which several models tried one set of problems."""
-    swept = [name for name in knobs if name in MODEL_KNOBS]
-    if not swept:
-        return
-    groups: dict[tuple[tuple[str, str], ...], dict[str, CellRecord]] = {}
-    for cell in cells:
-        if cell.summary.set is not None:
-            others = tuple((name, value) for name, value in cell.knobs.items() if name not in swept)
-            groups.setdefault(others, {})[_name(cell, swept)] = cell
-    for others, models in groups.items():
-        if len(models) > 1:
-            where = ", ".join(f"{name}={value}" for name, value in others)
-            yield Section("Models" + (f" with {where}" if where else ""), tuple(_parts(models)))
+    for matrix in matrices(cells, knobs):
+        where = ", ".join(f"{name}={value}" for name, value in matrix.knobs.items())
+        yield Section("Models" + (f" with {where}" if where else ""), tuple(_parts(matrix)))
 
 
-def _name(cell: CellRecord, swept: Sequence[str]) -> str:
-    name = ", ".join(cell.knobs.get(knob, "") for knob in swept)
-    return f"{name} (simulated)" if cell.simulated and name != "simulated" else name
-
-
-def _parts(models: Mapping[str, CellRecord]) -> Iterator[Part]:
-    tallied = {name: outcome_tallies(cell.runs) for name, cell in models.items()}
-    problems = list(dict.fromkeys(problem for each in tallied.values() for problem in each))
-    first = next(iter(models.values())).summary
-    if any(tally.unknown for each in tallied.values() for tally in each.values()):
+def _parts(matrix: Matrix) -> Iterator[Part]:
+    if matrix.unknown:
         yield "Of some runs nobody knows whether they passed, so the models are not ranked."
         return
-    counts = {name: [_counts(each.get(problem)) for problem in problems] for name, each in tallied.items()}
-    ranking = rank_models(counts, first.confidence)
-    about = first.set.about if first.set else "these"
-    rates = {name: rate_over(list(each.values()), about, first.confidence) for name, each in tallied.items()}
+    names = {each.model: _name(each) for each in matrix.models}
     rows = tuple(
         (
-            rank.model,
-            "–" if rank.rate is None else rate_text(rank.rate, rates[rank.model].interval),
-            _rank(rank),
-            str(sum(tries for _, tries in counts[rank.model])),
+            names[each.model],
+            "–" if each.rate is None else rate_text(each.rate, each.interval),
+            _rank(each),
+            str(each.tries),
         )
-        for rank in ranking.ranks
+        for each in matrix.models
     )
     yield Table(("model", "pass rate", "rank", "tries"), rows)
-    at = level(first.confidence)
-    yield f"{counted(len(problems), 'problem')}; all ranks hold together at {at}."
-    yield _differences(ranking)
+    at = level(matrix.confidence)
+    yield f"{counted(len(matrix.problems), 'problem')}; all ranks hold together at {at}."
+    yield _differences(matrix, names)
+    told = sum(each.adjusted_p_value <= 1 - matrix.confidence for each in matrix.differences)
     yield (
-        "Differences are paired by problem, the second model minus the first; p-values of permutation tests, "
-        f"adjusted for their number (Holm): {_told(ranking, 1 - first.confidence)}."
+        "Differences are paired by problem, the second model minus the first; p-values of permutation tests, adjusted "
+        f"for their number (Holm): {told} of {counted(len(matrix.differences), 'difference')} told from chance."
     )
-    yield from _separating(problems, counts)
+    yield from _separating(matrix, names)
 
 
-def _rank(rank: Rank) -> str:
-    return str(rank.best) if rank.best == rank.worst else f"{rank.best} to {rank.worst}"
+def _name(each: ModelLine) -> str:
+    return f"{each.model} (simulated)" if each.simulated and each.model != "simulated" else each.model
 
 
-def _differences(ranking: Ranking) -> Table:
+def _rank(each: ModelLine) -> str:
+    return str(each.best_rank) if each.best_rank == each.worst_rank else f"{each.best_rank} to {each.worst_rank}"
+
+
+def _differences(matrix: Matrix, names: Mapping[str, str]) -> Table:
     rows = []
-    for pair, found in ranking.pairs.items():
-        ends = f"{100 * found.interval.low:+.1f} to {100 * found.interval.high:+.1f}"
-        difference = "–" if found.difference is None else f"{100 * found.difference:+.1f} points ({ends})"
-        p_value = ranking.adjusted[pair]
-        rows.append((*pair, difference, "< 0.0001" if p_value < 0.0001 else f"{p_value:.2g}"))
+    for each in matrix.differences:
+        ends = f"{100 * each.interval.low:+.1f} to {100 * each.interval.high:+.1f}"
+        difference = "–" if each.difference is None else f"{100 * each.difference:+.1f} points ({ends})"
+        p_value = "< 0.0001" if each.adjusted_p_value < 0.0001 else f"{each.adjusted_p_value:.2g}"
+        rows.append((names[each.first], names[each.second], difference, p_value))
     return Table(("first", "second", "difference", "p"), tuple(rows))
 
 
-def _told(ranking: Ranking, alpha: float) -> str:
-    told = sum(p_value <= alpha for p_value in ranking.adjusted.values())
-    return f"{told} of {counted(len(ranking.pairs), 'difference')} told from chance"
-
-
-def _separating(problems: Sequence[str], counts: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[Part]:
+def _separating(matrix: Matrix, names: Mapping[str, str]) -> Iterator[Part]:
     """The problems whose observed rates differ most between the models."""
-    spread = []
-    for place, problem in enumerate(problems):
-        rates = [of[place][0] / of[place][1] for of in counts.values() if of[place][1]]
-        if len(rates) > 1 and max(rates) > min(rates):
-            spread.append((max(rates) - min(rates), place, problem))
-    spread.sort(key=lambda each: (-each[0], each[1]))
-    if spread:
-        yield "Problems that separate the models most:"
-        rows = tuple(
-            (problem, *(_passes(of[place]) for of in counts.values()), f"{100 * apart:.0f} points")
-            for apart, place, problem in spread[:MOST_PROBLEMS]
+    spread = [each for each in matrix.problems if each.apart][:MOST_PROBLEMS]
+    if not spread:
+        return
+    yield "Problems that separate the models most:"
+    rows = tuple(
+        (
+            each.problem,
+            *(f"{each.passed[model]}/{each.tries[model]}" if each.tries[model] else "–" for model in each.tries),
+            f"{100 * (each.apart or 0.0):.0f} points",
         )
-        yield Table(("problem", *counts, "apart"), rows)
-
-
-def _passes(count: tuple[int, int]) -> str:
-    return f"{count[0]}/{count[1]}" if count[1] else "–"
-
-
-def _counts(tally: Tally | None) -> tuple[int, int]:
-    return (tally.passed, tally.tries) if tally else (0, 0)
+        for each in spread
+    )
+    yield Table(("problem", *(names[model] for model in spread[0].tries), "apart"), rows)

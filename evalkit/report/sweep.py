@@ -9,7 +9,7 @@ from evalkit.display.document import Cell, Note, Part, Section, Table, Words
 from evalkit.display.formatting import sweep_advice, unknown_cells
 from evalkit.display.rates import bare_rate, range_text
 from evalkit.report.launch import DECIDED, SIMULATED
-from evalkit.report.models import matrices
+from evalkit.report.models import model_sections
 from evalkit.results.reading import CellRecord, Results
 from evalkit.sampling.provenance import sweep_sentence
 from evalkit.stats.intervals import Interval
@@ -25,7 +25,7 @@ def sweep_document(results: Results, *, links: bool = False) -> list[Section]:
     header = [*(["Report"] if links else []), *short_names(results.knobs), *_COLUMNS]
     rows = tuple(_row(results, cell, links=links) for cell in results.cells)
     cells = Section(title, (*_notes(results), Table(tuple(header), rows), *_said(results)))
-    return [cells, *matrices(results.cells, results.knobs)]
+    return [cells, *model_sections(results.cells, results.knobs)]
 
 
 _COLUMNS = ("Runs", "Pass rate", "Interval", "Verdict", "Mean tokens", "Errors")

@@ -106,11 +106,11 @@ class SelectionLine(Record, frozen=True, kw_only=True):
     passed: Count
     tries: Count
     """Passed and failed ones; errors and unknown outcomes are left out."""
-    rate: Share
+    expected_rate: Share
     """Posterior mean of its pass rate."""
-    in_band: Share
+    chance_in_band: Share
     """Posterior probability that its pass rate is in the band."""
-    signal: Share
+    expected_signal: Share
     """Posterior mean of the chance that a group of tries has mixed outcomes."""
     evidence: Amount | None = None
     """Rule `anytime`: the e-value against "its rate is outside the band"."""
@@ -130,9 +130,9 @@ def lines(choice: Choice) -> Iterator[SelectionLine]:
             chosen=found.chosen[index],
             passed=problem.passed,
             tries=problem.tries,
-            rate=round(found.rate[index], 6),
-            in_band=round(found.in_band[index], 6),
-            signal=round(found.signal[index], 6),
+            expected_rate=round(found.rate[index], 6),
+            chance_in_band=round(found.in_band[index], 6),
+            expected_signal=round(found.signal[index], 6),
             evidence=None if found.evidence is None else float(f"{found.evidence[index]:.6g}"),
             rule=choice.rule,
             promise=choice.promise,

@@ -65,11 +65,11 @@ def _common(choice: Choice) -> Iterator[str]:
 
 
 def _first(choice: Choice) -> Iterator[str]:
-    rows: list[tuple[str, ...]] = [("", "problem", "passed", "rate", "in band", "signal")]
+    rows: list[tuple[str, ...]] = [("", "problem", "passed", "expected rate", "chance in band", "expected signal")]
     for line, _ in zip(lines(choice), range(SHOWN), strict=False):
         mark = "✓" if line.chosen else " "
         passed = f"{line.passed}/{line.tries}"
-        shares = [percent(share, 0) for share in (line.rate, line.in_band, line.signal)]
+        shares = [percent(share, 0) for share in (line.expected_rate, line.chance_in_band, line.expected_signal)]
         rows.append((mark, plain(line.problem, one_line=True, limit=40), passed, *shares))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from evalkit.display.document import Table, text_of
-from evalkit.report.models import matrices
+from evalkit.report.matrix import matrices
 from evalkit.report.sweep import sweep_document
 from evalkit.results.reading import load
 
@@ -53,6 +56,25 @@ def test_the_matrix_is_in_the_markdown_and_on_the_page(matrix: Path) -> None:
     for name in ("report.md", "report.html"):
         text = (matrix / name).read_text()
         assert "Problems that separate the models most" in text and "oracle (simulated)" in text
+
+
+def test_the_matrix_is_a_file_that_satisfies_its_schema(matrix: Path) -> None:
+    facts = json.loads((matrix / "models.json").read_text())
+    schema = json.loads(resources.files("evalkit.results").joinpath("schemas", "models.schema.json").read_text())
+    assert list(Draft202012Validator(schema).iter_errors(facts)) == []
+    (known,) = facts["matrices"]
+    ranks = {each["model"]: (each["best_rank"], each["worst_rank"]) for each in known["models"]}
+    assert ranks == {"oracle": (1, 1), "simulated": (2, 3), "noop": (2, 3)}
+    pairs = {(each["first"], each["second"]): each for each in known["differences"]}
+    assert pairs["oracle", "noop"]["p_value"] == pytest.approx(2 / 2**7)
+    assert pairs["oracle", "noop"]["adjusted_p_value"] == pytest.approx(3 * 2 / 2**7)
+    for cell in load(matrix).cells:
+        model = next(each for each in known["models"] if each["model"] == cell.knobs["model"])
+        assert model["rate"] == pytest.approx(cell.summary.rate.value)
+        assert sum(each["passed"][cell.knobs["model"]] for each in known["problems"]) == cell.summary.passed
+    assert [each["apart"] for each in known["problems"]] == sorted(
+        (e["apart"] for e in known["problems"]), reverse=True
+    )
 
 
 def test_without_a_swept_model_there_is_no_matrix(matrix: Path) -> None:

@@ -28,8 +28,8 @@ def test_the_file_has_every_problem_with_the_chosen_first(folder: Path) -> None:
     assert [line["problem"] for line in found[:8]] == [f"fair-{number}" for number in range(8)]
     assert [line["chosen"] for line in found] == [True] * 8 + [False] * 16
     assert {(line["passed"], line["tries"]) for line in found[:8]} == {(4, 16)}
-    assert found[0]["in_band"] > 0.9 > 0.1 > found[-1]["in_band"]
-    assert found[0]["signal"] > 0.8 > 0.3 > found[-1]["signal"]
+    assert found[0]["chance_in_band"] > 0.9 > 0.1 > found[-1]["chance_in_band"]
+    assert found[0]["expected_signal"] > 0.8 > 0.3 > found[-1]["expected_signal"]
 
 
 @pytest.mark.parametrize(("rule", "count"), [("expected", None), ("anytime", None), ("signal", 3)])

@@ -90,16 +90,16 @@ const legend = () => el("ul", { class: "legend" }, el("li", {}, el("i", { class:
   UNKNOWN && el("li", {}, el("i", { class: "unsure" }), "Unknown"),
   FAILURES.map((name, index) => el("li", {}, el("i", { class: `f${index % 8}` }), name)));
 
-const ofSet = (set, interval) => !SET ? [] : !set ? [figure("–"), figure("–"), brief("–")]
-  : [figure(`${set.in_band} of ${set.problems}`), figure(set.signal.value == null ? "–" : percent(set.signal.value)), interval(set.signal)];
+const ofSet = (set) => !SET ? [] : !set ? [figure("–"), brief("–")] : [figure(`${set.in_band} of ${set.problems}`),
+  brief(`${set.signal.value == null ? "" : `${percent(set.signal.value)}, `}${percent(set.signal.low)} to ${percent(set.signal.high)}`)];
 
 function cellTable(panel) {
   const knobs = Object.keys(panel.cells[0].overrides);
   const interval = (kind) => brief(`${percent(kind.low)} to ${percent(kind.high)}`);
   // A long name breaks after its dots.
-  const header = [...knobs.map((knob) => el("th", { scope: "col" }, knob.split(/(?<=\.)/).flatMap((part) => [part, el("wbr")]))), figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", ...(SET ? [figureHead("Problems in the band"), figureHead("Signal"), "Its interval"] : []), "Verdict", "How they ended"];
+  const header = [...knobs.map((knob) => el("th", { scope: "col" }, knob.split(/(?<=\.)/).flatMap((part) => [part, el("wbr")]))), figureHead("Passed"), figureHead("Rate"), "Interval", "All cells at once", ...(SET ? [figureHead("Problems in the band"), "Signal"] : []), "Verdict", "How they ended"];
   const rows = panel.cells.map((cell) => [...knobs.map((knob) => cell.overrides[knob]), figure(`${cell.passed} of ${cell.runs}`),
-    figure(rateText(cell)), interval(cell.pointwise), interval(cell.simultaneous), ...ofSet(cell.set, interval),
+    figure(rateText(cell)), interval(cell.pointwise), interval(cell.simultaneous), ...ofSet(cell.set),
     el("td", { class: "verdict" }, cell.verdict + (cell.errors ? `, ${counted(cell.errors, "error")}` : "")), layers(cell)]);
   const built = table(header, rows, "Cells of the sweep");
   built.querySelectorAll("tbody tr").forEach((row, index) => {
