@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.util.errors import UserError
+from evalkit.util.source_quotes import first_line
 from evalkit.util.suggestions import suggestion
+from evalkit.util.yaml_lines import slip
 
 KINDS: Mapping[str, str] = {
     "nothing-to-check": "a part of the audit had nothing to work on",
@@ -70,23 +72,17 @@ def known_findings(folder: Path, config: str) -> frozenset[str]:
     path = folder / KNOWN
     if not path.is_file():
         return frozenset()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({error}): write it as UTF-8 text") from None
-    return frozenset(name for key, name in _listed(_parsed(path, lines), path, lines) if key == config)
-
-
-def _parsed(path: Path, lines: Sequence[str]) -> Any:
-    """The nodes of a YAML document, which know their lines; None where it is empty."""
     import yaml
 
     try:
-        return yaml.compose("\n".join(lines), Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or "odd characters"
-        raise UserError(f"{_quoted(path, lines, mark)} is not YAML ({said}): {_FORM}") from None
+        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as file:
+            root = yaml.compose(file, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise UserError(slip(error)) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read ({first_line(error)}): write it as UTF-8 text") from None
+    return frozenset(name for key, name in _listed(root, path, lines) if key == config)
 
 
 def _listed(root: Any, path: Path, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -117,7 +113,7 @@ def _pairs(root: Any, path: Path, lines: Sequence[str]) -> Iterator[tuple[str, A
 
 def _quoted(path: Path, lines: Sequence[str], mark: Any) -> str:
     """`"- odd" (tasks/x/known_findings.yaml:3)`."""
-    number = min(mark.line, len(lines) - 1) if mark else 0
+    number = min(mark.line, len(lines) - 1)
     return f'"{lines[number].strip()}" ({path}:{number + 1})'
 
 

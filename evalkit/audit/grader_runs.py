@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
@@ -70,6 +70,8 @@ class GradedAttempt:
     """None where the grader raised."""
     error: str = ""
     """What the grader raised, and where."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Path → content of the files that were graded."""
 
     @property
     def passed(self) -> bool:
@@ -204,6 +206,10 @@ class GraderRuns:
     def problem(self, attempt: GradedAttempt) -> AuditedProblem:
         """The one that was attempted."""
         return next(problem for problem in self.problems if problem.run == attempt.run)
+
+    async def again(self, attempt: GradedAttempt) -> GradedAttempt:
+        """Measure and grade once more what was graded."""
+        return await self.grade(self.problem(attempt), attempt.answer)
 
     async def grade(self, problem: AuditedProblem, answer: Any) -> GradedAttempt:
         """Measure and grade an answer as a run's is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.audit.findings import Finding
-from evalkit.audit.grader_runs import AuditedProblem, GraderRuns
+from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt, GraderRuns, Result
 from evalkit.audit.hidden_values import Hidden
 from evalkit.sampling.agent import mismatch
 from evalkit.sampling.seeds import run_seed
@@ -40,23 +40,28 @@ class Leaks:
     findings: tuple[Finding, ...]
 
 
-async def find_leaks(exam: GraderRuns, right: Mapping[int, Any]) -> Leaks:
-    """Look everywhere that a model can look. `right`: run → the right answer to its problem.
+async def find_leaks(exam: GraderRuns, reference: Result) -> Leaks:
+    """Look everywhere that a model can look. `reference`: what the oracle submitted to every problem.
 
     Every problem's prompt is read, and everything else of the first one.
     """
     problem = exam.problems[0]
-    hidden = Hidden.of(problem.spec, right[problem.run])
+    right = {attempt.run: attempt for attempt in reference.attempts}
+    hidden = _hidden(problem, right.get(problem.run))
     found: list[Finding] = []
     places: list[str] = []
     for other in exam.problems[1:]:
-        if seen := Hidden.of(other.spec, right.get(other.run)).seen_in(other.spec.prompt, "prompt"):
+        if seen := _hidden(other, right.get(other.run)).seen_in(other.spec.prompt, "prompt"):
             found.append(Finding("leak", "prompt", f"that of run {other.run} shows {seen!r}"))
     async for place, text in _texts(exam, problem, found):
         places.append(place)
         if seen := hidden.seen_in(text, place):
             found.append(Finding("leak", place, f"shows {seen!r}, which only the grader should know"))
     return Leaks(hidden.count, tuple(places), tuple(found))
+
+
+def _hidden(problem: AuditedProblem, right: GradedAttempt | None) -> Hidden:
+    return Hidden.of(problem.spec, right.answer if right else None, right.files if right else {})
 
 
 async def _texts(exam: GraderRuns, problem: AuditedProblem, faults: list[Finding]) -> AsyncIterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from evalkit.audit.findings import Finding
@@ -26,6 +27,7 @@ from evalkit.task.protocol import Spec
 from evalkit.task.registry import load_task
 from evalkit.util import dotted
 from evalkit.util.errors import TaskError, UserError
+from evalkit.util.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -186,13 +188,21 @@ def turns(config: Config, graded_by: Sequence[str]) -> Iterator[tuple[str, Any]]
 
 def _shipped_values(name: str) -> dict[str, list[Any]]:
     """Knob → its values in all configs of the same plugin."""
-    import yaml
-
     found: dict[str, list[Any]] = {}
     for folder in folders("conf"):
         for path in sorted((folder / "task").glob("*.yaml")):
-            node = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("task") or {}
+            node = _task_node(path)
             if node.get("name", name) == name and path.stem.startswith(name):
                 for knob, value in dotted.leaves(node):
                     found.setdefault(knob, []).append(value)
     return found
+
+
+def _task_node(path: Path) -> Mapping[str, Any]:
+    """The `task` node of a config; empty for a file of another form, which its own launch answers."""
+    try:
+        config = read_yaml(path)
+    except (OSError, ValueError):
+        return {}
+    node = config.get("task") if isinstance(config, Mapping) else None
+    return node if isinstance(node, Mapping) else {}

@@ -197,7 +197,7 @@ async def _check(exam: GraderRuns, asked: _Asked, played: _Played, plan: Plan) -
         stability=await stability.check_stability(exam, graded, map_, quick=plan.quick or plan.kind == "rubric"),
         tolerances=map_,
         promises=await prompt_consistency.check_prompt(exam, decided),
-        leaks=await leaks.find_leaks(exam, {attempt.run: attempt.answer for attempt in played.reference.attempts}),
+        leaks=await leaks.find_leaks(exam, played.reference),
         warnings=(*map_.warnings, *await advice(exam, map_, told)),
         each=await audit_each(exam, asked.all, plan) if asked.programs and plan.makes_answers else (),
     )

@@ -40,8 +40,7 @@ async def check_stability(
     found = [finding for result in chosen for finding in await _repeat(exam, result)]
     changing = {finding.subject for finding in found}
     again = [result for result in submitted if result.solution.kind in REORDERED and result.seconds < SLOW_S]
-    first = [result.attempts[0] for result in reversed(again)]
-    once_more = [partial(exam.grade, exam.problem(attempt), attempt.answer) for attempt in first]
+    once_more = [partial(exam.again, result.attempts[0]) for result in reversed(again)]
     for result, attempt in zip(reversed(again), await in_parallel(once_more), strict=True):
         if _verdict(attempt) != _verdict(result.attempts[0]) and result.solution.id not in changing:
             said = f"{_verdict(result.attempts[0])} at first, {_verdict(attempt)} after others had been graded"
@@ -63,7 +62,7 @@ def _nearest(results: Sequence[Result], map_: ToleranceMap) -> list[Result]:
 
 async def _repeat(exam: GraderRuns, result: Result) -> Iterator[Finding]:
     first = result.attempts[0]
-    once_more = [partial(exam.grade, exam.problem(first), first.answer)] * (GRADINGS - 1)
+    once_more = [partial(exam.again, first)] * (GRADINGS - 1)
     verdicts = Counter(map(_verdict, [first, *await in_parallel(once_more)]))
     if len(verdicts) == 1:
         return iter(())

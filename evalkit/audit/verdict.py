@@ -140,7 +140,7 @@ def decide(
 
 def _as_right(attempt: GradedAttempt, reference: GradedAttempt | None, accuracy: float) -> bool:
     """Whether an attempt is what the reference submitted: numbers as far as the prompt asks, all else exactly."""
-    if reference is None:
+    if reference is None or attempt.files != reference.files:
         return False
     if attempt.numbers is not None and reference.numbers is not None:
         return distance(attempt.numbers, reference.numbers) <= accuracy

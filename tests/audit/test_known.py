@@ -107,8 +107,8 @@ def test_a_known_finding_about_a_mutant_that_is_counted_with_another_is_known_un
 
 
 FORMS = {
-    "no YAML": ("a:\n  - false-accept wrong/x\n  - [", r'"- \[" \(.*known_findings\.yaml:3\) is not YAML \('),
-    "a tab": ("a:\n\t- false-accept wrong/x", r'"- false-accept wrong/x" \(.*:2\) is not YAML'),
+    "no YAML": ("a:\n  - false-accept wrong/x\n  - [", r'known_findings\.yaml:3: "- \[": '),
+    "a tab": ("a:\n\t- false-accept wrong/x", r':2: "- false-accept wrong/x": .*indent with spaces'),
     "a list": ("- false-accept wrong/x", r'"- false-accept wrong/x" \(.*:1\) is no map from configs to findings'),
     "a text": ("a: []\nb: false-accept wrong/x", r'"b: false-accept wrong/x" \(.*:2\) is no list of findings'),
     "a map": (

@@ -67,6 +67,13 @@ async def test_a_value_to_look_up_is_clean_though_the_prompt_has_it_and_a_knob_i
     assert "answer.expected" in found.promises.knobs
 
 
+async def test_a_broken_config_of_another_name_is_not_in_the_way(audited, tmp_path):
+    (tmp_path / "conf" / "task").mkdir(parents=True)
+    (tmp_path / "conf" / "task" / "look_broken.yaml").write_text("task: [")
+    (tmp_path / "conf" / "task" / "look_odd.yaml").write_text("- task\n")
+    assert (await audited("look", LOOK_UP)).findings == ()
+
+
 async def test_a_prompt_that_tells_the_answer_has_a_leak(audited):
     found = await audited("look", LOOK_UP.replace("flat?", "flat? (Expected: 59240)"))
     assert [finding.name for finding in found.findings] == ["leak prompt"]
