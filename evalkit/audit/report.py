@@ -213,7 +213,7 @@ def _tolerance(name: str, row: Row) -> tuple[Cell, ...]:
         f"{'✓' if row.safe else '✗'} {row.configured:g}",
         "–" if row.promised is None else f"{row.promised:g}",
         window_words(row),
-        f"{row.floor.id}: {need(row.floor)}" if row.floor else "–",
+        f"{row.floor.id}: {need(row.floor, row)}" if row.floor else "–",
         f"{row.ceiling.id}: {row.ceiling.critical:.3g}" if row.ceiling else "–",
         str(len(row.always)),
     )
@@ -313,6 +313,7 @@ def _row_facts(row: Row) -> dict[str, Any]:
     window = row.window and [None if math.isinf(end) else end for end in row.window]
     return {
         "knob": row.knob,
+        **({"direction": "at_least"} if row.falling else {}),
         "configured": row.configured,
         "promised": row.promised,
         "window": window,

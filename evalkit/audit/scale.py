@@ -21,8 +21,9 @@ PROBLEMS = 5
 
 
 async def advice(exam: GraderRuns, map_: ToleranceMap, verdict: GraderVerdict) -> tuple[str, ...]:
-    """A sentence for every tolerance without a window: the reason, and the input scale that helps."""
-    return tuple([await _explain(exam, row, verdict) for row in map_.rows if row.window is None])
+    """A sentence for every tolerance of an error without a window: the reason, and the input scale that helps."""
+    errors = [row for row in map_.rows if row.window is None and not row.falling and row.configured > 0]
+    return tuple([await _explain(exam, row, verdict) for row in errors])
 
 
 async def _explain(exam: GraderRuns, row: Row, verdict: GraderVerdict) -> str:

@@ -1,21 +1,22 @@
 """The tolerance map: for every tolerance, which values let all right solutions pass and no wrong one.
 
-A critical tolerance is the smallest value of one knob at which a submission passes, all other knobs as configured;
-`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. Below the largest critical tolerance of the
-right solutions something right fails; from the smallest one of the wrong solutions on something wrong passes.
-Between the two is the window.
+A critical tolerance is the strictest value of one knob at which a submission passes: of a knob that loosens upwards
+(`at_most`) the smallest, of one that loosens downwards (`at_least`) the largest. All other knobs are as configured;
+`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. A value stricter than the critical one of some
+right solution fails it; a value as loose as that of some wrong solution passes it. Between the two is the window.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.audit.findings import Finding
 from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt
 from evalkit.audit.verdict import GradedSolution, GraderVerdict
+from evalkit.landscape.directions import line_of, turned
 from evalkit.landscape.thresholds import KnobGrader, breakpoints, critical
 from evalkit.task.author_faults import raising_line
 from evalkit.task.grade import Grade
@@ -37,7 +38,7 @@ class Mark:
     id: str
     right: bool
     critical: float
-    """Of a right solution the largest over all problems, of a wrong one the smallest; infinite: it never passes."""
+    """Of a right solution the loosest over all problems, of a wrong one the strictest; infinite: it never passes."""
     run: int
     """On whose problem."""
 
@@ -57,27 +58,50 @@ class Row:
     never: int
     """Wrong solutions that pass at no value: others of the task's rules stop them."""
 
+    falling: bool = False
+    """Whether a smaller value is looser (`at_least`)."""
+
+    def place(self, value: float) -> float:
+        """Where a value lies on a line that ascends from strict to loose."""
+        return turned(value) if self.falling else value
+
     @property
     def floor(self) -> Mark | None:
-        """The least exact right solution: the tolerance must not be smaller than what it needs."""
-        return max((mark for mark in self.marks if mark.right), key=lambda mark: mark.critical, default=None)
+        """The least exact right solution: the tolerance must not be stricter than what it needs."""
+        right = (mark for mark in self.marks if mark.right)
+        return max(right, key=lambda mark: self.place(mark.critical), default=None)
 
     @property
     def ceiling(self) -> Mark | None:
-        """The wrong solution that is nearest to passing: the tolerance must be smaller than what it needs."""
-        return min((mark for mark in self.marks if not mark.right), key=lambda mark: mark.critical, default=None)
+        """The wrong solution that is nearest to passing: the tolerance must be stricter than what it needs."""
+        wrong = (mark for mark in self.marks if not mark.right)
+        return min(wrong, key=lambda mark: self.place(mark.critical), default=None)
 
     @property
     def window(self) -> tuple[float, float] | None:
-        """Smallest and largest safe value (the end excluded); None if there is none. Infinite: open at that end."""
-        low = self.floor.critical if self.floor and self.floor.critical > EXACT else 0.0
-        high = self.ceiling.critical if self.ceiling else math.inf
-        return (low, high) if low < high else None
+        """Smallest and largest safe value; None if there is none. Infinite: open at that end.
+
+        The end at which a wrong solution passes is excluded: the largest, or of a falling knob the smallest.
+        """
+        low = -math.inf if self.falling or self.configured <= 0 else 0.0
+        if self.floor and not self.exact(self.floor.critical):
+            low = self.place(self.floor.critical)
+        high = self.place(self.ceiling.critical) if self.ceiling else math.inf
+        if low >= high:
+            return None
+        return (turned(high), turned(low)) if self.falling else (low, high)
+
+    def exact(self, critical: float) -> bool:
+        """Whether whoever passes from there on is exact in what the tolerance is about: an error that is 0."""
+        return not self.falling and self.configured > 0 and 0 <= critical <= EXACT
 
     @property
     def safe(self) -> bool:
         """Whether the configured value lies in the window."""
-        return self.window is not None and self.window[0] <= self.configured < self.window[1]
+        if self.window is None:
+            return False
+        strict, loose = sorted(map(self.place, self.window))
+        return strict <= self.place(self.configured) < loose
 
 
 @dataclass(frozen=True)
@@ -101,9 +125,9 @@ def map_tolerances(
     names = knobs(task, node)
     rows: list[Row] = []
     found: list[Finding] = []
-    for index, name in enumerate(names):
+    for name in names:
         try:
-            axis = _Axis(node, names, index)
+            axis = _Axis(node, name, verdict)
         except TaskError as error:
             found.append(Finding("grader-exception", name, _raised(name, error)))
             continue
@@ -119,12 +143,15 @@ def map_tolerances(
 
 
 class _Axis:
-    """One knob, the others as configured."""
+    """One knob, the others as configured. Its values are places on a line from strict to loose."""
 
-    def __init__(self, node: Mapping[str, Any], names: Sequence[str], index: int) -> None:
-        self._grader = KnobGrader(node, [names[index]])
+    def __init__(self, node: Mapping[str, Any], knob: str, verdict: GraderVerdict) -> None:
+        self._grader = KnobGrader(node, [knob])
         (self.configured,) = self._grader.values()
-        self._low, self._high = self._grader.domain(0)
+        attempts = [attempt for graded in (*verdict.right, *verdict.wrong) for attempt in graded.telling]
+        found = (attempt.measurement for attempt in attempts if not attempt.faulty)
+        self._line = line_of(self._grader, 0, [measurement for measurement in found if measurement])
+        self._low, self._high = self._line.low, self._line.high
         self._counts = isinstance(self.configured, int)
         self._raised_at: float | None = None
         self.whole_to_the_top = True
@@ -133,19 +160,20 @@ class _Axis:
 
     def row(self, name: str, verdict: GraderVerdict, problem: AuditedProblem) -> Row:
         """All solutions along this axis."""
+        promised = None if self._line.falling else accuracy_of(problem.spec)
+        row = Row(name, float(self.configured), promised, (), (), 0, self._line.falling)
         marks, always, never = [], [], 0
         for graded in (*verdict.right, *verdict.wrong):
             mark = self._mark(graded)
             if mark is None:
                 continue
-            if mark.critical == math.inf:
+            if math.isinf(mark.critical):
                 never += not mark.right
-            elif mark.critical <= EXACT and not mark.right:
+            elif not mark.right and (row.exact(mark.critical) or row.place(mark.critical) <= self._low):
                 always.append(mark.id)
             else:
                 marks.append(mark)
-        promised = accuracy_of(problem.spec)
-        return Row(name, float(self.configured), promised, tuple(marks), tuple(always), never)
+        return replace(row, marks=tuple(marks), always=tuple(always), never=never)
 
     def _mark(self, graded: GradedSolution) -> Mark | None:
         """The extreme critical value over all problems; most are settled by one call at the extreme so far."""
@@ -157,70 +185,74 @@ class _Axis:
         for attempt in telling:
             if self._settled(right, extreme, attempt):
                 continue
-            value = self._critical(attempt)
-            if value > extreme if right else value < extreme:
-                extreme, run = value, attempt.run
-        return Mark(graded.solution.id, right, extreme, run) if telling else None
+            place = self._critical(attempt)
+            if place > extreme if right else place < extreme:
+                extreme, run = place, attempt.run
+        return Mark(graded.solution.id, right, self._line.turned(extreme), run) if telling else None
 
     def _settled(self, right: bool, extreme: float, attempt: GradedAttempt) -> bool:
         """Whether an attempt cannot move the extreme, as far as one call of `grade` tells."""
         if right:
             return extreme == math.inf or self._passes(extreme, attempt)
-        return not self._passes(self._high if extreme == math.inf else math.nextafter(extreme, 0.0), attempt)
+        return not self._passes(self._high if extreme == math.inf else math.nextafter(extreme, -math.inf), attempt)
 
-    def _passes(self, value: float, attempt: GradedAttempt) -> bool:
-        grade = self._grade(max(value, self._low), attempt)
+    def _passes(self, place: float, attempt: GradedAttempt) -> bool:
+        grade = self._grade(max(place, self._low), attempt)
         return grade is not None and grade.passed
 
-    def _grade(self, value: float, attempt: GradedAttempt) -> Grade | None:
-        """The grade at one value, a whole number where the config wants one; None where `grade` raises: a finding."""
+    def _grade(self, place: float, attempt: GradedAttempt) -> Grade | None:
+        """The grade at one place, a whole number where the config wants one; None where `grade` raises: a finding."""
         assert attempt.measurement is not None
-        given = math.floor(value) if self._counts else value
+        value = self._line.turned(place)
+        if self._counts:
+            value = math.ceil(value) if self._line.falling else math.floor(value)
         try:
-            return self._grader((given,), attempt.measurement)
+            return self._grader((value,), attempt.measurement)
         except TaskError as error:
             (name,) = self._grader.knobs
             if self._raised_at is None:
-                self._raised_at = value
-                self.findings.append(Finding("grader-exception", name, _raised(f"at {name}={value:.3g}", error)))
-            self.whole_to_the_top &= value < self.configured
+                self._raised_at = place
+                at = self._line.turned(place)
+                self.findings.append(Finding("grader-exception", name, _raised(f"at {name}={at:.3g}", error)))
+            self.whole_to_the_top &= place < self._here
             return None
+
+    @property
+    def _here(self) -> float:
+        return self._line.turned(float(self.configured))
 
     def _critical(self, attempt: GradedAttempt) -> float:
         """Exact, by bisection over `grade`."""
-        return critical(lambda value: self._passes(value, attempt), self._hints(attempt), self._low, self._high)
+        return critical(lambda place: self._passes(place, attempt), self._hints(attempt), self._low, self._high)
 
     def _hints(self, attempt: GradedAttempt) -> list[float]:
-        """Values at which the verdict may change."""
-        grade = self._grade(float(self.configured), attempt)
-        found = breakpoints([grade] if grade else [])
-        return [value for value in found if self._low <= value <= self._high]
+        """Places at which the verdict may change."""
+        grade = self._grade(self._here, attempt)
+        grades = [grade] if grade else []
+        found = self._line.hints(grades) if self._line.signed else breakpoints(grades)
+        return [place for place in found if self._low <= place <= self._high]
 
     def _check_monotone(self, attempt: GradedAttempt, solution: str) -> None:
         """A pass must stay one at every looser value; a verdict that does not is a finding."""
-        line = [self._low, *self._hints(attempt), float(self.configured), self._high]
-        verdicts = [self._passes(value, attempt) for value in sorted(line)]
-        if verdicts != sorted(verdicts) and self._raised_at is None:
-            self.findings.append(
-                Finding(
-                    "not-monotone",
-                    self._grader.knobs[0],
-                    f"{solution} on the problem of run {attempt.run} passes at one value and fails at a looser one",
-                )
-            )
+        places = [self._low, *self._hints(attempt), self._here, self._high]
+        verdicts = [self._passes(place, attempt) for place in sorted(places)]
+        if verdicts == sorted(verdicts) or self._raised_at is not None:
+            return
+        looser = "looser, that is smaller, one" if self._line.falling else "looser one"
+        said = f"{solution} on the problem of run {attempt.run} passes at one value and fails at a {looser}"
+        self.findings.append(Finding("not-monotone", self._grader.knobs[0], said))
 
 
 def _warnings(row: Row) -> Iterator[str]:
     """Where the window is missing, missed or narrow."""
     floor, ceiling, window = row.floor, row.ceiling, row.window
     if window is None and floor and ceiling:
-        yield (
-            f"{row.knob} has no safe value: {floor.id} needs {floor.critical:.3g} to pass, and {ceiling.id} passes "
-            f"from {ceiling.critical:.3g} on"
-        )
+        ends = [f"{mark.critical:.3g}" for mark in (floor, ceiling)]
+        needs, passes = (f"{ends[0]} or less", f"up to {ends[1]}") if row.falling else (ends[0], f"from {ends[1]} on")
+        yield f"{row.knob} has no safe value: {floor.id} needs {needs} to pass, and {ceiling.id} passes {passes}"
     elif window and not row.safe and (row.marks or row.always):
         yield f"{row.knob}={row.configured:g} lies outside its safe window, {window_words(row)}"
-    elif window and ceiling and floor and window[1] < NARROW * window[0]:
+    elif window and ceiling and floor and not row.falling and 0 < window[1] < NARROW * window[0]:
         yield f"{row.knob} has a narrow safe window, {window_words(row)}"
 
 
@@ -230,16 +262,24 @@ def _raised(where: str, error: TaskError) -> str:
     return f"{where}: {error}{f': {line!r}' if line else ''}"
 
 
-def need(mark: Mark) -> str:
+def need(mark: Mark, row: Row) -> str:
     """What a solution needs to pass, as a number; 0 for any value."""
-    return "0" if mark.critical <= EXACT else f"{mark.critical:.3g}"
+    return "0" if row.exact(mark.critical) else f"{mark.critical:.3g}"
 
 
 def window_words(row: Row) -> str:
-    """`1.2e-06 … 0.104`, one end open where nothing bounds it."""
+    """`1.2e-06 … 0.104`, one end open where nothing bounds it; `above 4 up to 6` of a knob that loosens downwards."""
     if row.window is None:
         return "none"
     low, high = row.window
-    if high == math.inf:
-        return f"from {low:.3g} on" if low else "any value"
-    return f"{low:.3g} … {high:.3g}"
+    if math.isinf(high) and (math.isinf(low) or (low == 0 and row.exact(0.0))):
+        return "any value"
+    if row.falling:
+        return " ".join([*([] if math.isinf(low) else [f"above {low:.3g}"]), *_up_to(high)])
+    if math.isinf(low):
+        return f"below {high:.3g}"
+    return f"from {low:.3g} on" if high == math.inf else f"{low:.3g} … {high:.3g}"
+
+
+def _up_to(high: float) -> list[str]:
+    return [] if math.isinf(high) else [f"up to {high:.3g}"]

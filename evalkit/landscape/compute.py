@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.landscape.directions import Line
 from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.thresholds import Box, Reach, Trial, breakpoints, passing_boxes
 from evalkit.task.grade import Grade, Measurement
@@ -32,6 +33,8 @@ class Axis:
 
     knob: str
     values: tuple[float, ...]
+    line: Line | None = None
+    """Of a tolerance whose values are places on a line: negative ones, or those of a knob that loosens downwards."""
 
     def __post_init__(self) -> None:
         if not self.values or any(a >= b for a, b in zip(self.values, self.values[1:], strict=False)):
@@ -93,10 +96,11 @@ def _passing(measurement: Measurement, tolerances: Sequence[Axis], grader: Grade
         return []
     strictest = grader([axis.values[0] for axis in tolerances], measurement)
     loosest = grader([axis.values[-1] for axis in tolerances], measurement)
-    hints = breakpoints((strictest, loosest))
+    positive = breakpoints((strictest, loosest))
     cuts = []
     for axis in tolerances:
         size = len(axis.values)
+        hints = axis.line.hints((strictest, loosest)) if axis.line and axis.line.signed else positive
         inner = {bisect_left(axis.values, hint) for hint in hints}
         cuts.append(sorted({0, size} | {cut for cut in inner if 0 < cut < size}))
     return passing_boxes(passes, cuts)

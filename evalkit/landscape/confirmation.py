@@ -17,7 +17,7 @@ from evalkit.landscape.chosen import to_confirm
 from evalkit.landscape.files import json_number
 from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.landscape import FacetResult, Landscape
-from evalkit.landscape.recommend import number
+from evalkit.landscape.round_numbers import number
 from evalkit.landscape.write import write
 from evalkit.results.problem_tallies import outcome_tallies
 from evalkit.results.summary import Rate

@@ -7,7 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import TypeVar
 
+from evalkit.landscape.directions import Line, line_of, turned
 from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
 from evalkit.landscape.set_curves import SetStep, SetTerms, Try, set_steps, tallies_at
 from evalkit.landscape.thresholds import (
@@ -22,6 +24,7 @@ from evalkit.landscape.thresholds import (
 )
 from evalkit.results.set_summary import ABOUT
 from evalkit.stats.verdict import Band
+from evalkit.task.grade import Grade
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,16 @@ class Step:
         return self.graded > 0 and self.rate in band and self.highest in band
 
 
+AnyStep = TypeVar("AnyStep", Step, SetStep)
+
+
 @dataclass(frozen=True)
 class Curve:
-    """The whole empirical distribution along one knob, all other knobs fixed."""
+    """The whole empirical distribution along one knob, all other knobs fixed.
+
+    Its steps ascend from strict to loose. So of a knob that loosens downwards (`falling`) every value in it is negated;
+    `turned` gives the knob's, and `ascending` the steps by it.
+    """
 
     knob: str
     at: Mapping[str, float]
@@ -67,6 +77,8 @@ class Curve:
     """`needed`, with every run passed where nobody knows; empty where everything is known."""
     set: tuple[SetStep, ...] = ()
     """Of a set of problems: the same by problem, at its steps or, of a long curve, at some of them."""
+    falling: bool = False
+    """Whether a smaller value of the knob is looser."""
 
     @property
     def is_limit(self) -> bool:
@@ -78,8 +90,29 @@ class Curve:
         return max(bisect_right([step.value for step in self.steps], value) - 1, 0)
 
     def step(self, value: float) -> Step:
-        """What is true at a value."""
-        return self.steps[self.place(value)]
+        """What is true at a value of the knob."""
+        return self.steps[self.place(self.turned(value))]
+
+    def turned(self, value: float) -> float:
+        """A value of the knob as the curve has it, and back."""
+        return turned(value) if self.falling else value
+
+    @property
+    def ascending(self) -> list[Step]:
+        """The steps by the knob's own values: each holds from its value up to the next."""
+        return self._ascending(self.steps)
+
+    @property
+    def set_ascending(self) -> list[SetStep]:
+        """The same of a set."""
+        return self._ascending(self.set)
+
+    def _ascending(self, steps: Sequence[AnyStep]) -> list[AnyStep]:
+        if not self.falling or not steps:
+            return list(steps)
+        ends = [turned(step.value) for step in steps[1:]]
+        starts = [end + 1 if self.whole else math.nextafter(end, math.inf) for end in ends] + [turned(self.end)]
+        return [replace(step, value=start) for step, start in zip(steps, starts, strict=True)][::-1]
 
 
 class Nest:
@@ -100,6 +133,8 @@ class Nest:
         self.base: dict[str, float] = {**self.limits, **dict(values)}
         """Every nested knob at its value in the top cell."""
         self._whole = [isinstance(value, int) for value in self.grader.values()]
+        graded = [trial.measurement for trial in self.trials if trial.measurement and not trial.measurement.fault]
+        self._lines = {knob: line_of(self.grader, n, graded) for n, knob in enumerate(self.tolerances)}
 
     @property
     def knobs(self) -> list[str]:
@@ -125,6 +160,7 @@ class Nest:
         """
         others = {name: value for name, value in {**self.base, **at}.items() if name != knob}
         start, end, whole, needs = self._needs(knob, others)
+        falling = self.turns(knob)
         unknown = [self._gaps(knob, others, trial.unknown) for trial in self.trials]
         errors = [(need, math.inf) for need, error in needs if error]
         errors += [gap for trial in self.trials for gap in self._gaps(knob, others, trial.errors)]
@@ -133,8 +169,17 @@ class Nest:
         pairs = zip(needs, unknown, strict=True)
         perhaps = sorted(min([need, *(first for first, _ in gaps)]) for (need, error), gaps in pairs if not error)
         perhaps = [max(start, value) if value <= end else math.inf for value in perhaps]
-        known = Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps) if any(unknown) else ())
+        perhaps = perhaps if any(unknown) else []
+        known = Curve(knob, others, steps, tuple(fine), end, whole, tuple(perhaps), falling=falling)
         return replace(known, set=self._set(known, needs, unknown, choices)) if self.of_set else known
+
+    def line(self, knob: str) -> Line:
+        """The values of a tolerance from strict to loose."""
+        return self._lines[knob]
+
+    def turns(self, knob: str) -> bool:
+        """Whether a smaller value of a knob is looser."""
+        return knob in self._lines and self._lines[knob].falling
 
     def _needs(self, knob: str, others: Mapping[str, float]) -> tuple[float, float, bool, list[tuple[float, bool]]]:
         """The ends of the curve, whether the knob is whole, and of each trial what it needs and whether it errs."""
@@ -143,11 +188,11 @@ class Nest:
             needs = [self._limit_needed(trial, knob, others) for trial in self.trials]
         else:
             index = self.tolerances.index(knob)
-            start, end = self.grader.domain(index)
-            whole = self._whole[index]
-            needs = [self._tolerance_needed(trial, index, others, (start, end)) for trial in self.trials]
+            line, whole = self.line(knob), self._whole[index]
+            start, end = line.low, line.high
+            needs = [self._tolerance_needed(trial, index, others) for trial in self.trials]
             if whole:
-                start, end = max(1.0, start), math.floor(end)
+                start, end = math.ceil(start) if line.signed else max(1.0, start), math.floor(end)
                 needs = [(math.ceil(need) if need < math.inf else need, error) for need, error in needs]
         return start, end, whole, needs
 
@@ -163,7 +208,8 @@ class Nest:
         knob = next(iter(at))
         others = {name: value for name, value in {**self.base, **at}.items() if name != knob}
         unknown = [self._gaps(knob, others, trial.unknown) for trial in self.trials]
-        found = tallies_at(self._tries(knob, others, self._needs(knob, others)[3], unknown), min(at[knob], LARGEST))
+        here = turned(at[knob]) if self.turns(knob) else min(at[knob], LARGEST)
+        found = tallies_at(self._tries(knob, others, self._needs(knob, others)[3], unknown), here)
         return {tally.problem: (tally.passed, tally.tries + tally.unknown) for tally in found}
 
     def _tries(
@@ -205,30 +251,27 @@ class Nest:
         )
         return (trial.reach.of(knob) if passes else math.inf), False
 
-    def _tolerance_needed(
-        self, trial: Trial, index: int, others: Mapping[str, float], domain: tuple[float, float]
-    ) -> tuple[float, bool]:
-        """The smallest tolerance with which the trial passes, and whether it is an error."""
-        measurement = trial.measurement
+    def _tolerance_needed(self, trial: Trial, index: int, others: Mapping[str, float]) -> tuple[float, bool]:
+        """The place on the tolerance's line from which on the trial passes, and whether it is an error."""
+        measurement, line = trial.measurement, self.line(self.tolerances[index])
         if not self._within(trial, others):
             return math.inf, False
         if trial.error:
-            return domain[0], True
+            return line.low, True
         if measurement is None or measurement.fault:
             return math.inf, False
         values = [others.get(name, 0.0) for name in self.tolerances]
 
-        def grade(value: float) -> bool:
-            values[index] = value
-            return self.grader(values, measurement).passed
+        def grade(place: float) -> Grade:
+            values[index] = line.turned(place)
+            return self.grader(values, measurement)
 
-        hints = []
-        for value in (domain[0], self.base[self.tolerances[index]], domain[1]):
-            values[index] = value
-            hints.append(self.grader(values, measurement))
-        if hints[0].passed and not hints[-1].passed:
+        here = line.turned(self.base[self.tolerances[index]])
+        tried = [grade(place) for place in (line.low, here, line.high)]
+        if tried[0].passed and not tried[-1].passed:
             raise NotMonotoneError
-        return critical(grade, breakpoints(hints), *domain), False
+        hints = line.hints(tried) if line.signed else breakpoints(tried)
+        return critical(lambda place: grade(place).passed, hints, line.low, line.high), False
 
 
 Span = tuple[float, float]

@@ -10,7 +10,8 @@ from evalkit.display.rates import range_text
 from evalkit.landscape.curves import Curve, Step
 from evalkit.landscape.grids import MAP_SHARE, Slice, edges, scale
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
-from evalkit.landscape.recommend import Recommendation, number
+from evalkit.landscape.recommend import Recommendation
+from evalkit.landscape.round_numbers import number
 from evalkit.landscape.set_figures import rate_items, said_of_set, signal_axis, signal_items
 from evalkit.stats.intervals import wilson_range
 from evalkit.stats.verdict import Band as Target
@@ -130,7 +131,7 @@ def _steps(curve: Curve, low: float, high: float, confidence: float) -> Iterator
     if curve.set:
         yield from rate_items(curve, low, high)
         return
-    inner = [(step.value, step) for step in curve.steps if low < step.value <= high]
+    inner = [(step.value, step) for step in curve.ascending if low < step.value <= high]
     steps: list[tuple[float, Step]] = [(low, curve.step(low)), *inner]
     steps.append((high, steps[-1][1]))
     around = [(at, wilson_range(step.passed, step.unknown, step.graded, confidence)) for at, step in steps]

@@ -199,8 +199,8 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "at": _numbers(curve.at),
         "end": json_number(curve.end) if curve.is_limit else None,
         "whole": curve.whole,
-        "steps": [[json_number(step.value), step.passed, step.graded, step.unknown] for step in curve.steps],
-        **({"set": [_set_step(step) for step in curve.set]} if curve.set else {}),
+        "steps": [[json_number(step.value), step.passed, step.graded, step.unknown] for step in curve.ascending],
+        **({"set": [_set_step(step) for step in curve.set_ascending]} if curve.set else {}),
     }
 
 

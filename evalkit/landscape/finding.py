@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.display.rates import level, range_text, rate_text
 from evalkit.display.view import CellInfo
-from evalkit.landscape.recommend import number
+from evalkit.landscape.round_numbers import number
 from evalkit.landscape.search import GridPoint, Search
 from evalkit.model.protocol import Wait
 from evalkit.stats.inband import Plan, runs_to_be_sure

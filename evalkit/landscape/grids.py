@@ -13,9 +13,11 @@ import numpy as np
 from evalkit.display.figure import Axis as PlotAxis
 from evalkit.landscape.compute import Axis, Counts, count
 from evalkit.landscape.curves import Curve, Nest
+from evalkit.landscape.directions import Line
 from evalkit.landscape.knobs import LIMITS
 from evalkit.landscape.landscape import FacetResult
 from evalkit.landscape.thresholds import Trial
+from evalkit.task.grade import Grade, Measurement
 
 if TYPE_CHECKING:  # NumPy is loaded where it calculates
     from numpy.typing import NDArray
@@ -102,8 +104,10 @@ def scale(axis: Axis, result: FacetResult, follow: float = SMALLEST_SHARE) -> Sc
         reached = [trial.reach.of(axis.knob) for trial in nest.trials if axis.is_limit]
         swept += [1.05 * max((value for value in reached if value < math.inf), default=1.0)]
     shown = [*swept, *_recommended(axis.knob, result)]
-    smallest = 1.0 if axis.is_limit else min(shown) * follow
     begins = [_leaves_zero(curve) for curve in result.curves if curve.knob == axis.knob]
+    if not axis.is_limit and nest.line(axis.knob).signed:
+        return _signed_scale(axis.knob, [*shown, *(value for value in begins if math.isfinite(value))])
+    smallest = 1.0 if axis.is_limit else min(shown) * follow
     shown += [max(value, smallest) for value in begins if value < end]
     low, high = min(shown), min(max(shown), end)
     if high <= low:
@@ -113,22 +117,27 @@ def scale(axis: Axis, result: FacetResult, follow: float = SMALLEST_SHARE) -> Sc
     return Scale(axis.knob, max(below, 1.0 if axis.is_limit else low * 0.5), high, logarithmic)
 
 
+def _signed_scale(knob: str, shown: Sequence[float]) -> Scale:
+    """Of a knob that may be 0 and less, or loosens downwards: evenly spaced, with a margin at both ends."""
+    low, high = min(shown), max(shown)
+    margin = 0.05 * (high - low) or 0.5 * abs(low) or 0.5
+    return Scale(knob, low - margin, high + margin, logarithmic=False)
+
+
 def _recommended(knob: str, result: FacetResult) -> list[float]:
     """The value that is recommended and the ends of the range around it; without one, the value that is likeliest."""
     found = next((found for found in result.recommendations if found.knob == knob), None)
     if found is None or found.candidate is None:
         return []
     ends = [found.certain.low, found.certain.high] if found.certain else []
-    return [found.candidate, *(end for end in ends if 1e-300 < end < math.inf)]
+    return [found.candidate, *(end for end in ends if 1e-300 < abs(end) < math.inf)]
 
 
 def _leaves_zero(curve: Curve) -> float:
-    """Where the first run passes; infinite where none does, or where some do at whatever value."""
-    return (
-        next((step.value for step in curve.steps[1:] if step.passed), math.inf)
-        if not curve.steps[0].passed
-        else math.inf
-    )
+    """The value at which the first run passes; infinite where none does, or where some do at whatever value."""
+    if curve.steps[0].passed:
+        return math.inf
+    return curve.turned(next((step.value for step in curve.steps[1:] if step.passed), math.inf))
 
 
 def slices(result: FacetResult, across: str, up: str, size: tuple[int, int]) -> list[Slice]:
@@ -175,23 +184,33 @@ def grid(nest: Nest, at: Mapping[str, float], axes: Sequence[Axis], trials: Sequ
     of some."""
     names = [axis.knob for axis in axes]
     fixed = [Axis(knob, ({**nest.base, **at}[knob],)) for knob in nest.base if knob not in names]
-    every = [*axes, *fixed]
+    lines = {knob: nest.line(knob) for knob in nest.tolerances}
+    every = [_placed(axis, lines.get(axis.knob)) for axis in (*axes, *fixed)]
     # The grader takes its values in the order of its own knobs, which are the tolerances.
     order = [axis.knob for axis in every if not axis.is_limit]
-    places = [order.index(knob) for knob in nest.tolerances]
-    counts = count(
-        nest.trials if trials is None else trials,
-        every,
-        lambda values, measured: nest.grader([values[n] for n in places], measured),
-    )
+    places = [(order.index(knob), lines[knob]) for knob in nest.tolerances]
+
+    def grade(values: Sequence[float], measured: Measurement) -> Grade:
+        return nest.grader([line.turned(values[n]) for n, line in places], measured)
+
+    counts = count(nest.trials if trials is None else trials, every, grade)
     shape = tuple(len(axis.values) for axis in axes)
-    return Counts(tuple(axes), *(grid.reshape(shape) for grid in (counts.passed, counts.graded, counts.unknown)))
+    turned = tuple(n for n, axis in enumerate(axes) if nest.turns(axis.knob))
+    parts = (np.flip(part.reshape(shape), turned) for part in (counts.passed, counts.graded, counts.unknown))
+    return Counts(tuple(axes), *parts)
+
+
+def _placed(axis: Axis, line: Line | None) -> Axis:
+    """The same with places on its line for values."""
+    if line is None:
+        return axis
+    return Axis(axis.knob, tuple(sorted(map(line.turned, axis.values))), line)
 
 
 def edges(values: Sequence[float], logarithmic: bool) -> list[float]:
     """The borders between values, for drawing each as a tile: one more than there are values."""
     if len(values) == 1:
-        return [values[0] * 0.9, values[0] * 1.1]
+        return [values[0] * 0.9, values[0] * 1.1] if values[0] > 0 else [1.1 * values[0] - 0.1, 0.9 * values[0] + 0.1]
     points = [math.log(value) for value in values] if logarithmic else list(values)
     middles = [(a + b) / 2 for a, b in pairwise(points)]
     ends = [points[0] - (middles[0] - points[0]), *middles, points[-1] + (points[-1] - middles[-1])]

@@ -82,9 +82,9 @@ def _curve(result: FacetResult, curve: Curve, landscape: Landscape, words: Words
     found = recommended(result, curve)
     if curve.set and result.nest is not None:
         group = result.nest.terms.group
-        said_at = [(step.value, said_of_step(step, group)) for step in curve.set]
+        said_at = [(step.value, said_of_step(step, group)) for step in curve.set_ascending]
     else:
-        said_at = [(step.value, said(step.passed, step.graded, step.unknown, landscape)) for step in curve.steps]
+        said_at = [(step.value, said(step.passed, step.graded, step.unknown, landscape)) for step in curve.ascending]
     return {
         "steps": [json_number(value) for value, _ in said_at],
         "said": [words(sentence) for _, sentence in said_at],

@@ -9,7 +9,7 @@ from evalkit.display.svg import svg_file
 from evalkit.landscape.figures import curve_figure, map_figure, rows_figure, signal_figure
 from evalkit.landscape.grids import slices
 from evalkit.landscape.landscape import FacetResult, Landscape
-from evalkit.landscape.recommend import number
+from evalkit.landscape.round_numbers import number
 from evalkit.util.text import short_names
 
 MOST_PLOTS = 24

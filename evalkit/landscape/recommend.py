@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from evalkit.display.rates import level, rate_words
-from evalkit.landscape.curves import Curve, Step
+from evalkit.landscape.curves import LARGEST, Curve, Step
+from evalkit.landscape.round_numbers import inward, number, roundest
 from evalkit.results.summary import Rate
 from evalkit.stats.inband import (
     MOST_RUNS,
@@ -34,8 +34,8 @@ class Outlook(StrEnum):
     RANGE = "range"  # there is a range of values with a rate in the band
     OPEN = "open"  # from some value on, as far as anything is known
     FLAT = "flat"  # the rate is in the band and the same whatever the knob says
-    TOO_HARD = "too_hard"  # the rate stays below the band up to the largest known value
-    TOO_EASY = "too_easy"  # the rate is above the band even at the smallest value
+    TOO_HARD = "too_hard"  # the rate stays below the band up to the loosest known value
+    TOO_EASY = "too_easy"  # the rate is above the band even at the strictest value
     JUMP = "jump"  # the rate jumps over the band
     UNKNOWN = "unknown"  # too many runs are unknown to say
 
@@ -49,7 +49,7 @@ class Recommendation:
     """The other nested knobs."""
     finding: Outlook
     low: float | None = None
-    """The smallest value whose observed rate is in the band."""
+    """The smallest value whose observed rate is in the band; None where none is known."""
     high: float | None = None
     """The largest such value; None where none is known."""
     enters: Interval | None = None
@@ -105,11 +105,12 @@ class Grounds:
 def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> Recommendation:
     """Invert the curve: the values at which the rate is in the band, and one of them to set if the runs support it.
 
-    `current`: taken as the value to set where the rate there is as good as any. A value is recommended only where
-    `chance_in_band` reaches the confidence, which holds for all such values at once, so one of them may be chosen.
+    `current`: the knob's value, taken as the one to set where the rate there is as good as any. A value is recommended
+    only where `chance_in_band` reaches the confidence, which holds for all such values at once, so one may be chosen.
     The intervals of both crossings are order statistics of what the runs need (`stats.simultaneous.crossing`).
     """
     band = grounds.band
+    current = None if current is None else curve.turned(current)
     inside = _last_block([n for n, step in enumerate(curve.steps) if step.within(band)], curve)
     if not inside or len(curve.steps) == 1:
         return _nothing(curve, grounds)
@@ -138,7 +139,40 @@ def recommend(curve: Curve, grounds: Grounds, current: float | None = None) -> R
         interval=grounds.around(step),
     )
     words = _words_to_set(found, curve, grounds) if sure else _words_for_too_few(found, curve, grounds)
-    return replace(found, sentence=words)
+    return by_value(replace(found, sentence=words), curve)
+
+
+def by_value(found: Recommendation, curve: Curve) -> Recommendation:
+    """The same with the knob's own values: the curve of one that loosens downwards has their negatives.
+
+    Where it may be negative, the end of what it can be is infinite.
+    """
+    if not (curve.falling or curve.steps[0].value <= -LARGEST):
+        return found
+
+    def value(number: float | None) -> float | None:
+        if number is None:
+            return None
+        return curve.turned(number if abs(number) < LARGEST else math.copysign(math.inf, number))
+
+    def interval(ends: Interval | None) -> Interval | None:
+        if ends is None:
+            return None
+        low, high = (value(end) or 0.0 for end in (ends.low, ends.high))
+        return Interval(min(low, high), max(low, high))
+
+    ends = value(found.low), value(found.high)
+    low, high = ends[::-1] if curve.falling else ends
+    return replace(
+        found,
+        low=low,
+        high=high,
+        enters=interval(found.enters),
+        leaves=interval(found.leaves),
+        certain=interval(found.certain),
+        value=value(found.value),
+        candidate=value(found.candidate),
+    )
 
 
 def _last_block(inside: list[int], curve: Curve) -> list[int]:
@@ -227,7 +261,7 @@ def _nothing(curve: Curve, grounds: Grounds) -> Recommendation:
 
 
 def _before(value: float, whole: bool) -> float:
-    return value - 1 if whole else math.nextafter(value, 0.0)
+    return value - 1 if whole else math.nextafter(value, -math.inf)
 
 
 def _most_likely(curve: Curve, inside: Sequence[int], chances: Sequence[float]) -> float:
@@ -251,48 +285,13 @@ def _choose(curve: Curve, sure: Sequence[int], grounds: Grounds, current: float 
 
 def round_within(curve: Curve, first: int, last: int) -> float:
     """A round value from the start of one step to the end of another."""
-    low = curve.steps[first].value
-    return roundest(low, min(step_end(curve, last), curve.end, max(2 * low, 1.0)), curve.whole)
-
-
-def roundest(low: float, high: float, whole: bool) -> float:
-    """The number with the fewest significant digits in `low` … `high`, nearest to the middle among equals."""
-    if high <= low:
-        return low
-    centre = Decimal((low + high) / 2)
-    for digits in range(1, 17):
-        scale = Decimal(1).scaleb(centre.adjusted() - digits + 1)
-        if whole and scale < 1:
-            scale = Decimal(1)
-        for rounding in (ROUND_FLOOR, ROUND_CEILING):
-            number = float((centre / scale).to_integral_value(rounding) * scale)
-            if low <= number <= high:
-                return number
-    return low
-
-
-def number(value: float, *, up: bool | None = None, digits: int = 3) -> str:
-    """A knob's value for people: `2,310`, `0.0313`. `up` says which way to round what has more digits."""
-    if not math.isfinite(value):
-        return "no limit"
-    if value == round(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{_rounded(value, up, digits):.17g}" if digits > 12 else f"{_rounded(value, up, digits):.12g}"
-
-
-def _rounded(value: float, up: bool | None, digits: int) -> float:
-    exact = Decimal(value)
-    rounding = {None: ROUND_HALF_EVEN, True: ROUND_CEILING, False: ROUND_FLOOR}[up]
-    scale = Decimal(1).scaleb(exact.adjusted() - digits + 1)
-    return float((exact / scale).to_integral_value(rounding) * scale)
-
-
-def inward(low: float, high: float) -> tuple[str, str]:
-    """Both ends of a range, rounded into it: whoever types one of them gets a value that is inside."""
-    for digits in range(3, 17):
-        if _rounded(low, True, digits) <= _rounded(high, False, digits):
-            return number(low, up=True, digits=digits), number(high, up=False, digits=digits)
-    return f"{low!r}", f"{high!r}"
+    low, high = curve.steps[first].value, min(step_end(curve, last), curve.end)
+    if low > 0:
+        return roundest(low, min(high, max(2 * low, 1.0)), curve.whole)
+    # Not beyond half or twice the end that is known, and not beyond 0: values of a scale that the runs have seen.
+    if low > -LARGEST:
+        return roundest(low, min(high, low / 2 or 1.0), curve.whole)
+    return roundest(min(high, high * 2 if high < 0 else high / 2 or -1.0), high, curve.whole)
 
 
 def _words_to_set(found: Recommendation, curve: Curve, grounds: Grounds) -> str:
@@ -301,8 +300,8 @@ def _words_to_set(found: Recommendation, curve: Curve, grounds: Grounds) -> str:
     others = _values(found.certain.low, found.certain.high, curve)
     every = f"; so is every value {others}, with a chance of at least {level(grounds.confidence)}" if others else ""
     return (
-        f"set `{curve.knob}` to {number(found.value)}{whom}: the rate there is {_rate(found)}, in the band "
-        f"({grounds.band}) with a chance of at least {floored(found.chance)}{every}"
+        f"set `{curve.knob}` to {number(curve.turned(found.value))}{whom}: the rate there is {_rate(found)}, in the "
+        f"band ({grounds.band}) with a chance of at least {floored(found.chance)}{every}"
     )
 
 
@@ -310,7 +309,7 @@ def _words_for_too_few(found: Recommendation, curve: Curve, grounds: Grounds) ->
     """What the runs show, why it is not enough, and what would be."""
     assert found.low is not None and found.candidate is not None
     band, sure = grounds.band, level(grounds.confidence)
-    where = _values(found.low, _end_of(found, curve), curve) or f"at {number(found.low)}"
+    where = _values(found.low, _end_of(found, curve), curve) or f"at {number(curve.turned(found.low))}"
     start = (
         f"{counted(found.runs, 'run')} cannot say what to set `{curve.knob}` to: the observed rate is in the band "
         f"({band}) {where}, but "
@@ -322,8 +321,9 @@ def _words_for_too_few(found: Recommendation, curve: Curve, grounds: Grounds) ->
     more = runs_to_be_sure(found.passed / found.runs, band, grounds.confidence, grounds.plan)
     about = f"about {more:,} runs" if more is not None else "many more runs"
     return start + (
-        f"at no value is it {sure} sure that the true rate is; nearest to that comes {number(found.candidate)} with "
-        f"{_rate(found)}, for which {about} would settle it if the rate stays the same"
+        f"at no value is it {sure} sure that the true rate is; nearest to that comes "
+        f"{number(curve.turned(found.candidate))} with {_rate(found)}, for which {about} would settle it if the rate "
+        "stays the same"
     )
 
 
@@ -334,6 +334,8 @@ def _end_of(found: Recommendation, curve: Curve) -> float:
 def _values(low: float, high: float, curve: Curve) -> str:
     """`between 2,004 and 2,402`, `up to 70`, `from 0.05 up`; nothing if there is but one."""
     start, end = low <= curve.steps[0].value, high >= curve.end
+    if curve.falling or curve.steps[0].value < 0:
+        return _values_either_way(low, high, curve)
     if start and end:
         return f"up to {number(curve.end)}" if curve.is_limit else "above 0"
     first, last = inward(low, min(high, curve.end))
@@ -344,18 +346,33 @@ def _values(low: float, high: float, curve: Curve) -> str:
     return "" if first == last else f"between {first} and {last}"
 
 
+def _values_either_way(low: float, high: float, curve: Curve) -> str:
+    """The same of a knob that may be negative or loosens downwards: open ends by the knob's own values."""
+    ends = [
+        -math.inf if low <= curve.steps[0].value else low,
+        math.inf if high >= curve.end else high,
+    ]
+    least, most = sorted(map(curve.turned, ends))
+    if least == -math.inf:
+        return "from its lowest to its highest" if most == math.inf else f"up to {number(most, up=False)}"
+    if most == math.inf:
+        return f"from {number(least, up=True)} up"
+    first, last = inward(least, most)
+    return "" if first == last else f"between {first} and {last}"
+
+
 def _rate(found: Recommendation) -> str:
     return rate_words(Rate(found.passed, found.runs, found.interval, found.unknown)) if found.runs else "unknown"
 
 
 def _words_for_none(found: Recommendation, curve: Curve, grounds: Grounds, nearest: Step) -> str:
     """Why there is nothing to set; and where the runs are too few to know, that they are."""
-    knob, band = f"`{curve.knob}`", grounds.band
+    knob, band, value = f"`{curve.knob}`", grounds.band, curve.turned(nearest.value)
     if found.runs == 0:
         return f"nothing can be said about {knob}: no run was graded"
     if found.finding is Outlook.UNKNOWN:
         return (
-            f"no value of {knob} is known to give a rate in the band ({band}): at {number(nearest.value)} it is "
+            f"no value of {knob} is known to give a rate in the band ({band}): at {number(value)} it is "
             f"{_rate(found)}, because {nearest.unknown} of {counted(nearest.graded, 'run')} are unknown"
         )
     rate = f"{_rate(found)} in {counted(found.runs, 'run')}"
@@ -366,13 +383,14 @@ def _words_for_none(found: Recommendation, curve: Curve, grounds: Grounds, neare
     before = curve.steps[max(curve.place(nearest.value) - 1, 0)]
     easy = is_above(nearest.passed, nearest.graded, band.high, confidence, grounds.plan)
     if found.finding is Outlook.TOO_EASY:
-        known, said = easy, f"even the smallest {knob} is too easy for the band ({band}): the rate there is {rate}"
+        strictest = "largest" if curve.falling else "smallest"
+        known, said = easy, f"even the {strictest} {knob} is too easy for the band ({band}): the rate there is {rate}"
     elif found.finding is Outlook.TOO_HARD:
         known = is_below(nearest.passed, nearest.graded, band.low, confidence, grounds.plan)
         which = f"up to {number(curve.end)}, the largest sampled," if curve.is_limit else "however loose"
         said = f"no {knob} {which} reaches the band ({band}): the rate there is {rate}"
     else:
         known = easy and is_below(before.passed, before.graded, band.low, confidence, grounds.plan)
-        jump = f"it jumps from {percent(before.rate)} to {rate} at {number(nearest.value, up=True)}"
+        jump = f"it jumps from {percent(before.rate)} to {rate} at {number(value, up=not curve.falling)}"
         said = f"no value of {knob} gives a rate in the band ({band}): {jump}"
     return said if known else f"{said}; that is too few to be {level(grounds.confidence)} sure"

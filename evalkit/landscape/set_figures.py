@@ -71,8 +71,9 @@ def signal_items(curve: Curve, low: float, high: float, spots: Sequence[Spot]) -
 
 
 def _items(curve: Curve, low: float, high: float, of: Callable[[SetStep], Estimate]) -> Iterator[Item]:
-    first = max((step for step in curve.set if step.value <= low), key=lambda step: step.value, default=curve.set[0])
-    steps = [(low, of(first)), *((step.value, of(step)) for step in curve.set if low < step.value <= high)]
+    every = curve.set_ascending
+    first = max((step for step in every if step.value <= low), key=lambda step: step.value, default=every[0])
+    steps = [(low, of(first)), *((step.value, of(step)) for step in every if low < step.value <= high)]
     steps.append((high, steps[-1][1]))
     yield Band(tuple((at, found.low, found.high) for at, found in steps), step=True)
     yield Line(tuple((at, found.value) for at, found in steps if found.value is not None), step=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from evalkit.display.rates import level, range_text, rate_text
 from evalkit.landscape.curves import Curve
-from evalkit.landscape.recommend import Grounds, Outlook, Recommendation, number, round_within, step_end
+from evalkit.landscape.recommend import Grounds, Outlook, Recommendation, by_value, round_within, step_end
+from evalkit.landscape.round_numbers import number
 from evalkit.landscape.set_curves import SetStep, SetTerms
 from evalkit.stats.intervals import Interval
 from evalkit.util.text import percent
@@ -20,7 +21,9 @@ def recommend_set(curve: Curve, grounds: Grounds, terms: SetTerms, aim: str, cur
     beforehand, and an interval that clears the band's edge earlier clears it there too. So all such values hold
     together at the confidence. Where the results decided how many runs there are, nothing is recommended.
     """
-    return _for_signal(curve, grounds, terms, current) if aim == "signal" else _for_rate(curve, grounds, terms, current)
+    current = None if current is None else curve.turned(current)
+    choose = _for_signal if aim == "signal" else _for_rate
+    return by_value(choose(curve, grounds, terms, current), curve)
 
 
 def _for_rate(curve: Curve, grounds: Grounds, terms: SetTerms, current: float | None) -> Recommendation:
@@ -43,11 +46,11 @@ def _for_rate(curve: Curve, grounds: Grounds, terms: SetTerms, current: float | 
     where = MEANINGS[terms.about]
     rate = f"the rate of {where} there is {_said(steps[best])}"
     if sure:
-        words = f"set `{curve.knob}` to {number(value)}{_whom(grounds)}: {rate}, in the band ({band}) at "
+        words = f"set `{curve.knob}` to {number(curve.turned(value))}{_whom(grounds)}: {rate}, in the band ({band}) at "
         words += f"{level(terms.confidence)}"
     else:
         words = f"nothing is sure about `{curve.knob}`: nearest to the middle of the band ({band}) comes "
-        words += f"{number(value)}, but {rate}, which more problems or tries would narrow"
+        words += f"{number(curve.turned(value))}, but {rate}, which more problems or tries would narrow"
         if grounds.plan.stopped:
             words += ", and the results decided how many there are"
     open_end = inside[-1] == len(steps) - 1
@@ -81,9 +84,9 @@ def _for_signal(curve: Curve, grounds: Grounds, terms: SetTerms, current: float 
     value = _value(curve, best, current)
     signal = f"{percent(best.signal.value or 0.0)} ({range_text(best.signal.interval)})"
     words = (
-        f"set `{curve.knob}` to {number(value)}{_whom(grounds)} for the largest training signal: {signal} of groups of "
-        f"{terms.group} tries are mixed there, at a rate of {_said(best)}; {best.in_band} of {best.problems} problems "
-        "are observed in the band. It was chosen as the largest, so expect a little less"
+        f"set `{curve.knob}` to {number(curve.turned(value))}{_whom(grounds)} for the largest training signal: "
+        f"{signal} of groups of {terms.group} tries are mixed there, at a rate of {_said(best)}; {best.in_band} of "
+        f"{best.problems} problems are observed in the band. It was chosen as the largest, so expect a little less"
     )
     place = curve.place(best.value)
     return _recommendation(
@@ -113,12 +116,13 @@ def _none(curve: Curve, grounds: Grounds, terms: SetTerms) -> Recommendation:
     else:
         finding = Outlook.JUMP
         step = next(step for step in known if (step.rate.value or 0.0) > band.high)
-        words = f"the rate jumps over the band ({band}) at `{name}`={number(step.value)}, where it is {_said(step)}"
+        where = f"`{name}`={number(curve.turned(step.value))}"
+        words = f"the rate jumps over the band ({band}) at {where}, where it is {_said(step)}"
     return _recommendation(curve, step, finding=finding, sentence=words + _whom(grounds))
 
 
 def _recommendation(curve: Curve, step: SetStep, **known: object) -> Recommendation:
-    pooled = curve.step(step.value)
+    pooled = curve.steps[curve.place(step.value)]
     return Recommendation(
         curve.knob,
         curve.at,

@@ -14,7 +14,8 @@ from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.facets import Facet, facets
 from evalkit.landscape.knobs import Entry, Knob, swept
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
-from evalkit.landscape.recommend import Grounds, number, recommend
+from evalkit.landscape.recommend import Grounds, recommend
+from evalkit.landscape.round_numbers import number
 from evalkit.landscape.set_curves import SetPoint
 from evalkit.landscape.set_recommend import recommend_set
 from evalkit.landscape.thresholds import NotMonotoneError

@@ -201,8 +201,11 @@ class KnobGrader:
         """What the config says for every knob."""
         return tuple(dotted.get(self._config, name) for name in self._names)
 
-    def domain(self, index: int) -> tuple[float, float]:
-        """The smallest and largest value of one knob that the task's constructor accepts, the others as configured."""
+    def domain(self, index: int, *, signed: bool = False) -> tuple[float, float]:
+        """The smallest and largest value of one knob that the task's constructor accepts, the others as configured.
+
+        `signed`: 0 and negative values count too.
+        """
         values = self.values()
 
         def accepts(value: float) -> bool:
@@ -213,7 +216,8 @@ class KnobGrader:
             return True
 
         here = float(values[index])
-        low = SMALLEST if accepts(SMALLEST) else _edge(accepts, here, SMALLEST)
+        least = -LARGEST if signed else SMALLEST
+        low = least if accepts(least) else _edge(accepts, here, least)
         return low, LARGEST if accepts(LARGEST) else _edge(accepts, here, LARGEST)
 
 
@@ -239,10 +243,10 @@ def critical(
     smallest: float = SMALLEST,
     largest: float = LARGEST,
 ) -> float:
-    """The smallest float from `smallest` to `largest`, both positive, that passes, exactly; infinite if none does.
+    """The smallest float from `smallest` to `largest` that passes, exactly; infinite if none does.
 
     `passes` must be monotone: false below some point, true from there on. Bisects over the hints first, then over
-    the representable numbers between the two that remain, so at most 63 calls more.
+    the representable numbers between the two that remain, so at most 64 calls more.
     """
     if not passes(largest):
         return math.inf
@@ -256,7 +260,7 @@ def critical(
             passing, points = points[middle], points[:middle]
         else:
             failing, points = points[middle], points[middle + 1 :]
-    below = math.nextafter(passing, 0.0)
+    below = math.nextafter(passing, -math.inf)
     if failing < below and not passes(below):
         return passing
     low, high = _ordinal(failing), _ordinal(passing)
@@ -299,14 +303,14 @@ def _halves(box: Box) -> list[Box]:
 
 
 def _ordinal(value: float) -> int:
-    """Positive floats in order of size are their bit patterns in order of size."""
-    number: int = struct.unpack("<q", struct.pack("<d", value))[0]
-    return number
+    """Positive floats in order of size are their bit patterns in order of size; negative ones are their mirror."""
+    number: int = struct.unpack("<q", struct.pack("<d", abs(value)))[0]
+    return -number if value < 0 else number
 
 
 def _float(ordinal: int) -> float:
-    value: float = struct.unpack("<d", struct.pack("<q", ordinal))[0]
-    return value
+    value: float = struct.unpack("<d", struct.pack("<q", abs(ordinal)))[0]
+    return -value if ordinal < 0 else value
 
 
 def _edge(accepts: Callable[[float], bool], good: float, bad: float) -> float:

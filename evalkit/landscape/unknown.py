@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.display.formatting import unknown_cells
 from evalkit.landscape.curves import Curve
 from evalkit.landscape.knobs import LIMITS, Entry
-from evalkit.landscape.recommend import number
+from evalkit.landscape.round_numbers import number
 from evalkit.rollout.limits import clip
 from evalkit.rollout.record import Ending
 from evalkit.util.text import counted

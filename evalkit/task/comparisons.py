@@ -64,7 +64,7 @@ def between(
     """Whether `low` ≤ `value` ≤ `high`: two checks, `<name>_low` and `<name>_high`, because each end has its own knob.
 
     `knobs`: those that the two ends come from; without a name each check is called after its knob. Parameters
-    otherwise as those of `at_most`.
+    otherwise as those of `at_most`. Raises `TypeError` for other than two knobs.
     """
     if isinstance(knobs, str) or len(knobs) != 2:
         raise TypeError(f"between got knobs as {preview(knobs)}: use two, (low, high)")

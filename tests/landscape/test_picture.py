@@ -6,7 +6,7 @@ import pytest
 from evalkit.display.figure import Band, Box, Field, Line, Point, Rule, Segment
 from evalkit.landscape.grids import MAP_SHARE, scale
 from evalkit.landscape.picture import as_svg, figures
-from evalkit.landscape.recommend import number
+from evalkit.landscape.round_numbers import number
 from evalkit.landscape.write import write
 from evalkit.stats.intervals import wilson
 from tests.landscape.conftest import surveyed

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from evalkit.landscape.curves import Curve, Step
-from evalkit.landscape.recommend import Grounds, Outlook, inward, number, recommend, roundest
+from evalkit.landscape.recommend import Grounds, Outlook, recommend
+from evalkit.landscape.round_numbers import inward, number, roundest
 from evalkit.stats.inband import Plan, chance_in_band
 from evalkit.stats.verdict import Band
 
