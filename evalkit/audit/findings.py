@@ -24,6 +24,7 @@ KINDS: Mapping[str, str] = {
     "changing-verdict": "the same submission gets different verdicts",
     "order-dependent": "a verdict depends on what was graded before",
     "not-monotone": "a looser tolerance turns a pass into a failure",
+    "unknown-knob": "a check names a knob that is no number of the config, or that not only `grade` reads",
     "unstated": "the grader enforces what the prompt does not say",
     "unenforced": "the prompt asks for what the grader does not enforce",
     "unexercised": "no wrong solution breaks this rule of the prompt",

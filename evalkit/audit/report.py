@@ -201,10 +201,9 @@ def _tolerances(audit: Audit) -> Section:
     table = Table(header, tuple(map(_tolerance, names, audit.tolerances.rows)))
     picture = Picture(tuple(map(row_figure, audit.tolerances.rows)), "tolerances", "tolerances.svg")
     warned = [Note("Warning", warning) for warning in audit.warnings]
-    return Section("Tolerances", (f"In the safe window, {_SAFE}", table, picture, *warned))
-
-
-_SAFE = "its end excluded, every known solution is graded right; others may not be."
+    end = "its looser end" if any(row.falling for row in audit.tolerances.rows) else "its end"
+    safe = f"In the safe window, {end} excluded, every known solution is graded right; others may not be."
+    return Section("Tolerances", (safe, table, picture, *warned))
 
 
 def _tolerance(name: str, row: Row) -> tuple[Cell, ...]:

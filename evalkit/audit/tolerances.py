@@ -2,8 +2,8 @@
 
 A critical tolerance is the strictest value of one knob at which a submission passes: of a knob that loosens upwards
 (`at_most`) the smallest, of one that loosens downwards (`at_least`) the largest. All other knobs are as configured;
-`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. A value stricter than the critical one of some
-right solution fails it; a value as loose as that of some wrong solution passes it. Between the two is the window.
+`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. Values stricter than the critical one of some
+right solution fail it; values as loose as that of some wrong solution pass it. Between the two is the window.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from evalkit.task.optional_parts import accuracy_of
 from evalkit.task.protocol import Task
 from evalkit.util.dotted import numbers
 from evalkit.util.errors import TaskError
+from evalkit.util.suggestions import suggestion
 
 EXACT = 1e-9
 """A wrong solution that passes below this is not wrong in what the tolerance is about: no value of it could tell."""
@@ -139,7 +140,19 @@ def map_tolerances(
             found.append(
                 Finding("too-tight", row.knob, f"{row.configured:g} is less than the {row.promised:g} that is promised")
             )
+    found += _unknown_knobs(names, verdict)
     return ToleranceMap(tuple(rows), tuple(w for row in rows for w in _warnings(row)), tuple(found))
+
+
+def _unknown_knobs(names: Sequence[str], verdict: GraderVerdict) -> Iterator[Finding]:
+    """Knobs that checks name and the map does not have: their directions would be lost."""
+    attempts = [attempt for graded in (*verdict.right, *verdict.wrong) for attempt in graded.result.attempts]
+    checks = (check for attempt in attempts if attempt.grade for check in attempt.grade.checks)
+    named = {check.knob: check.name for check in checks if check.knob is not None}
+    for knob, check in named.items():
+        if f"task.{knob}" not in names:
+            known = [name.removeprefix("task.") for name in names]
+            yield Finding("unknown-knob", knob, f"the check {check} names it{suggestion(knob, known)}")
 
 
 class _Axis:

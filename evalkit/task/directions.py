@@ -30,8 +30,10 @@ def check_thresholds(task: Task, node: Mapping[str, Any]) -> None:
         _check_directions(task, node, declared)
     inclusive = _compares_inclusively(type(task))
     for path, number in numbers(node.get("tolerances"), "tolerances"):
-        if math.isnan(number) or math.isinf(number) or (number <= 0 and path not in declared and not inclusive):
-            raise UserError(f"task.{path}={number} is out of range: use a number above 0")
+        signed = inclusive or path in declared
+        if not math.isfinite(number) or (number <= 0 and not signed):
+            want = "a finite number" if signed else "a number above 0 (at_most and at_least take 0 and less)"
+            raise UserError(f"task.{path}={number} is out of range: use {want}")
 
 
 def _check_directions(task: Task, node: Mapping[str, Any], declared: Mapping[Any, Any]) -> None:
@@ -41,7 +43,7 @@ def _check_directions(task: Task, node: Mapping[str, Any], declared: Mapping[Any
         if knob not in graded:
             what = "is no number of the config" if first(str(knob)) in task.graded_by else "`graded_by` does not list"
             hint = suggestion(str(knob), graded)
-            raise UserError(f"{line} names {preview(knob)}, which {what}{hint}: use names such as tolerances.answer")
+            raise UserError(f"{line} names {preview(knob)}, which {what}{hint}")
         if direction not in get_args(Direction):
             raise UserError(f"{line} says {preview(direction)} of {knob}: use {' or '.join(get_args(Direction))}")
 
