@@ -2,8 +2,8 @@
 
 A critical tolerance is the strictest value of one knob at which a submission passes: of a knob that loosens upwards
 (`at_most`) the smallest, of one that loosens downwards (`at_least`) the largest. All other knobs are as configured;
-`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. Values stricter than the critical one of some
-right solution fail it; values as loose as that of some wrong solution pass it. Between the two is the window.
+`evalkit.landscape.thresholds` finds it exactly by bisection over `grade`. A value stricter than the critical one of a
+right solution fails it; a value as loose as the critical one of a wrong solution passes it. Between is the window.
 """
 
 from __future__ import annotations
