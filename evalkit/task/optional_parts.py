@@ -147,7 +147,7 @@ class HasTaskKind(Protocol):
     """A task that says how its answers are right; audits read it."""
 
     @property
-    def kind(self) -> TaskKind:
+    def kind(self) -> str:
         """exact: one answer is right; score: whatever is good enough; rubric: what a judge says of it"""
         ...
 

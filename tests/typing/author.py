@@ -21,6 +21,7 @@ from evalkit import (
     HasSolution,
     HasStatedAccuracy,
     HasSystem,
+    HasTaskKind,
     HasValues,
     Limits,
     Measurement,
@@ -183,6 +184,8 @@ class FullTask(OwnTask):
     def solution(self, source: str, spec: OwnSpec) -> ScriptedAgent:
         return submitting(source)
 
+    kind = "score"
+
     def reference_source(self, spec: OwnSpec) -> str:
         return "def one(): return 1"
 
@@ -204,5 +207,6 @@ solves: type[HasSolution] = FullTask
 refers: type[HasReferenceSource] = FullTask
 computes: type[HasValues] = FullTask
 measures: type[MeasuresMany] = FullTask
+scores: type[HasTaskKind] = FullTask
 shown: HasShownSchema = SubmitAnswer({"type": "number"})
 loaded: HasPreload = PythonExpression()
