@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from evalkit.util.errors import UserError
+from evalkit.util.suggestions import suggestion
 
 
 @dataclass(frozen=True)
@@ -61,35 +64,48 @@ def load_agents(path: Path, facts: Mapping[str, str] | None = None) -> list[Scri
     """
     import yaml
 
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or ()
-    return agents_of(entries, str(path), path.parent, facts)
+    from evalkit.util.yaml_lines import quoted_key, slip
+
+    try:
+        with path.open(encoding="utf-8") as stream:
+            entries = yaml.safe_load(stream) or ()
+    except yaml.MarkedYAMLError as error:
+        raise UserError(slip(error)) from error
+    return agents_of(entries, lambda keys: quoted_key(path, keys), path.parent, facts)
 
 
-def agents_of(entries: Any, place: str, folder: Path, facts: Mapping[str, str] | None = None) -> list[ScriptedAgent]:
-    """The same from such a list. `place`: what errors call it; `folder`: where `submit_file` looks."""
-    agents = []
-    for entry in entries:
-        if not isinstance(entry, dict) or not {"name", "turns"} <= set(entry) <= {"name", "weight", "turns"}:
-            keys = sorted(entry) if isinstance(entry, dict) else entry
-            raise UserError(
-                f"{place}: an agent has name, turns and, if it is to be drawn less often, weight; got {keys}"
-            )
-        turns = tuple(_turn(turn, place, folder, facts or {}) for turn in entry["turns"])
-        agents.append(ScriptedAgent(entry["name"], turns, float(entry.get("weight", 1))))
-    if not agents or any(not agent.turns or agent.weight < 0 for agent in agents):
-        raise UserError(f"{place} lists no agents, or one without turns or with a negative weight")
-    return agents
+Place = Callable[[Sequence[str | int]], str]
+"""Where the value below some keys of the list stands, as a sentence about it begins."""
+
+
+def agents_of(entries: Any, place: Place, folder: Path, facts: Mapping[str, str] | None = None) -> list[ScriptedAgent]:
+    """The same from such a list. `folder`: where `submit_file` looks."""
+    if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
+        raise UserError(f"{place(())} lists no agents: write a list of {{name, turns}}")
+    return [_agent(entry, (number,), place, folder, facts or {}) for number, entry in enumerate(entries)]
+
+
+def _agent(
+    entry: Any, at: tuple[str | int, ...], place: Place, folder: Path, facts: Mapping[str, str]
+) -> ScriptedAgent:
+    if not isinstance(entry, dict) or not {"name", "turns"} <= set(entry) <= {"name", "weight", "turns"}:
+        keys = sorted(map(str, entry)) if isinstance(entry, dict) else entry
+        want = "an agent has name, turns and, if it is to be drawn less often, weight"
+        raise UserError(f"{place(at)}: {want}; got {keys}")
+    weight = entry.get("weight", 1)
+    if not _is_number(weight) or weight < 0:
+        raise UserError(f"{place((*at, 'weight'))}: a weight is a number from 0 up")
+    if not isinstance(entry["turns"], list) or not entry["turns"]:
+        raise UserError(f"{place((*at, 'turns'))}: an agent has a list of turns, one at least")
+    turns = [_turn(turn, (*at, "turns", number), place, folder, facts) for number, turn in enumerate(entry["turns"])]
+    return ScriptedAgent(str(entry["name"]), tuple(turns), float(weight))
 
 
 _ACTIONS = ("python", "submit", "submit_file", "submit_output", "calls")
 
 
-def _turn(entry: Mapping[str, Any], place: str, folder: Path, facts: Mapping[str, str]) -> ScriptedTurn:
-    unknown = set(entry) - {"tokens", "text", *_ACTIONS}
-    if unknown or sum(key in entry for key in _ACTIONS) > 1:
-        raise UserError(
-            f"{place}: a turn has tokens, text and at most one of {', '.join(_ACTIONS)}; got {sorted(entry)}"
-        )
+def _turn(entry: Any, at: tuple[str | int, ...], place: Place, folder: Path, facts: Mapping[str, str]) -> ScriptedTurn:
+    _check_turn(entry, at, place, facts)
     calls: Sequence[Mapping[str, Any]] = ()
     if "python" in entry:
         calls = [{"name": "python_expression", "input": {"expression": entry["python"]}}]
@@ -104,8 +120,33 @@ def _turn(entry: Mapping[str, Any], place: str, folder: Path, facts: Mapping[str
         tokens=Tokens(**entry["tokens"]),
         text=_fill(entry.get("text", ""), facts),
         calls=tuple(_fill(list(calls), facts)),
-        submit_output=bool(entry.get("submit_output", False)),
+        submit_output=entry.get("submit_output", False),
     )
+
+
+def _check_turn(entry: Any, at: tuple[str | int, ...], place: Place, facts: Mapping[str, str]) -> None:
+    """Raise `UserError` for the first slip in a turn."""
+    keys = set(entry) if isinstance(entry, dict) else set()
+    unknown = keys - {"tokens", "text", *_ACTIONS}
+    if "tokens" not in keys or unknown or sum(key in keys for key in _ACTIONS) > 1:
+        got = sorted(map(str, keys)) if keys else entry
+        hint = suggestion(str(min(unknown, key=str)), _ACTIONS) if unknown else ""
+        where = place((*at, min(unknown, key=str)) if unknown else at)
+        raise UserError(f"{where}: a turn has tokens, text and at most one of {', '.join(_ACTIONS)}; got {got}{hint}")
+    tokens = entry["tokens"]
+    fine = isinstance(tokens, dict) and "median" in tokens and set(tokens) <= {"median", "spread"}
+    if not fine or not all(map(_is_number, tokens.values())):
+        raise UserError(f"{place((*at, 'tokens'))}: tokens are {{median: <number>, spread: <number>}}")
+    if not isinstance(entry.get("submit_output", False), bool):
+        raise UserError(f"{place((*at, 'submit_output'))}: submit_output is true or false")
+    for key in ("text", "python"):
+        for name in re.findall(r"\$\{?([a-z]\w+)", str(entry.get(key, "")), re.IGNORECASE):
+            if name not in facts and (meant := get_close_matches(name, facts, n=1, cutoff=0.8)):
+                raise UserError(f"{place((*at, key))}: no fact is called ${name}: did you mean ${meant[0]}?")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _fill(value: Any, facts: Mapping[str, str]) -> Any:

@@ -48,8 +48,9 @@ def _line(path: Path, number: int) -> str:
     return plain(lines[number].strip(), one_line=True, limit=120) if number < len(lines) else ""
 
 
-def quoted_key(path: Path, keys: Sequence[str]) -> str:
-    """`conf/task/x.yaml:3: "cuont: 20"`: the line that sets a nested key; the path alone where none does.
+def quoted_key(path: Path, keys: Sequence[str | int]) -> str:
+    """`conf/task/x.yaml:3: "cuont: 20"`: the line that sets a nested key, or begins an item of a list, counted from 0;
+    the path alone where none does.
 
     A file need not repeat the group that it belongs to: `max_steps` in conf/limits/ is `limits.max_steps`.
     """
@@ -59,8 +60,17 @@ def quoted_key(path: Path, keys: Sequence[str]) -> str:
     for first in range(len(keys)):
         node, found = top, None
         for key in keys[first:]:
-            pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-            found, node = next(((one, value) for one, value in pairs if one.value == key), (None, None))
+            found, node = _entry(node, key)
         if found is not None:
             return f'{path}:{found.start_mark.line + 1}: "{_line(path, found.start_mark.line)}"'
     return str(path)
+
+
+def _entry(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """The node where an entry begins, and that of its value; None twice where there is none."""
+    import yaml
+
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key], node.value[key]
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next(((one, value) for one, value in pairs if one.value == key), (None, None))

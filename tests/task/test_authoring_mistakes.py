@@ -148,6 +148,25 @@ LOADED = [
     (mine("self, input, context", "self, input"), '"def spec(self, problem):"', "must be `async def __call__(self, in"),
     (mine('"object"}', '"number"}'), '"def spec(self, problem):"', "input_schema has the type 'number'"),
 ]
+AGENT, TOKENS = "- name: careful\n  weight: 0.6", "{median: 110, spread: 0.25}"
+PLAYERS = [
+    ((AGENT, "- nam: careful\n  weight: 0.6"), '"- nam: careful"', "an agent has name, turns"),
+    ((AGENT, "- name: careful\n  weight: lots"), '"weight: lots"', "a number from 0 up"),
+    ((AGENT, "- name: careful\n  weight: -1"), '"weight: -1"', "a number from 0 up"),
+    (
+        ("  turns:\n    - text: I will", "  turn:\n    - text: I will"),
+        '"- name: careful"',
+        "got ['name', 'turn', 'weight']",
+    ),
+    (("python: $program", "pyhton: $program"), '"pyhton: $program"', "did you mean python?"),
+    (("python: $program", "python: $progam"), '"python: $progam"', "did you mean $program?"),
+    (("python: $program", "python: $program\n      submit: 3"), '"- text: I will', "at most one of python, submit"),
+    ((TOKENS, "{mean: 110}"), '"tokens: {mean: 110}"', "tokens are {median: <number>"),
+    ((TOKENS, "110"), '"tokens: 110"', "tokens are {median: <number>"),
+    ((f"      tokens: {TOKENS}\n", ""), '"- text: I will', "a turn has tokens"),
+    (("submit_output: true", "submit_output: yes please"), '"- submit_output: yes please"', "true or false"),
+    (("      python: $program", "\tpython: $program"), '"python: $program"', "indent with spaces"),
+]
 PLAYED = [
     ((MEASURES, MEASURES.replace("return ", "")), "async def measure(", "returned NoneType"),
     ((MEASURES, '        return {"error": error}'), "async def measure(", "returned dict where Measurement is wanted"),
@@ -235,6 +254,15 @@ def test_a_slip_that_shows_when_the_task_is_loaded(case: Any, here: Path) -> Non
     with pytest.raises(UserError) as caught:
         loaded(name)
     tells(caught, name, tuple(parts))
+
+
+@pytest.mark.parametrize("case", PLAYERS, ids=ids(PLAYERS))
+def test_a_slip_in_the_simulated_agents(case: Any, here: Path) -> None:
+    edits, *parts = case
+    name = written(AGENTS, *edits)
+    with pytest.raises(UserError) as caught:
+        loaded(name)
+    tells(caught, name, (f"tasks/{name}/agents.yaml:", *parts))
 
 
 @pytest.mark.parametrize("case", PLAYED, ids=ids(PLAYED))

@@ -90,7 +90,7 @@ def written_agents(config: KindConfig, facts: Facts, folder: Path) -> list[Scrip
     """The agents of the YAML, or of agents.yaml in the task's folder; none where there are none."""
     if config.agents:
         filled = facts.fill(config.agents, ("agents",))
-        return agents_of(filled, f"conf/task/{config.name}.yaml", folder)
+        return agents_of(filled, lambda keys: f"conf/task/{config.name}.yaml", folder)
     path = folder / "agents.yaml"
     return load_agents(path, facts.names()) if path.is_file() else []
 
