@@ -66,11 +66,16 @@ if TYPE_CHECKING:
     from evalkit.task.scripted_agents import Tokens as Tokens
     from evalkit.task.scripted_agents import load_agents as load_agents
     from evalkit.task.scripted_agents import submitting as submitting
+    from evalkit.task.tools import ListFiles as ListFiles
+    from evalkit.task.tools import McpServer as McpServer
     from evalkit.task.tools import PythonExpression as PythonExpression
+    from evalkit.task.tools import ReadFile as ReadFile
+    from evalkit.task.tools import Shell as Shell
     from evalkit.task.tools import SubmitAnswer as SubmitAnswer
     from evalkit.task.tools import Tool as Tool
     from evalkit.task.tools import ToolContext as ToolContext
     from evalkit.task.tools import ToolResult as ToolResult
+    from evalkit.task.tools import WriteFile as WriteFile
     from evalkit.task.tools import tool as tool
     from evalkit.util.errors import ProviderError as ProviderError
     from evalkit.util.errors import SandboxError as SandboxError
@@ -114,7 +119,19 @@ _HOME = {
     ),
     "evalkit.task.protocol": ("Spec",),
     "evalkit.task.base": ("Task",),
-    "evalkit.task.tools": ("PythonExpression", "SubmitAnswer", "Tool", "ToolContext", "ToolResult", "tool"),
+    "evalkit.task.tools": (
+        "ListFiles",
+        "McpServer",
+        "PythonExpression",
+        "ReadFile",
+        "Shell",
+        "SubmitAnswer",
+        "Tool",
+        "ToolContext",
+        "ToolResult",
+        "WriteFile",
+        "tool",
+    ),
     "evalkit.util.version": ("__version__",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

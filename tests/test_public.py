@@ -79,6 +79,11 @@ NAMES = [
     "preview",
     "readings",
     "submitting",
+    "ListFiles",
+    "McpServer",
+    "ReadFile",
+    "Shell",
+    "WriteFile",
     "tool",
     "within",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,14 +80,14 @@ async def _texts(exam: GraderRuns, problem: AuditedProblem, faults: list[Finding
         output = await session.run(LOOK_AROUND, timeout_s=context_seconds)
         yield "workspace", output.stdout + (output.error or "")
         bench = Workbench(session, context_seconds, exam.sandbox, problem.problem)
-        for tool in spec.tools:
-            for number, given in enumerate(_inputs(tool), 1):
-                place = f"reply of {tool.name} ({number})"
-                try:
-                    yield place, await _reply(tool, given, bench)
-                except TaskError as error:
-                    faults.append(Finding("grader-exception", place, str(error)))
-        await bench.close()
+        async with aclosing(bench):
+            for tool in spec.tools:
+                for number, given in enumerate(_inputs(tool), 1):
+                    place = f"reply of {tool.name} ({number})"
+                    try:
+                        yield place, await _reply(tool, given, bench)
+                    except TaskError as error:
+                        faults.append(Finding("grader-exception", place, str(error)))
 
 
 async def _reply(tool: Tool, given: Mapping[str, Any], bench: Workbench) -> str:

@@ -83,7 +83,7 @@ class Agent:
         except TaskError as error:
             ending, detail, traceback = Ending.ERROR, str(error), error.traceback
         finally:
-            await self.bench.close()
+            await self.bench.aclose()
         if ending is Ending.REFUSED:
             detail = _refusal(self.turns[-1])
         before = self.start.timing  # of a rollout that goes on: what its earlier parts took

@@ -16,6 +16,7 @@ from evalkit.sandbox.protocol import Sandbox
 from evalkit.sandbox.providers import open_sandbox
 from evalkit.task.optional_parts import preload_of
 from evalkit.task.protocol import Spec, Task
+from evalkit.task.tools.shell import check_processes
 
 
 class Resources:
@@ -30,8 +31,10 @@ class Resources:
     async def sandbox(self, config: Config, spec: Spec, *, also: Sequence[str] = ()) -> Sandbox:
         """One sandbox for everything that wants the same. It is starting when this returns, not ready.
 
-        `also`: modules to import once for all children, beside those of the task's tools.
+        `also`: modules to import once for all children, beside those of the task's tools. Raises `UserError` for
+        tools that the sandbox cannot hold.
         """
+        check_processes(spec.tools, config.sandbox)
         preload = sorted({*_preloads(spec), *also})
         same = digest([vars(config.sandbox), preload])
         if same not in self._sandboxes:

@@ -26,7 +26,7 @@ from evalkit.task.protocol import Spec, Task
 from evalkit.task.registry import check_agents, check_spec
 from evalkit.task.returned_values import checked_grade, measured, told
 from evalkit.task.scripted_agents import ScriptedAgent
-from evalkit.task.tools import OWN, FunctionTool, Tool, ToolResult
+from evalkit.task.tools import OWN, FunctionTool, McpTool, Tool, ToolResult
 from evalkit.task.tools.workbench import Workbench
 from evalkit.util.errors import SandboxError, TaskError, ToolError, UserError
 
@@ -177,6 +177,8 @@ async def call_tool(tool: Tool, input: Mapping[str, Json], bench: Workbench) -> 
     if type(tool) in OWN:
         return await _awaited(tool(input, bench.context()))
     what, timeout_s = f"the task's tool {tool.name}", bench.timeout_s
+    if type(tool) is McpTool:
+        return told(await tool.use(input, bench), what)
 
     def work(call: sandbox_calls.Call) -> Any:
         session = sandbox_calls.Session(call, bench.session, timeout_s, TOOL_SHARE)

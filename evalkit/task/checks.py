@@ -14,6 +14,7 @@ from evalkit.sandbox.local.workspace import MAX_DEPTH, MAX_ENTRIES, MAX_PATH
 from evalkit.task.grade import preview
 from evalkit.task.optional_parts import TOOL, WANTED, misfits, near_miss, preload_of, shown_schema_of
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
+from evalkit.task.tools import McpServer
 from evalkit.util.text import counted
 
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -48,6 +49,8 @@ def wrong_tools(tools: Sequence[Any]) -> str:
 def _wrong_tool(tool: Any) -> str:
     if inspect.isclass(tool):
         return f"the class {tool.__name__} as a tool: give an instance of it, {tool.__name__}(…)"
+    if isinstance(tool, McpServer):
+        return "an McpServer as a tool: give what it offers, *McpServer(…).tools"
     missing = [part for part in ("name", "description", "input_schema", "__call__") if not hasattr(tool, part)]
     if missing:
         return f"a tool without {', '.join(missing)}: {type(tool).__name__}"

@@ -19,6 +19,7 @@ from evalkit.__main__ import main
 from evalkit.task import author_code
 from evalkit.task.registry import check_specs, load_task
 from evalkit.task.tools import PythonExpression, SubmitAnswer
+from evalkit.task.tools.workbench import Workbench
 from evalkit.testing import load
 from tests.verbs import verb
 
@@ -275,7 +276,7 @@ async def test_a_slip_that_shows_in_a_run(case: Any, here: Path) -> None:
     with pytest.raises(TaskError) as caught:
         for tool in spec.tools:
             if not isinstance(tool, PythonExpression | SubmitAnswer):
-                await author_code.call_tool(tool, {}, sandbox, timeout_s=5)
+                await author_code.call_tool(tool, {}, Workbench(sandbox, 5))
         measurement = await author_code.measure(task, Attempt(spec.expected), spec, sandbox)
         author_code.grade_now(task, measurement)
     tells(caught, name, (f"tasks/{name}/__init__.py:", *parts))

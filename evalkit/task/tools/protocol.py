@@ -18,22 +18,22 @@ class NoSandbox:
 
     @property
     def level(self) -> str:
-        """See `evalkit.sandbox.protocol.Sandbox`."""
+        """See `evalkit.sandbox.protocol.Sandbox`. Raises `UserError`."""
         raise _lacks()
 
     @property
     def stronger(self) -> str:
-        """See `evalkit.sandbox.protocol.Sandbox`."""
+        """See `evalkit.sandbox.protocol.Sandbox`. Raises `UserError`."""
         raise _lacks()
 
     async def ready(self) -> None:
-        """See `evalkit.sandbox.protocol.Sandbox`."""
+        """See `evalkit.sandbox.protocol.Sandbox`. Raises `UserError`."""
         raise _lacks()
 
     def session(
         self, *, seed: int = 0, files: Mapping[str, bytes] | None = None
     ) -> AbstractAsyncContextManager[Session]:
-        """See `evalkit.sandbox.protocol.Sandbox`."""
+        """See `evalkit.sandbox.protocol.Sandbox`. Raises `UserError`."""
         raise _lacks()
 
 

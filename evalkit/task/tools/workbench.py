@@ -38,7 +38,7 @@ class Workbench:
         found: T = self._kept[key]
         return found
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """End what was opened for the rollout."""
         self._kept.clear()
         while self._closing:
