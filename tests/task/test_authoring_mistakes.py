@@ -196,7 +196,7 @@ AUDITED = [
     (WRONG, "# expect: wrong_value", "# expect: wrng_value", "did you mean wrong_value?"),
     (WRONG, "# expect: wrong_value", "# expects: wrong_value", "did you mean `# expect: wrong_value`?"),
     (WRONG, "# breaks: quantity", "# breaks: quantiti", "did you mean quantity?"),
-    (KNOWN, "", "NAME: [false-accept wrong/x", "is not YAML"),
+    (KNOWN, "", "NAME: [false-accept wrong/x", "close the bracket"),
     (KNOWN, "", "NAME: [false-acept wrong/x]", "did you mean false-accept?"),
     (KNOWN, "", "- false-accept wrong/x", "no map from configs to findings"),
 ]
