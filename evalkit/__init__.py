@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from evalkit.task.grade import preview as preview
     from evalkit.task.grade import readings as readings
     from evalkit.task.grade import within as within
+    from evalkit.task.optional_parts import HasArtifacts as HasArtifacts
     from evalkit.task.optional_parts import HasDirections as HasDirections
     from evalkit.task.optional_parts import HasFiles as HasFiles
     from evalkit.task.optional_parts import HasFolder as HasFolder
     from evalkit.task.optional_parts import HasHidden as HasHidden
     from evalkit.task.optional_parts import HasKnown as HasKnown
+    from evalkit.task.optional_parts import HasNeedsSubmission as HasNeedsSubmission
     from evalkit.task.optional_parts import HasPlay as HasPlay
     from evalkit.task.optional_parts import HasPreload as HasPreload
     from evalkit.task.optional_parts import HasProblems as HasProblems
@@ -98,11 +100,13 @@ _HOME = {
     "evalkit.sandbox.tensor_bytes": ("Tensor",),
     "evalkit.task.scripted_agents": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
     "evalkit.task.optional_parts": (
+        "HasArtifacts",
         "HasDirections",
         "HasFiles",
         "HasFolder",
         "HasHidden",
         "HasKnown",
+        "HasNeedsSubmission",
         "HasPlay",
         "HasPreload",
         "HasProblems",

@@ -25,7 +25,7 @@ from evalkit.task import author_code
 from evalkit.task.attempt import Attempt
 from evalkit.task.author_faults import blamed
 from evalkit.task.grade import Grade, Measurement
-from evalkit.task.optional_parts import accuracy_of, files_of, measure_many_of
+from evalkit.task.optional_parts import accuracy_of, files_of, measure_many_of, needs_submission_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.errors import SandboxError, TaskError
@@ -200,7 +200,12 @@ class GraderRuns:
         return played
 
     async def _grade(self, problem: AuditedProblem, played: ScriptedRun) -> GradedAttempt:
-        found = await measured(played.rollout, self._measuring(problem), Limits())
+        found = await measured(
+            played.rollout,
+            self._measuring(problem, played),
+            Limits(),
+            needs_submission=needs_submission_of(problem.spec),
+        )
         return await self._judge(problem, played.answer, found)
 
     def problem(self, attempt: GradedAttempt) -> AuditedProblem:
@@ -215,12 +220,13 @@ class GraderRuns:
         """Measure and grade an answer as a run's is."""
         return await self._judge(problem, answer, await measured_answer(answer, self._measuring(problem)))
 
-    def _measuring(self, problem: AuditedProblem) -> Measure:
+    def _measuring(self, problem: AuditedProblem, played: ScriptedRun | None = None) -> Measure:
         limit_s = author_code.limit_of(self.config)
 
         async def measure(answer: Any) -> Measurement:
             self.measured += 1
-            return await author_code.measure(self.task, Attempt(answer), problem.spec, self.sandbox, limit_s=limit_s)
+            attempt = played.attempt if played else Attempt(answer)
+            return await author_code.measure(self.task, attempt, problem.spec, self.sandbox, limit_s=limit_s)
 
         return measure
 
@@ -243,7 +249,9 @@ class GraderRuns:
     async def _grade_waiting(self, waiting: Sequence[tuple[AuditedProblem, ScriptedRun]]) -> list[GradedAttempt]:
         """One source on many problems, measured together if the task knows how."""
         answers = [played.answer for _, played in waiting]
-        if not waiting or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):
+        if any(played.rollout.patterns for _, played in waiting):  # what files each left is not told to `measure_many`
+            answers = []
+        if not answers or not waiting[0][1].submitted or any(answer != answers[0] for answer in answers):
             return [await self._grade(problem, played) for problem, played in waiting]
         return await self._grade_together([problem for problem, _ in waiting], answers[0])
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.model.embedded.scripted_backends import Scripted
 from evalkit.model.protocol import Request, Response
+from evalkit.rollout import artifacts
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import FailedAttempt, Rollout, Turn
 from evalkit.sampling.agent import Agent, begin
 from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.task.attempt import Attempt
+from evalkit.task.optional_parts import files_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec
 from evalkit.task.scripted_agents import ScriptedAgent
@@ -46,7 +49,14 @@ class _Script:
 
 
 class _Nobody:
-    """A recorder that keeps nothing."""
+    """A recorder that keeps nothing but files."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        """SHA-256 → content."""
+
+    async def keep(self, contents: Iterable[bytes]) -> None:
+        self.contents |= {artifacts.digest(content): content for content in contents}
 
     async def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
     async def reply(self, turn: Turn) -> None: ...
@@ -58,6 +68,13 @@ class ScriptedRun:
     """What an agent came to."""
 
     rollout: Rollout
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What it left to be graded: relative path → content."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """What is graded; a grader meets no rollout in audits."""
+        return Attempt(self.answer, artifacts=self.files, left_out=artifacts.at_end(self.rollout).left_out)
 
     @property
     def submitted(self) -> bool:
@@ -89,14 +106,18 @@ async def play(
 
     `sandbox`: where tools open sessions of their own. Raises SandboxError if the sandbox fails.
     """
+    kept = _Nobody()
+    await kept.keep(files_of(spec).values())
     agent_loop = Agent(
         start=begin(1, spec),
         tools=spec.tools,
         model=_Script(agent),
         limits=Limits(tool_timeout_s=tool_timeout_s),
         session=session,
-        recorder=_Nobody(),
+        recorder=kept,
         sandbox=sandbox or NoSandbox(),
         problem=problem or Problem.seeded(0),
     )
-    return ScriptedRun(await agent_loop.roll_out())
+    rollout = await agent_loop.roll_out()
+    standing = artifacts.at_end(rollout)
+    return ScriptedRun(rollout, {path: kept.contents[name] for path, name in standing.files.items()})

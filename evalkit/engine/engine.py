@@ -21,13 +21,14 @@ from evalkit.engine.adaptive import AdaptiveTries
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.manifest import cell_info, manifest
 from evalkit.grading.measurements import Measurements
-from evalkit.grading.procedure import Measure, grades_of, measured
+from evalkit.grading.procedure import Graded, attempt_of, grades_of, measured
 from evalkit.model.protocol import Model, Wait
 from evalkit.results.early_stopping import planned, watch
 from evalkit.results.runs import Run
 from evalkit.results.stopped_summary import adaptively_tried, conclude, cut_short
 from evalkit.results.summary import summarize
 from evalkit.results.writing import put_away, write_cell
+from evalkit.rollout import artifacts
 from evalkit.rollout import limits as budgets
 from evalkit.rollout.limits import clip, cost_limit_reached
 from evalkit.rollout.record import Ending, Rollout, Timing, Turn
@@ -39,8 +40,8 @@ from evalkit.sampling.sampler import CostBudget, RolloutSampler
 from evalkit.sampling.store import Key, Store, digest
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
-from evalkit.task.attempt import Attempt
 from evalkit.task.grade import Measurement
+from evalkit.task.optional_parts import needs_submission_of
 from evalkit.task.protocol import Task
 from evalkit.task.registry import load_task
 from evalkit.util import open_files
@@ -380,8 +381,7 @@ class Engine:
         """One rollout as a run of every cell: measured, unless that was done before, and graded by its thresholds."""
         clipped = [clip(rollout, member.limits) for member in wanting]
         found = [
-            (member.task, await measured(one, self._measuring(group, member, one), member.limits))
-            for member, one in zip(wanting, clipped, strict=True)
+            (member.task, await _measured(group, member, one)) for member, one in zip(wanting, clipped, strict=True)
         ]
         limit_s = min((author_code.limit_of(member.cell.config) for member in wanting), default=0.0)
         graded = await grades_of(found, limit_s=limit_s)
@@ -393,19 +393,6 @@ class Engine:
             replace(Run.of(*parts), problem=problem, attempt=attempt)
             for parts in zip(clipped, graded, costs, strict=True)
         ]
-
-    def _measuring(self, group: _Group, member: CellResult, rollout: Rollout) -> Measure:
-        """Measures the answer of a run with a cell's grader, unless that was done before."""
-        task, source, limit_s = member.task, group.source, author_code.limit_of(member.cell.config)
-
-        def measure(answer: Any) -> Awaitable[Measurement]:
-            def anew() -> Awaitable[Measurement]:
-                attempt = Attempt(answer, rollout)
-                return author_code.measure(task, attempt, source.spec(rollout.run), source.sandbox, limit_s=limit_s)
-
-            return group.measured(member).get(rollout.run, answer, anew)
-
-        return measure
 
     def _take(self, group: _Group, member: CellResult, run: Run) -> None:
         member.runs.append(run)
@@ -481,6 +468,21 @@ class Engine:
 
 FRESH_S = 0.2
 """For so long files of tasks are not looked at again when a cell is finished."""
+
+
+async def _measured(group: _Group, member: CellResult, rollout: Rollout) -> Graded:
+    """What a cell's grader finds out about a run, unless that was done before."""
+    task, source, limit_s = member.task, group.source, author_code.limit_of(member.cell.config)
+
+    def measure(answer: Any) -> Awaitable[Measurement]:
+        def anew() -> Awaitable[Measurement]:
+            spec = source.spec(rollout.run)
+            return author_code.measure(task, attempt_of(rollout, spec), spec, source.sandbox, limit_s=limit_s)
+
+        return group.measured(member).get(rollout.run, answer, anew, files=artifacts.mark(rollout))
+
+    needed = not rollout.patterns or needs_submission_of(source.spec(rollout.run))
+    return await measured(rollout, measure, member.limits, needs_submission=needed)
 
 
 async def _sampled(source: RolloutSampler, run: int) -> Rollout | None:

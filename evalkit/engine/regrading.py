@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.config.saved import read_config, write_config
 from evalkit.config.schema import Config
-from evalkit.grading.procedure import grade
+from evalkit.grading.procedure import Graded, attempt_of, grade
 from evalkit.model.anthropic.prices import cost_usd
 from evalkit.results.early_stopping import planned, watch
 from evalkit.results.reading import CellRecord, RunRecord
@@ -18,6 +18,7 @@ from evalkit.results.runs import Run
 from evalkit.results.stopped_summary import adaptively_tried, conclude, cut_short, still_cut_short, was_cut_short
 from evalkit.results.summary import Summary, summarize
 from evalkit.results.writing import write_cell
+from evalkit.rollout import artifacts
 from evalkit.rollout.limits import clip, from_config
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.sampling.keys import TaskFiles, grader_digest, grader_versions
@@ -25,10 +26,11 @@ from evalkit.sampling.problem_set import TRIES, ProblemSet, problem_set
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.stats.verdict import Band
 from evalkit.task import author_code
-from evalkit.task.attempt import Attempt
 from evalkit.task.grade import Measurement
+from evalkit.task.optional_parts import needs_submission_of
 from evalkit.task.problem import Problem
-from evalkit.task.protocol import Task
+from evalkit.task.protocol import Spec, Task
+from evalkit.util.errors import TaskError
 from evalkit.util.versions import versions
 
 
@@ -67,9 +69,8 @@ async def regrade(launch: CellRecord, task: Task, sandbox: Sandbox, *, config: C
     runs = []
     for record in kept(launch, config):
         rollout, problem = clip(record.rollout, limits), problems.problem(record.number)
-        runs.append(
-            await _grade(record, rollout, task, problem, sandbox, config, record.measurement if known else None)
-        )
+        same = known and artifacts.mark(rollout) == artifacts.mark(record.rollout)  # smaller limits leave other files
+        runs.append(await _grade(record, rollout, task, problem, sandbox, config, record.measurement if same else None))
     return runs
 
 
@@ -115,14 +116,21 @@ async def _grade(
 ) -> Run:
     limit_s = author_code.limit_of(config)
 
+    def spec() -> Awaitable[Spec]:
+        return author_code.apart("the task's spec", lambda: author_code.spec_for(task, problem), limit_s)
+
     async def measure(answer: Any) -> Measurement:
         if known is not None:
             return known
-        spec = await author_code.apart("the task's spec", lambda: author_code.spec_for(task, problem), limit_s)
-        return await author_code.measure(task, Attempt(answer, rollout), spec, sandbox, limit_s=limit_s)
+        asked = await spec()
+        return await author_code.measure(task, attempt_of(rollout, asked), asked, sandbox, limit_s=limit_s)
 
     ended = replace(rollout, traceback=record.traceback)  # which only the line of the run has kept
-    graded = await grade(task, ended, measure, from_config(config.limits), limit_s=limit_s)
+    try:
+        needed = not rollout.patterns or needs_submission_of(await spec())
+        graded = await grade(task, ended, measure, from_config(config.limits), needs_submission=needed, limit_s=limit_s)
+    except TaskError as error:
+        graded = Graded.failed(error)
     run = Run.of(rollout, graded, _cost(record, rollout, config))
     return replace(run, problem=record.problem, attempt=record.attempt)
 

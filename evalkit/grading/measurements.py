@@ -22,19 +22,29 @@ class Measurements:
     def __init__(self, folder: Path, problems: ProblemSet | None = None) -> None:
         """`folder` is `<set>/measurements/<key>`; made when the first measurement is kept. `problems`: None for one."""
         self._folder, self._problems = folder, problems or OneProblem(0)
-        self._under_way: dict[int, asyncio.Future[Measurement]] = {}
+        self._under_way: dict[tuple[int, str], asyncio.Future[Measurement]] = {}
 
-    async def get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
-        """The measurement of a run's answer: from disk, from a measuring under way, or by `measure`."""
-        if run not in self._under_way:
-            self._under_way[run] = asyncio.ensure_future(self._get(run, answer, measure))
-        found = await asyncio.shield(self._under_way[run])
+    async def get(
+        self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]], *, files: str = ""
+    ) -> Measurement:
+        """The measurement of a run's answer: from disk, from a measuring under way, or by `measure`.
+
+        `files`: what stands for the files that it left to be graded (`evalkit.rollout.artifacts.mark`).
+        """
+        asked = run, files
+        if asked not in self._under_way:
+            self._under_way[asked] = asyncio.ensure_future(self._get(run, answer, measure, files))
+        found = await asyncio.shield(self._under_way[asked])
         if self._problems.several:  # of thousands of runs the disk is memory enough
-            self._under_way.pop(run, None)
+            self._under_way.pop(asked, None)
         return found
 
-    async def _get(self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]]) -> Measurement:
-        path, answered = self._folder / f"{self._problems.stem(run)}.json", self._asked(run, answer)
+    async def _get(
+        self, run: int, answer: Any, measure: Callable[[], Awaitable[Measurement]], files: str
+    ) -> Measurement:
+        apart = f"-{files[:16]}" if files else ""  # under smaller limits, a run leaves other files
+        path = self._folder / f"{self._problems.stem(run)}{apart}.json"
+        answered = self._asked(run, answer, files)
         known = self._read(path, answered)
         if known is not None:
             return known
@@ -44,9 +54,11 @@ class Measurements:
             write_atomically(path, json.dumps({"answer": answered, **asdict(measurement)}, ensure_ascii=False) + "\n")
         return measurement
 
-    def _asked(self, run: int, answer: Any) -> str:
-        """Digest of what is measured: the answer, and the row that it answers."""
+    def _asked(self, run: int, answer: Any, files: str) -> str:
+        """Digest of what is measured: the answer, the files, and the row that it answers."""
         row = self._problems.row_digest(run)
+        if files:
+            return digest([answer, row, files])
         return digest([answer, row]) if row else digest(answer)
 
     def _read(self, path: Path, answered: str) -> Measurement | None:

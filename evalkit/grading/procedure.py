@@ -9,9 +9,11 @@ from typing import Any
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending, Rollout
 from evalkit.task import author_code
+from evalkit.task.attempt import Attempt
 from evalkit.task.grade import Grade, Measurement
-from evalkit.task.protocol import Task
-from evalkit.util.errors import SandboxError, TaskError
+from evalkit.task.optional_parts import artifacts_of
+from evalkit.task.protocol import Spec, Task
+from evalkit.util.errors import LostFilesError, SandboxError, TaskError
 from evalkit.util.text import counted
 
 Measure = Callable[[Any], Awaitable[Measurement]]
@@ -41,19 +43,41 @@ class Graded:
 
 
 async def grade(
-    task: Task, rollout: Rollout, measure: Measure, limits: Limits, *, listed: bool = True, limit_s: float
+    task: Task,
+    rollout: Rollout,
+    measure: Measure,
+    limits: Limits,
+    *,
+    needs_submission: bool = True,
+    listed: bool = True,
+    limit_s: float,
 ) -> Graded:
     """Measure and grade one rollout. Arguments: see `measured` and `grades_of`."""
-    return (await grades_of([(task, await measured(rollout, measure, limits))], listed=listed, limit_s=limit_s))[0]
+    found = await measured(rollout, measure, limits, needs_submission=needs_submission)
+    return (await grades_of([(task, found)], listed=listed, limit_s=limit_s))[0]
 
 
-async def measured(rollout: Rollout, measure: Measure, limits: Limits) -> Graded:
-    """The first half: whole already where there is nothing to grade. `limits`: those that it was clipped to."""
+async def measured(rollout: Rollout, measure: Measure, limits: Limits, *, needs_submission: bool = True) -> Graded:
+    """The first half: whole already where there is nothing to grade. `limits`: those that it was clipped to.
+
+    `needs_submission`: as the task's spec has it; if not, the answer is None where nothing was submitted.
+    """
     if rollout.ending in (Ending.ERROR, Ending.UNKNOWN):
         return Graded(error=rollout.detail, traceback=rollout.traceback)
-    if rollout.submission is None:
+    if rollout.submission is None and needs_submission:
         return Graded(without_submission(rollout, limits.max_tokens, limits.max_steps))
-    return await measured_answer(rollout.submission.answer, measure)
+    return await measured_answer(rollout.submission.answer if rollout.submission else None, measure)
+
+
+def attempt_of(rollout: Rollout, spec: Spec) -> Attempt:
+    """What a rollout came to. Raises `LostFilesError` where it did not keep the files that the task grades."""
+    wanted = artifacts_of(spec)
+    if wanted != rollout.patterns:
+        kept = ", ".join(rollout.patterns) or "no files"
+        raise LostFilesError(
+            f"Run {rollout.run} kept {kept}, and the task grades {', '.join(wanted) or 'none'} now: launch again"
+        )
+    return Attempt.of(rollout)
 
 
 async def measured_answer(answer: Any, measure: Measure) -> Graded:
@@ -62,6 +86,8 @@ async def measured_answer(answer: Any, measure: Measure) -> Graded:
         return Graded(measurement=await measure(answer))
     except (SandboxError, TaskError) as error:
         return Graded.failed(error)
+    except LostFilesError as error:
+        return Graded(error=str(error))
 
 
 async def grades_of(pairs: Sequence[tuple[Task, Graded]], *, listed: bool = True, limit_s: float) -> list[Graded]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from evalkit.results.runs import MeasurementLine, Outcome, RunLine
 from evalkit.results.set_summary import SetSummary
 from evalkit.results.summary import Rate, Stability, Summary, Unknown
 from evalkit.results.writing import FORMAT
+from evalkit.rollout import artifacts
 from evalkit.rollout.journal import read_rollout
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Rollout
@@ -74,7 +75,7 @@ class RunRecord(RunLine, frozen=True, kw_only=True, dict=True):
     @cached_property
     def rollout(self) -> Rollout:
         """The conversation. Raises `UserError` if its file is missing or damaged."""
-        return read(self.path, read_rollout)
+        return replace(read(self.path, read_rollout), blobs=self.folder / artifacts.FOLDER)
 
 
 @dataclass(frozen=True)

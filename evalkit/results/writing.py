@@ -14,6 +14,7 @@ from typing import Any
 from evalkit.results.problem_tallies import tallies
 from evalkit.results.runs import MeasurementLine, Run
 from evalkit.results.summary import Summary
+from evalkit.rollout import artifacts
 from evalkit.rollout.journal import write_rollout
 from evalkit.rollout.record import FailedAttempt, Rollout
 from evalkit.rollout.stored import StoredRollout
@@ -46,6 +47,7 @@ def write_conversation(folder: Path, rollout: Rollout) -> Path:
     """The file of a rollout in an output directory. OSError where the disk refuses."""
     path = folder / "rollouts" / f"{rollout.run:04d}.jsonl"
     path.parent.mkdir(exist_ok=True)
+    artifacts.copy(rollout, folder / artifacts.FOLDER)
     write_rollout(path, rollout)
     return path
 
@@ -53,7 +55,8 @@ def write_conversation(folder: Path, rollout: Rollout) -> Path:
 def put_away(folder: Path, run: Run) -> Run:
     """The run with its conversation in its output directory instead of in memory, where the disk takes it."""
     try:
-        return replace(run, rollout=StoredRollout.of(run.rollout, write_conversation(folder, run.rollout)))
+        path = write_conversation(folder, run.rollout)
+        return replace(run, rollout=StoredRollout.of(replace(run.rollout, blobs=folder / artifacts.FOLDER), path))
     except OSError:  # `write_cell` meets it again, and says so
         return run
 

@@ -290,13 +290,13 @@ def _lines(rollout: Rollout) -> Iterator[dict[str, Any]]:
     yield _header(rollout)
     for turn in rollout.turns:
         yield _response(turn)
-        if turn.reply is not None or turn.submission or turn.cut_tokens is not None:
+        if turn.reply is not None or turn.submission or turn.cut_tokens is not None or turn.artifacts is not None:
             yield _reply(turn)
     yield _end(rollout)
 
 
 def _header(rollout: Rollout) -> dict[str, Any]:
-    return {
+    header = {
         "type": "rollout",
         "version": VERSION,
         "run": rollout.run,
@@ -305,6 +305,15 @@ def _header(rollout: Rollout) -> dict[str, Any]:
         "tools": list(rollout.tools),
         "files": dict(rollout.files),
         "set_up": rollout.set_up,
+    }
+    if not rollout.patterns:
+        return header
+    return header | {
+        "artifacts": {
+            "patterns": list(rollout.patterns),
+            "files": dict(rollout.artifacts),
+            "left_out": dict(rollout.left_out),
+        }
     }
 
 
@@ -320,6 +329,10 @@ def _reply(turn: Turn) -> dict[str, Any]:
         line["tool_errors"] = turn.tool_errors
     if turn.cut_tokens is not None:
         line["cut_tokens"] = turn.cut_tokens
+    if turn.artifacts is not None:
+        line["artifacts"] = dict(turn.artifacts)
+        if turn.left_out:
+            line["left_out"] = dict(turn.left_out)
     return line
 
 
@@ -334,6 +347,7 @@ def _read_header(line: dict[str, Any], path: Path) -> Rollout:
         raise UserError(
             f"{path} has format version {line.get('version')}, this evalkit reads {VERSION}: install a newer evalkit"
         )
+    graded = line.get("artifacts", {})
     return Rollout(
         run=line["run"],
         prompt=line["prompt"],
@@ -342,6 +356,9 @@ def _read_header(line: dict[str, Any], path: Path) -> Rollout:
         files=line.get("files", {}),  # an older record says nothing of files: it serves tasks without any
         set_up=line.get("set_up", ""),
         timing=Timing(started=line.get("started", 0.0), launch=line.get("launch", "")),
+        patterns=tuple(graded.get("patterns", ())),
+        artifacts=graded.get("files", {}),
+        left_out=graded.get("left_out", {}),
     )
 
 
@@ -353,6 +370,8 @@ def _read_reply(turn: Turn, line: dict[str, Any]) -> Turn:
         submission=Submission(line["submission"]["answer"]) if "submission" in line else None,
         tool_errors=line.get("tool_errors", 0),
         cut_tokens=line.get("cut_tokens"),
+        artifacts=line.get("artifacts"),
+        left_out=line.get("left_out", {}),
     )
 
 

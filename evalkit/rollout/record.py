@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 Json = Any
@@ -56,6 +57,10 @@ class Turn:
     """Tool calls in this turn that were answered with `is_error`."""
     cut_tokens: int | None = None
     """Set by `clip`: the response crossed the budget after this many tokens, and nothing it called happened."""
+    artifacts: Mapping[str, str] | None = None
+    """Relative path → SHA-256 of all files that the task grades, as they stood after this turn; None: as before it."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """With `artifacts`: path of what fits a pattern and could not be taken → why."""
 
     @property
     def output_tokens(self) -> int:
@@ -129,7 +134,11 @@ class Turn:
 
     def cut_at(self, tokens: int) -> Turn:
         """This turn with its response cut after `tokens` output tokens."""
-        return replace(self, cut_tokens=tokens, reply=None, submission=None, tool_errors=0)
+        return replace(self.undone(), cut_tokens=tokens)
+
+    def undone(self) -> Turn:
+        """This turn before anything came of it."""
+        return replace(self, reply=None, submission=None, tool_errors=0, artifacts=None, left_out={})
 
 
 CHARACTERS_A_TOKEN = 16
@@ -199,6 +208,14 @@ class Rollout:
     """Files that lay in its workspace → SHA-256 of their bytes."""
     set_up: str = ""
     """Digest of how its tools were set up: 16 hexadecimal digits, empty where that is not known."""
+    patterns: tuple[str, ...] = ()
+    """Patterns of the files that the task grades; empty where it grades none."""
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    """Relative path → SHA-256 of those of them that lay in its workspace before the first turn."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Path of what fits a pattern and was too large from the start → why."""
+    blobs: Path | None = field(default=None, compare=False, repr=False)
+    """The folder that holds their contents, each named after its SHA-256; None where nothing keeps them."""
 
     @property
     def output_tokens(self) -> int:

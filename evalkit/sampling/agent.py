@@ -6,18 +6,20 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, Protocol
 
 from evalkit.model.protocol import ContextLimitError, Model, Request
 from evalkit.model.requests import conversation
+from evalkit.rollout.artifacts import MAX_BYTES, Standing, at_start
 from evalkit.rollout.limits import UNCOUNTED, Limits, cannot_hold, cut_ending, next_call
 from evalkit.rollout.record import Ending, FailedAttempt, Json, Rollout, Timing, Turn
 from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.sandbox.snapshots import Snapshot, snapshot_of
 from evalkit.task import author_code
-from evalkit.task.optional_parts import definition, system_of
+from evalkit.task.optional_parts import artifacts_of, definition, files_of, system_of
 from evalkit.task.problem import Problem
 from evalkit.task.tools import NoSandbox, Tool, ToolResult, called_wrongly
 from evalkit.task.tools.workbench import Workbench
@@ -31,6 +33,7 @@ class Recorder(Protocol):
     async def response(self, turn: Turn, seconds: float, waited: float) -> None: ...
     async def reply(self, turn: Turn) -> None: ...
     def failed(self, attempt: FailedAttempt) -> None: ...
+    async def keep(self, contents: Iterable[bytes]) -> None: ...
 
 
 class DivergedError(Exception):
@@ -61,7 +64,11 @@ class Agent:
     deadline: asyncio.Timeout = field(init=False)
     bench: Workbench = field(init=False)
 
+    standing: Standing = field(init=False)
+    """The artifacts as they are now."""
+
     def __post_init__(self) -> None:
+        self.standing = at_start(self.start)
         self.bench = Workbench(self.session, self.limits.tool_timeout_s, self.sandbox, self.problem)
 
     async def roll_out(self) -> Rollout:
@@ -153,10 +160,34 @@ class Agent:
         The turn was bought: it is part of the rollout whatever ends that now.
         """
         self.turns.append(turn)
-        done = await self._answer(turn, len(self.turns) - 1)
+        done = await self._done(turn, len(self.turns) - 1)
         if done.reply is not None or done.submission:
             await self.recorder.reply(done)
         self.turns[-1] = done
+
+    async def _done(self, turn: Turn, before: int) -> Turn:
+        """The turn with all that came of it: what is said back, and the files that are graded if they changed.
+
+        Their contents are kept before any line of the record names them.
+        """
+        done = await self._answer(turn, before)
+        called = bool(done.submission or done.tool_errors) or _holds_results(done.reply)
+        if not self.start.patterns or not called:
+            return done
+        taken = await self._taken()
+        standing = Standing.of(taken, taken.left_out)
+        if standing == self.standing:
+            return done
+        await self.recorder.keep(taken.values())
+        self.standing = standing
+        return replace(done, artifacts=standing.files, left_out=standing.left_out)
+
+    async def _taken(self) -> Snapshot:
+        take = getattr(self.session, "snapshot", None)
+        if take is None:  # of a provider that was written for an earlier evalkit
+            raise SandboxError("the sandbox cannot take files, and this task grades some: set sandbox.provider=local")
+        taken: Snapshot = await take(self.start.patterns, max_bytes=MAX_BYTES)
+        return taken
 
     async def _answer(self, turn: Turn, before: int) -> Turn:
         """The turn with what is said back to it; `before`: how many came before it."""
@@ -226,8 +257,7 @@ class Agent:
         """
         self.turns = list(turns)
         for place, turn in enumerate(turns):
-            bare = replace(turn, reply=None, submission=None, tool_errors=0)
-            done = await self._answer(bare, place)
+            done = await self._done(turn.undone(), place)
             recorded = turn.reply is not None or turn.submission is not None
             if recorded and _comparable(done) != _comparable(turn):
                 raise DivergedError(f"the tools gave another result in turn {place + 1} than before")
@@ -259,13 +289,19 @@ class Clock:
 
 
 def begin(run: int, spec: Any) -> Rollout:
-    """The rollout before its first turn: what the model of this run is shown."""
+    """The rollout before its first turn: what the model of this run is shown, and the files of it that are graded."""
+    patterns = artifacts_of(spec)
+    start = snapshot_of(files_of(spec), patterns, MAX_BYTES)
+    standing = Standing.of(start, start.left_out)
     return Rollout(
         run=run,
         prompt=spec.prompt,
         system=system_of(spec),
         tools=tuple(definition(tool) for tool in spec.tools),
         timing=Timing(started=time.time()),
+        patterns=patterns,
+        artifacts=standing.files,
+        left_out=standing.left_out,
     )
 
 
@@ -300,7 +336,13 @@ def mentions(rollout: Rollout, text: str) -> bool:
 
 def _comparable(turn: Turn) -> str:
     """What came of a turn, without addresses of objects in memory (`<object at 0x7f…>`), which say nothing."""
-    return re.sub(r"0x[0-9a-f]{6,}", "0x…", repr((turn.reply, turn.submission)))
+    files = (turn.artifacts, turn.left_out)
+    return re.sub(r"0x[0-9a-f]{6,}", "0x…", repr((turn.reply, turn.submission))) + json.dumps(files, sort_keys=True)
+
+
+def _holds_results(reply: Sequence[Mapping[str, Json]] | None) -> bool:
+    """Whether a reply answers tool calls."""
+    return any(block.get("type") == "tool_result" for block in reply or ())
 
 
 def _refusal(turn: Turn) -> str:

@@ -18,6 +18,7 @@ from evalkit.model.providers import MODELS
 from evalkit.rollout.record import Rollout
 from evalkit.sampling.agent import begin
 from evalkit.sampling.problem_set import ProblemSet
+from evalkit.sampling.reminders import reminders
 from evalkit.sampling.store import Key, digest
 from evalkit.sandbox.providers import SANDBOXES
 from evalkit.task import author_code, grade, kinds
@@ -46,7 +47,7 @@ def rollout_key(config: Config, task: Task, model: Model, problems: ProblemSet) 
             "system": system_of(spec),
             "tools": [definition(tool) for tool in spec.tools],
             "behind_tools": _behind(task, problems.origin, spec),
-            "agent": asdict(config.agent),
+            "agent": _agent(config, spec),
             "model": {**_identity(config, task, model, problems), **_provided(MODELS.package_of(config.model.kind))},
             "sandbox": _sandbox(config.sandbox),
             "tool_timeout_s": config.limits.tool_timeout_s,
@@ -55,6 +56,11 @@ def rollout_key(config: Config, task: Task, model: Model, problems: ProblemSet) 
             "seed": config.runs.seed,
         }
     )
+
+
+def _agent(config: Config, spec: Spec) -> dict[str, Any]:
+    nudges, nudge = reminders(config.agent, spec)
+    return asdict(config.agent) | {"nudges": nudges, "nudge": nudge}
 
 
 def _identity(config: Config, task: Task, model: Model, problems: ProblemSet) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from evalkit.config.schema import Config
 from evalkit.model.protocol import Model
+from evalkit.rollout import artifacts
 from evalkit.rollout.journal import Journal, Loaded
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Ending, FailedAttempt, Rollout, Turn
@@ -19,6 +20,7 @@ from evalkit.sampling.agent import Agent, DivergedError
 from evalkit.sampling.claims import Claim
 from evalkit.sampling.keys import question
 from evalkit.sampling.problem_set import ProblemSet
+from evalkit.sampling.reminders import reminders
 from evalkit.sampling.seeds import run_seed
 from evalkit.sampling.store import RolloutSet, same_question
 from evalkit.sandbox import canary
@@ -227,11 +229,13 @@ class RolloutSampler:
             journal = await apart(partial(self.known.journal, start, loaded, claim, self.launch, self._durable))
         recorder = _Recorder(self, journal, start.run, len(recorded))
         spec = self.spec(start.run)
-        files = files_of(spec)
+        files, (nudges, nudge) = files_of(spec), reminders(self.config.agent, spec)
         try:
             async with self.sandbox.session(seed=run_seed(self.config.runs.seed, start.run), files=files) as session:
+                await recorder.keep(files[path] for path in start.artifacts)
+                timing = loaded.rollout.timing if loaded else start.timing
                 agent = Agent(
-                    start=replace(start, turns=recorded, timing=loaded.rollout.timing if loaded else start.timing),
+                    start=replace(start, turns=recorded, timing=timing, blobs=self.known.blobs),
                     tools=spec.tools,
                     model=self.model,
                     limits=self.limits,
@@ -239,8 +243,8 @@ class RolloutSampler:
                     recorder=recorder,
                     sandbox=self.sandbox,
                     problem=self.problems.problem(start.run),
-                    nudges=self.config.agent.nudges,
-                    nudge=self.config.agent.nudge,
+                    nudges=nudges,
+                    nudge=nudge,
                     canary=canary(),
                 )
                 rollout = await agent.roll_out()
@@ -277,6 +281,11 @@ class _Recorder:
     async def reply(self, turn: Turn) -> None:
         with self.source.keeping():
             await apart(partial(self.journal.reply, turn))
+
+    async def keep(self, contents: Iterable[bytes]) -> None:
+        with self.source.keeping():
+            keep = partial(artifacts.keep, self.source.known.blobs, list(contents), sync=self.source._durable)
+            await apart(keep)
 
     def failed(self, attempt: FailedAttempt) -> None:
         with self.source.keeping():

@@ -20,6 +20,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from evalkit.rollout import artifacts
 from evalkit.rollout.journal import Journal, Loaded, load
 from evalkit.rollout.limits import Limits
 from evalkit.rollout.record import Rollout
@@ -89,9 +90,15 @@ class RolloutSet:
             loaded = load(self.path(run))
         except FileNotFoundError:
             return None
-        if isinstance(self.problems, OneProblem):
-            return loaded if loaded.rollout.run == run else None
-        return replace(loaded, rollout=replace(loaded.rollout, run=run))  # its row may have moved since
+        if isinstance(self.problems, OneProblem) and loaded.rollout.run != run:
+            return None
+        rollout = replace(loaded.rollout, run=run, blobs=self.blobs)  # its row may have moved since
+        return replace(loaded, rollout=rollout)
+
+    @property
+    def blobs(self) -> Path:
+        """Where the contents of files lie that its rollouts left to be graded."""
+        return self.folder / artifacts.FOLDER
 
     def exchange(self, start: Rollout, claim: Claim) -> None:
         """Lay a record that answers another question aside, and bring back one that answers this, if there is one.
@@ -133,6 +140,7 @@ class RolloutSet:
 
 def _question_name(attempt: str, rollout: Rollout) -> str:
     shown = [rollout.prompt, rollout.system, _plain(rollout.tools), dict(rollout.files), rollout.set_up]
+    shown += [list(rollout.patterns)] if rollout.patterns else []
     return f"{attempt}-{digest(shown)[:12]}.jsonl"
 
 
@@ -293,8 +301,11 @@ def digest(value: Any) -> str:
 
 
 def same_question(known: Rollout, start: Rollout) -> bool:
-    """Whether a recorded rollout was shown exactly what a new one would be shown, files in its workspace included."""
-    shown, would = ((r.prompt, r.system, _plain(r.tools), dict(r.files)) for r in (known, start))
+    """Whether a recorded rollout was shown exactly what a new one would be shown, files in its workspace included.
+
+    And whether it kept the files that are graded now.
+    """
+    shown, would = ((r.prompt, r.system, _plain(r.tools), dict(r.files), r.patterns) for r in (known, start))
     return shown == would
 
 

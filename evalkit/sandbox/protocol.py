@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from evalkit.config.schema import SandboxConfig
+from evalkit.sandbox.snapshots import Snapshot as Snapshot
 from evalkit.sandbox.tensor_bytes import Tensor
 
 
@@ -47,27 +48,6 @@ class Call:
     operations), and `lost`: 1 if the program ended the counting before its call was over, else 0."""
     seconds: float = 0.0
     """Measured by the host."""
-
-
-class Snapshot(dict[str, bytes]):
-    """Relative path → content of files of a workspace, in order, and what fitted a pattern and could not be taken."""
-
-    NAMED = 20
-    """Paths that are named of those that were left out; of the others their number."""
-
-    def __init__(self, files: Mapping[str, bytes] | None = None, left_out: Mapping[str, str] | None = None) -> None:
-        super().__init__(files or {})
-        self.left_out: dict[str, str] = dict(left_out or {})
-        """Path → why it was left out, in order."""
-        self._more = 0
-
-    def leave_out(self, path: str, reason: str) -> None:
-        """Name a file that could not be taken."""
-        if len(self.left_out) < self.NAMED:
-            self.left_out[path] = reason
-        else:
-            self._more += 1
-            self.left_out["…"] = f"and {self._more:,} more"
 
 
 class Session(Protocol):

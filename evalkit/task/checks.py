@@ -33,7 +33,7 @@ def takes(method: Callable[..., Any], arguments: int) -> bool:
     return True
 
 
-def wrong_tools(tools: Sequence[Any]) -> str:
+def wrong_tools(tools: Sequence[Any], *, needs_submission: bool = True) -> str:
     """Why no model could use these tools, as the end of a sentence; empty if it could."""
     if said := next(filter(None, map(_wrong_tool, tools)), ""):
         return said
@@ -41,8 +41,11 @@ def wrong_tools(tools: Sequence[Any]) -> str:
     for name, count in names.items():
         if count > 1:
             return f"{count} tools of the name {name}, and the model could call only one: rename the others"
-    if "submit_answer" not in names:
-        return "no submit_answer among its tools, so that no run can pass: add SubmitAnswer(answer_schema)"
+    if needs_submission and "submit_answer" not in names:
+        return (
+            "no submit_answer among its tools, so that no run can pass: add SubmitAnswer(answer_schema), or set "
+            "needs_submission = False if the files in artifacts are graded without it"
+        )
     return ""
 
 
@@ -116,6 +119,26 @@ def _schema_fault(text: str) -> str:
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path)) or "it"
         return f"is not JSON Schema ({where}: {error.message[:200]}): see json-schema.org, draft 2020-12"
+    return ""
+
+
+def wrong_patterns(patterns: Sequence[Any], *, needs_submission: bool = True) -> str:
+    """Why these are no patterns of files in a workspace, as the end of a sentence; empty if they are."""
+    for pattern in patterns:
+        shown = preview(pattern)
+        if not isinstance(pattern, str):
+            return f"artifacts with {shown}, which is {type(pattern).__name__}: use patterns as text, such as out.csv"
+        parts = pattern.split("/")
+        if pattern.startswith("/") or ".." in parts:
+            return f"the artifact {shown}, which lies outside the workspace: use a relative path without .."
+        if "\\" in pattern:
+            return f"the artifact {shown}: use / between folders, {preview(pattern.replace(chr(92), '/'))}"
+        if pattern.endswith("/") and pattern.strip("/"):
+            return f"the artifact {shown}, which is a folder: name its files, {preview(pattern + '**')} for all of them"
+        if "" in parts or "." in parts or "\0" in pattern or len(parts) > MAX_DEPTH:
+            return f"the artifact {shown}, which no file can be called: use a pattern such as out.csv or src/**/*.py"
+    if not patterns and not needs_submission:
+        return "needs_submission = False and no artifacts, so that nothing is graded: name the files in artifacts"
     return ""
 
 

@@ -20,7 +20,7 @@ from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
 from evalkit.task.tools import Tool
 
-Kind = Literal["text", "number", "mapping", "items", "method", "choice", "path"]
+Kind = Literal["text", "number", "mapping", "items", "method", "choice", "path", "flag"]
 TaskKind = Literal["exact", "score", "rubric"]
 
 
@@ -39,6 +39,24 @@ class HasFiles(Protocol):
     @property
     def files(self) -> Mapping[str, bytes]:
         """relative path → bytes, put into the workspace before the rollout starts"""
+        ...
+
+
+class HasArtifacts(Protocol):
+    """A spec whose task grades files that the model leaves."""
+
+    @property
+    def artifacts(self) -> Sequence[str]:
+        """relative paths and patterns of the files that are graded, such as ("cleaned.csv", "src/**/*.py")"""
+        ...
+
+
+class HasNeedsSubmission(Protocol):
+    """A spec whose rollouts are graded however they end."""
+
+    @property
+    def needs_submission(self) -> bool:
+        """whether only a submission is graded; False: whatever is there when the rollout ends"""
         ...
 
 
@@ -211,6 +229,8 @@ class Part:
 SPEC = (
     Part(HasSystem, "text", "", mistaken=("system_prompt", "system_message")),
     Part(HasFiles, "mapping", {}),
+    Part(HasArtifacts, "items", (), mistaken=("artefacts", "outputs")),
+    Part(HasNeedsSubmission, "flag", True),
     Part(HasRules, "mapping", {}),
     Part(HasHidden, "items", ()),
     Part(HasStatedAccuracy, "number"),
@@ -246,6 +266,16 @@ def files_of(spec: Spec) -> Mapping[str, bytes]:
     """Relative path → content, put into the workspace."""
     files: Mapping[str, bytes] = _read(SPEC, spec, "files")
     return files
+
+
+def artifacts_of(spec: Spec) -> tuple[str, ...]:
+    """Patterns of the files that are graded."""
+    return tuple(_read(SPEC, spec, "artifacts"))
+
+
+def needs_submission_of(spec: Spec) -> bool:
+    """Whether a rollout without a submission fails unseen."""
+    return bool(_read(SPEC, spec, "needs_submission"))
 
 
 def rules_of(spec: Spec) -> Mapping[str, str]:
@@ -354,6 +384,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "method": callable,
     "choice": lambda value: isinstance(value, str),
     "path": lambda value: isinstance(value, Path),
+    "flag": lambda value: isinstance(value, bool),
 }
 WANTED: Mapping[str, str] = {
     "text": "a text",
@@ -363,6 +394,7 @@ WANTED: Mapping[str, str] = {
     "method": "a method",
     "choice": "a text",
     "path": "a pathlib.Path",
+    "flag": "True or False",
 }
 
 
@@ -410,6 +442,8 @@ def _could_be(value: Any, kind: Kind) -> bool:
     """Whether an attribute, as its class holds it, might have been meant as a part of that kind."""
     if kind == "method":
         return callable(value) or isinstance(value, staticmethod | classmethod)
+    if kind == "flag":
+        return isinstance(value, bool | property)
     if isinstance(value, bool | int | float):
         return kind == "number"
     if kind == "path":

@@ -34,7 +34,8 @@ class Spec(Protocol):
         """Everything the model may call, `submit_answer` included."""
         ...
 
-    # Optional: HasSystem, HasFiles; for audits HasRules, HasHidden, HasStatedAccuracy, Scalable (optional_parts.py).
+    # Optional: HasSystem, HasFiles, HasArtifacts, HasNeedsSubmission; for audits HasRules, HasHidden,
+    # HasStatedAccuracy, Scalable (optional_parts.py).
 
 
 class Task(Protocol):

@@ -16,11 +16,22 @@ from typing import Any
 from evalkit.config.search_path import import_task, task_folders
 from evalkit.task import base
 from evalkit.task.author_faults import from_outside
-from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_tools
+from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_patterns, wrong_tools
 from evalkit.task.directions import check_thresholds
 from evalkit.task.earlier_form import present_form
 from evalkit.task.kinds import kind_config, kind_of_node, plugin_of_kind
-from evalkit.task.optional_parts import SPEC, TASK, Part, definition, files_of, misfits, near_miss, system_of
+from evalkit.task.optional_parts import (
+    SPEC,
+    TASK,
+    Part,
+    artifacts_of,
+    definition,
+    files_of,
+    misfits,
+    near_miss,
+    needs_submission_of,
+    system_of,
+)
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
@@ -130,6 +141,10 @@ def check_specs(task: Task, problem: Problem, *, disk_mb: int | None = None, aud
         check_agents(task, "agents", task.agents(spec))
 
 
+_SEEN = ("system", "files", "artifacts", "needs_submission")
+"""Optional parts of a spec on which a rollout hangs; audits alone read the others."""
+
+
 def check_spec(task: Task, spec: Spec, *, disk_mb: int | None = None) -> None:
     """Raise `UserError` for the first part of a spec that is missing or wrong."""
     if spec is None:
@@ -143,10 +158,12 @@ def check_spec(task: Task, spec: Spec, *, disk_mb: int | None = None) -> None:
         if inspect.ismethod(getattr(spec, part)):
             raise UserError(f"{quote(type(spec), part)} is a method where a value is wanted: put @property above it")
         _returned(task, "spec", part, getattr(spec, part), kind)
-    _check_kinds(task, "spec", spec, [part for part in SPEC if part.name in ("system", "files")])
+    _check_kinds(task, "spec", spec, [part for part in SPEC if part.name in _SEEN])
     if not spec.prompt.strip():
         raise UserError(f"{quote(type(task), 'spec')} gives an empty prompt: say what the model is to do")
-    if said := wrong_tools(spec.tools) or wrong_files(files_of(spec), disk_mb):
+    needs = needs_submission_of(spec)
+    said = wrong_tools(spec.tools, needs_submission=needs) or wrong_files(files_of(spec), disk_mb)
+    if said := said or wrong_patterns(artifacts_of(spec), needs_submission=needs):
         raise UserError(f"{quote(type(task), 'spec')} gives {said}")
 
 
@@ -177,7 +194,13 @@ def _check_repeatable(task: Task, spec: Spec, again: Spec) -> None:
 
 def _asked(spec: Spec) -> tuple[Any, ...]:
     """Everything that a model can see of a problem."""
-    return spec.prompt, system_of(spec), [definition(tool) for tool in spec.tools], dict(files_of(spec))
+    return (
+        spec.prompt,
+        system_of(spec),
+        [definition(tool) for tool in spec.tools],
+        dict(files_of(spec)),
+        artifacts_of(spec),
+    )
 
 
 def check_agents(task: Task, method: str, agents: Any) -> None:

@@ -20,6 +20,10 @@ class StorageError(Exception):
     """
 
 
+class LostFilesError(Exception):
+    """Files that a rollout left to be graded are not there any more: the run is an `error`. One sentence."""
+
+
 class TaskError(Exception):
     """A task's own code failed. The run is an `error` with the traceback in log and report; the others go on."""
 

@@ -25,6 +25,7 @@ VALUES: dict[str, Any] = {
     "method": lambda self: None,
     "choice": "exact",
     "path": Path("there"),
+    "flag": True,
 }
 
 

@@ -15,7 +15,8 @@ from evalkit.sandbox.local import workspace, workspace_files
 from evalkit.sandbox.local.child import Answer, Child
 from evalkit.sandbox.local.slots import SharedSlot
 from evalkit.sandbox.local.workspace import FilePart, Survey
-from evalkit.sandbox.protocol import Call, Output, Snapshot
+from evalkit.sandbox.protocol import Call, Output
+from evalkit.sandbox.snapshots import Snapshot, snapshot_of
 from evalkit.sandbox.tensor_bytes import ITEMSIZE, Tensor
 from evalkit.util.errors import SandboxError
 
@@ -136,7 +137,7 @@ class LocalSession:
         """The files that fit a pattern. See `evalkit.sandbox.protocol.Session`."""
         async with self._turn:
             if self._child is None:  # nobody has worked there yet: no child need start for it
-                return workspace_files.snapshot_of(self._files, patterns, max_bytes)
+                return snapshot_of(self._files, patterns, max_bytes)
             child = await self._live_child()
             return await _in_thread(workspace_files.snapshot, child.directory, patterns, max_bytes)
 

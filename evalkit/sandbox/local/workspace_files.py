@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from evalkit.sandbox.local.workspace import (
@@ -20,7 +20,7 @@ from evalkit.sandbox.local.workspace import (
     as_inside,
     read,
 )
-from evalkit.sandbox.protocol import Snapshot
+from evalkit.sandbox.snapshots import Snapshot, no_room
 from evalkit.util.path_patterns import is_literal, matches, may_hold
 from evalkit.util.text import counted
 
@@ -36,7 +36,7 @@ def snapshot(directory: int, patterns: Sequence[str], max_bytes: int) -> Snapsho
     found = Snapshot()
     left = max_bytes
     for path, size, reason in _matching(directory, patterns):
-        reason = reason or _no_room(found, size, left, max_bytes)
+        reason = reason or no_room(found, size, left, max_bytes)
         if not reason:
             try:
                 found[_name(path)] = content = read(directory, path, left)
@@ -46,28 +46,6 @@ def snapshot(directory: int, patterns: Sequence[str], max_bytes: int) -> Snapsho
         if reason:
             found.leave_out(_name(path), reason)
     return found
-
-
-def snapshot_of(files: Mapping[str, bytes], patterns: Sequence[str], max_bytes: int) -> Snapshot:
-    """The same for files in memory."""
-    found = Snapshot()
-    left = max_bytes
-    for path in sorted(files):
-        if matches(path, patterns):
-            if reason := _no_room(found, len(files[path]), left, max_bytes):
-                found.leave_out(path, reason)
-            else:
-                found[path] = files[path]
-                left -= len(files[path])
-    return found
-
-
-def _no_room(found: Snapshot, size: int, left: int, max_bytes: int) -> str:
-    if size > max_bytes:
-        return f"larger than {max_bytes:,} bytes"
-    if size > left:
-        return f"with it there are more than {max_bytes:,} bytes in all"
-    return f"with it there are more than {MAX_ENTRIES:,} files" if len(found) >= MAX_ENTRIES else ""
 
 
 def _name(path: str) -> str:

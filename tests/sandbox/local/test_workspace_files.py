@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from evalkit.config.schema import SandboxConfig
-from evalkit.sandbox.local import workspace_files
 from evalkit.sandbox.local.sandbox import open_local as open_sandbox
-from evalkit.sandbox.protocol import Session, Snapshot
+from evalkit.sandbox.protocol import Session
+from evalkit.sandbox.snapshots import Snapshot, snapshot_of
 from evalkit.util.path_patterns import matches, may_hold
 
 START = {"start.csv": b"1", "data/in.txt": b"22", "src/a/b.py": b"333"}
@@ -129,7 +129,7 @@ def test_only_so_many_are_named_of_what_was_left_out() -> None:
 
 
 def test_only_so_many_files_are_taken() -> None:
-    found = workspace_files.snapshot_of({f"{number:04}": b"" for number in range(1_002)}, ["*"], 9)
+    found = snapshot_of({f"{number:04}": b"" for number in range(1_002)}, ["*"], 9)
 
     assert (len(found), list(found.left_out)) == (1_000, ["1000", "1001"])
 

@@ -1,0 +1,98 @@
+"""Files that a task grades: kept after every turn, clipped exactly, graded from what was kept alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from evalkit.config.saved import write_config
+from evalkit.engine.cells import Cell
+from evalkit.engine.regrading import regrade
+from evalkit.launch.pipeline import execute
+from evalkit.results.reading import load
+from evalkit.rollout.artifacts import at_end, names
+from evalkit.rollout.record import Ending
+from evalkit.sampling.resources import Resources
+from tests.file_task import SOURCE
+from tests.launching import Watcher, config_for
+from tests.own_tasks import Write, own_task  # noqa: F401
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+FACTS = ("runs.jsonl", "summary.json", "measurements.jsonl")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def resources() -> AsyncIterator[Resources]:
+    resources = Resources()
+    yield resources
+    await resources.close()
+
+
+@pytest.fixture
+def file_task(own_task: Write, tmp_path: Path) -> str:  # noqa: F811
+    name = own_task(source=SOURCE)
+    (tmp_path / "conf" / "task" / f"{name}.yaml").write_text(f"# @package _global_\ntask: {{name: {name}}}\n")
+    return name
+
+
+def cell(folder: Path, store: Path, *words: str, index: int = 0) -> Cell:
+    folder.mkdir(parents=True)
+    config = config_for(
+        "model=simulated", "limits=unlimited", "runs.count=6", "runs.concurrency=4", *words, store=store
+    )
+    return Cell(config, folder, {}, index)
+
+
+async def test_clipped_files_are_those_of_a_fresh_launch_at_every_limit_of_tokens_and_steps(
+    file_task: str, tmp_path: Path, resources: Resources
+) -> None:
+    limits = ["limits.max_tokens=null", *(f"limits.max_tokens={n}" for n in (1, 110, 170))]
+    limits += [f"limits.max_steps={n}" for n in (2,)]
+
+    def cells(kind: str, store: str) -> list[Cell]:
+        task, base = f"task={file_task}", tmp_path / kind
+        return [cell(base / str(n), tmp_path / store, task, limit, index=n) for n, limit in enumerate(limits)]
+
+    clipped = await execute(cells("clipped", "one"), Watcher(), resources)
+    assert len({result.source.known.name for result in clipped}) == 1
+    for n, fresh in enumerate(cells("fresh", "own")):
+        fresh.config.reuse = "exact"
+        await execute([fresh], Watcher(), resources)
+        for name in FACTS:
+            assert (fresh.folder / name).read_bytes() == (tmp_path / "clipped" / str(n) / name).read_bytes(), limits[n]
+        for one, other in zip(load(fresh.folder).runs, load(tmp_path / "clipped" / str(n)).runs, strict=True):
+            assert at_end(one.rollout) == at_end(other.rollout)
+    runs = [run for result in clipped for run in result.runs]
+    passed = {run.rollout.ending for run in runs if run.grade and run.grade.passed}
+    assert passed >= {Ending.SUBMITTED, Ending.TOKEN_LIMIT, Ending.STEP_LIMIT}
+    assert {run.grade.category for run in runs if run.grade} == {None, "too_few", "too_many"}
+
+
+async def test_an_output_directory_is_graded_again_from_what_it_keeps_alone(
+    file_task: str, tmp_path: Path, resources: Resources
+) -> None:
+    (result,) = await execute([cell(tmp_path / "out", tmp_path / "store", f"task={file_task}")], Watcher(), resources)
+    write_config(tmp_path / "out", result.cell.config, {})  # as the command line does
+    shutil.copytree(tmp_path / "out", tmp_path / "copied")
+    shutil.rmtree(tmp_path / "out")
+    shutil.rmtree(tmp_path / "store")
+    (launched,) = load(tmp_path / "copied").cells
+    mentioned = set().union(*(names(run.rollout) for run in launched.runs))
+    assert {path.name for path in (tmp_path / "copied" / "artifacts").iterdir()} == mentioned
+
+    config = result.cell.config
+    task, sandbox = result.task, result.source.sandbox
+    config.limits.max_steps = 1  # other files than were measured
+    again = await regrade(launched, task, sandbox, config=config)
+
+    assert {run.rollout.ending for run in again} == {Ending.STEP_LIMIT}
+    assert {run.measurement.values["lines"] for run in again if run.measurement} == {2, 3}
+    name = next(iter(at_end(launched.runs[0].rollout).files.values()))
+    (tmp_path / "copied" / "artifacts" / name).write_bytes(b"another content")
+    spoilt = await regrade(load(tmp_path / "copied").cells[0], task, sandbox, config=config)
+    assert all("is damaged" in run.error or run.grade for run in spoilt)
+    assert any("is damaged" in run.error for run in spoilt)
