@@ -11,24 +11,23 @@ from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.grade import Check, Fault, Grade, Measurement, preview, within
 from evalkit.task.kinds.answers import STEPS, TYPES, AnswerType, Choice, Items, Number, Unreadable
 from evalkit.task.kinds.common import (
+    EXACT,
+    QUESTION,
     WRONG,
     KindConfig,
     breaks_known,
     check_shared,
     checker_of,
     tools_of,
+    usual_agents,
     written_agents,
 )
 from evalkit.task.kinds.form import Key
 from evalkit.task.kinds.templates import Facts, is_template
 from evalkit.task.problem import Problem
-from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, submitting
+from evalkit.task.scripted_agents import ScriptedAgent, submitting
 from evalkit.task.tools import Tool
 
-EXACT = 1e-9
-"""The tolerance where the YAML names none: for the rounding of fractions."""
-QUESTION = "question"
-"""The rule of a task without `rules`: the prompt itself."""
 _ANSWER: Mapping[str, Key] = {
     "type": Key("text", "number", required=True, one_of=tuple(TYPES)),
     "expected": Key("anything"),
@@ -183,7 +182,7 @@ class Task:
 
     def agents(self, spec: Spec) -> Sequence[ScriptedAgent]:
         """Those of the YAML or of agents.yaml; else one that is right, one for each known mistake, and a silent one."""
-        return written_agents(self.config, spec.facts, self.folder) or list(_usual_agents(spec))
+        return written_agents(self.config, spec.facts, self.folder) or list(usual_agents(spec.expected, spec.wrong))
 
     def known(self, spec: Spec) -> Iterator[Mapping[str, Any]]:
         """Known answers for audits: the wrong ones of the YAML, and forms of the right one."""
@@ -281,19 +280,6 @@ def _check_wrong(node: Mapping[str, Any], checker: Any) -> None:
         elif entry is None:
             raise checker.slip(("wrong", reason), f"wrong.{reason} is empty: write the wrong answer")
     breaks_known(node.get("rules") or {}, node.get("wrong") or {}, checker)
-
-
-def _usual_agents(spec: Spec) -> Iterator[ScriptedAgent]:
-    think = ScriptedTurn(Tokens(120, 0.3), "Let me work it out.")
-    yield _submits("right", spec.expected, 0.5)
-    for reason, wrong in spec.wrong.items():
-        yield _submits(reason, wrong, 0.4 / len(spec.wrong))
-    yield ScriptedAgent("never_submits", (think, think), 0.1 if spec.wrong else 0.5)
-
-
-def _submits(name: str, answer: Any, weight: float) -> ScriptedAgent:
-    call = {"name": "submit_answer", "input": {"answer": answer}}
-    return ScriptedAgent(name, (ScriptedTurn(Tokens(120, 0.3), "Let me work it out.", (call,)),), weight)
 
 
 def _title(reason: str) -> str:

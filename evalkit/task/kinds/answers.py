@@ -256,7 +256,7 @@ class Json:
 
     def distance(self, got: Any, expected: Any) -> float | None:
         """The largest difference between two numbers in the same place; None where anything else differs."""
-        return _apart(got, expected)
+        return apart(got, expected)
 
     def forms(self, expected: Any) -> Iterator[Form]:
         """As text, in an object, and nothing."""
@@ -271,7 +271,7 @@ def _gap(one: float, other: float) -> float:
     return float(difference) if difference < LARGEST else LARGEST
 
 
-def _apart(got: Any, expected: Any) -> float | None:
+def apart(got: Any, expected: Any) -> float | None:
     pending, largest = [(got, expected)], 0.0
     while pending:
         one, other = pending.pop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,17 @@ from typing import Any
 from evalkit.task.kinds.form import Checker, Key
 from evalkit.task.kinds.places import Places
 from evalkit.task.kinds.templates import Facts, check_templates
-from evalkit.task.scripted_agents import ScriptedAgent, agents_of, load_agents
+from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, agents_of, load_agents
 from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
 from evalkit.util.suggestions import suggestion
 
 TOOLS: Mapping[str, Any] = {"python": PythonExpression}
 """Tools that a task in YAML can name."""
 
+EXACT = 1e-9
+"""The tolerance where the YAML names none: for the rounding of fractions."""
+QUESTION = "question"
+"""The rule of a task without `rules`: the prompt itself."""
 WRONG = Key(
     "mapping",
     keys={
@@ -104,3 +108,17 @@ def breaks_known(rules: Mapping[str, str], wrong: Mapping[str, Any], checker: Ch
             raise checker.slip(
                 ("wrong", reason, "breaks"), f"wrong.{reason} breaks {rule!r}, and no rule has that name{hint}"
             )
+
+
+def usual_agents(right: Any, wrong: Mapping[str, Any]) -> Iterator[ScriptedAgent]:
+    """Simulated agents of a task that names none: one is right, one makes each known mistake, one is silent."""
+    think = ScriptedTurn(Tokens(120, 0.3), "Let me work it out.")
+    yield _submits("right", right, 0.5)
+    for reason, answer in wrong.items():
+        yield _submits(reason, answer, 0.4 / len(wrong))
+    yield ScriptedAgent("never_submits", (think, think), 0.1 if wrong else 0.5)
+
+
+def _submits(name: str, answer: Any, weight: float) -> ScriptedAgent:
+    call = {"name": "submit_answer", "input": {"answer": answer}}
+    return ScriptedAgent(name, (ScriptedTurn(Tokens(120, 0.3), "Let me work it out.", (call,)),), weight)
