@@ -16,22 +16,25 @@ from pathlib import Path
 
 from evalkit.cli.parser import VerbParser
 from evalkit.config.search_path import folders, task_folders
+from evalkit.task import kinds
 from evalkit.util.errors import UserError
 from evalkit.util.text import fitted
 
-KINDS = {
-    "answer": "a question over the rows of a table, in one YAML file",
-    "python": "a grader of your own in Python",
+ABOUT = {
+    "answer": "a question over the rows of a table",
+    "function": "a Python function that hidden cases try",
+    "python": "a grader of your own",
 }
-"""Kind → what it is for."""
+"""Template → what it is for."""
+KINDS = {kind: about for kind, about in ABOUT.items() if kind in (*kinds.KINDS, "python")}
 DEFAULT = "answer"
 PLACEHOLDER = "my_task"
 
 
 def parser() -> VerbParser:
     """The arguments."""
-    kinds = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
-    verb = VerbParser("init", f"Write a task into the current directory ({kinds}).", "init my_task --kind python")
+    about = "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
+    verb = VerbParser("init", f"Write a task into the current directory ({about}).", "init my_task --kind python")
     verb.add_argument("name", metavar="NAME", help="the task's name, such as my_task")
     verb.add_argument("--kind", choices=list(KINDS), default=DEFAULT, help=f"what to begin with (default {DEFAULT})")
     return verb
