@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from evalkit.rollout.record import Rollout as Rollout
     from evalkit.rollout.record import Submission as Submission
     from evalkit.rollout.record import Turn as Turn
+    from evalkit.sandbox.functions import PURE as PURE
+    from evalkit.sandbox.protocol import Builtins as Builtins
     from evalkit.sandbox.protocol import Call as Call
+    from evalkit.sandbox.protocol import FunctionReply as FunctionReply
+    from evalkit.sandbox.protocol import GradingSandbox as GradingSandbox
     from evalkit.sandbox.protocol import Output as Output
     from evalkit.sandbox.protocol import Sandbox as Sandbox
     from evalkit.sandbox.protocol import Session as Session
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from evalkit.task.comparisons import between as between
     from evalkit.task.comparisons import close as close
     from evalkit.task.comparisons import equal as equal
+    from evalkit.task.function_faults import fault_of as fault_of
     from evalkit.task.grade import Check as Check
     from evalkit.task.grade import Fault as Fault
     from evalkit.task.grade import Grade as Grade
@@ -96,7 +101,9 @@ _HOME = {
     "evalkit.results.reading": ("load",),
     "evalkit.rollout.record": ("Ending", "Rollout", "Submission", "Turn"),
     "evalkit.results.runs": ("Outcome", "Run"),
-    "evalkit.sandbox.protocol": ("Call", "Output", "Sandbox", "Session"),
+    "evalkit.sandbox.functions": ("PURE",),
+    "evalkit.sandbox.protocol": ("Builtins", "Call", "FunctionReply", "GradingSandbox", "Output", "Sandbox", "Session"),
+    "evalkit.task.function_faults": ("fault_of",),
     "evalkit.sandbox.tensor_bytes": ("Tensor",),
     "evalkit.task.scripted_agents": ("ScriptedAgent", "ScriptedTurn", "Tokens", "load_agents", "submitting"),
     "evalkit.task.optional_parts": (

@@ -6,10 +6,10 @@ checked bytes with an allowed dtype and a shape, and nothing is ever unpickled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from evalkit.config.schema import SandboxConfig
 from evalkit.sandbox.snapshots import Snapshot as Snapshot
@@ -31,6 +31,46 @@ class Output:
     """
     dropped_bytes: int = 0
     """Printed bytes that were cut."""
+    exception: str = ""
+    """Type of the exception that a definition ended with, as the submitted code says."""
+    forbidden: str = ""
+    """What a definition used that its builtins do not have."""
+
+
+@dataclass(frozen=True)
+class Builtins:
+    """Which builtins and modules submitted code may name: a rule for honest code, not a wall. The wall is the sandbox.
+
+    Code that is determined to get around it can, as by `().__class__.__base__.__subclasses__()`.
+    """
+
+    names: Sequence[str]
+    """Builtin functions and exceptions."""
+    modules: Sequence[str] = ()
+    """Top-level modules that may be imported; they themselves are not restricted."""
+
+
+@dataclass(frozen=True)
+class FunctionReply:
+    """What a submitted function made of one call with JSON values."""
+
+    kind: Literal["ok", "raised", "timeout", "died", "bad_reply", "forbidden"]
+    """`forbidden`: it used what its builtins do not have. `bad_reply`: it returned, or left in its arguments, what JSON
+    cannot hold. `died`: its process ended. The others as in `Output`."""
+    value: Any = None
+    """What it returned: JSON, in which a tuple is a list and a float may be infinite or not a number."""
+    arguments: Sequence[Any] = ()
+    """The arguments as they were after the call, as its process says."""
+    error: str | None = None
+    """One readable text; None for `ok`."""
+    exception: str = ""
+    """Type of the exception that it raised, such as `ZeroDivisionError`."""
+    seconds: float = 0.0
+    """Measured by the host."""
+    printed: str = ""
+    """What it printed."""
+    defined: bool = field(default=False, repr=False, compare=False)
+    """Whether its process still has it."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +99,20 @@ class Session(Protocol):
         """Execute a program. `persistent`: names survive to the next call. `preload`: `numpy` (as np), `torch`."""
         ...
 
-    async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:
-        """Execute `source` in a fresh namespace and keep its function `name` for `call`."""
+    async def define(
+        self,
+        source: str,
+        name: str,
+        *,
+        timeout_s: float,
+        preload: Sequence[str] = (),
+        builtins: Builtins | None = None,
+    ) -> Output:
+        """Execute `source` in a fresh namespace and keep its function `name` for `call` and `call_json`."""
+        ...
+
+    async def call_json(self, arguments: bytes, *, timeout_s: float) -> FunctionReply:
+        """Call the defined function with the values of a JSON list. `Sandbox.function` is how a grader does that."""
         ...
 
     async def call(
@@ -125,6 +177,28 @@ class Sandbox(Protocol):
 
         `seed` seeds the child's random generators, by a hash that does not give it away, so that a rollout can be
         repeated. `files` (relative path → content) are put into its working directory first.
+        """
+        ...
+
+
+class GradingSandbox(Sandbox, Protocol):
+    """A sandbox as a task's own code gets it: whatever provides it, it can call submitted functions."""
+
+    def function(
+        self,
+        source: str,
+        name: str,
+        *,
+        builtins: Builtins | None = None,
+        preload: Sequence[str] = (),
+        timeout_s: float = 10.0,
+        seed: int = 0,
+        files: Mapping[str, bytes] | None = None,
+    ) -> AbstractAsyncContextManager[Callable[..., Awaitable[FunctionReply]]]:
+        """The function `name` of `source` in a session of its own, to be called with JSON values, as often as wanted.
+
+        A source that fails to define it, answers every call with the reason. `timeout_s`: of the definition, and of
+        each call. `builtins`: None for all of them.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.rollout.artifacts import at_end, contents
 from evalkit.rollout.record import Rollout
-from evalkit.sandbox.protocol import Sandbox
+from evalkit.sandbox.protocol import GradingSandbox
 
 
 @dataclass(frozen=True)
@@ -36,5 +36,5 @@ class Attempt:
 class GradingContext:
     """What `measure` may use besides the attempt and the spec."""
 
-    sandbox: Sandbox
+    sandbox: GradingSandbox
     """Where code of the attempt runs: sessions that nothing has touched."""

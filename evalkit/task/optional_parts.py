@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
-from evalkit.sandbox.protocol import Sandbox
+from evalkit.sandbox.protocol import GradingSandbox
 from evalkit.task.grade import Direction, Measurement
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent
@@ -123,7 +123,7 @@ class HasReferenceSource(Protocol):
 class HasValues(Protocol):
     """A task whose answers are functions. `spec`: what its own `spec` returned."""
 
-    async def values(self, answer: Any, spec: Any, sandbox: Sandbox) -> Any:
+    async def values(self, answer: Any, spec: Any, sandbox: GradingSandbox) -> Any:
         """what a function computes on inputs that have nothing to do with the hidden ones"""
         ...
 
@@ -131,7 +131,7 @@ class HasValues(Protocol):
 class MeasuresMany(Protocol):
     """A task that measures a submission on many problems at once. `specs`: what its own `spec` returned."""
 
-    async def measure_many(self, answer: Any, specs: Sequence[Any], sandbox: Sandbox) -> Sequence[Measurement]:
+    async def measure_many(self, answer: Any, specs: Sequence[Any], sandbox: GradingSandbox) -> Sequence[Measurement]:
         """the values of one submission on many problems"""
         ...
 
@@ -319,13 +319,13 @@ def reference_source_of(task: Task) -> Callable[[Spec], str] | None:
     return source
 
 
-def values_of(task: Task) -> Callable[[Any, Spec, Sandbox], Any] | None:
+def values_of(task: Task) -> Callable[[Any, Spec, GradingSandbox], Any] | None:
     """Computes what a function gives on inputs of its own; asynchronous."""
-    values: Callable[[Any, Spec, Sandbox], Any] | None = _read(TASK, task, "values")
+    values: Callable[[Any, Spec, GradingSandbox], Any] | None = _read(TASK, task, "values")
     return values
 
 
-MeasureMany = Callable[[Any, "Sequence[Spec]", "Sandbox"], Any]
+MeasureMany = Callable[[Any, "Sequence[Spec]", "GradingSandbox"], Any]
 
 
 def measure_many_of(task: Task) -> MeasureMany | None:

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from evalkit.sandbox import protocol
+from evalkit.sandbox import functions, protocol
 from evalkit.sandbox.tensor_bytes import Tensor
 from evalkit.util.errors import SandboxError, UserError
 
@@ -123,13 +123,28 @@ class Session:
             self._share,
         )
 
-    async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> protocol.Output:
+    async def define(
+        self,
+        source: str,
+        name: str,
+        *,
+        timeout_s: float,
+        preload: Sequence[str] = (),
+        builtins: protocol.Builtins | None = None,
+    ) -> protocol.Output:
         """See `evalkit.sandbox.protocol.Session`."""
         time_s = min(timeout_s, self._most_s)
         return await self._call.errand(
-            lambda: self._session.define(source, name, timeout_s=time_s, preload=preload),
+            lambda: self._session.define(source, name, timeout_s=time_s, preload=preload, builtins=builtins),
             time_s,
             self._share,
+        )
+
+    async def call_json(self, arguments: bytes, *, timeout_s: float) -> protocol.FunctionReply:
+        """See `evalkit.sandbox.protocol.Session`."""
+        time_s = min(timeout_s, self._most_s)
+        return await self._call.errand(
+            lambda: self._session.call_json(arguments, timeout_s=time_s), time_s, self._share
         )
 
     async def call(
@@ -184,6 +199,10 @@ class Sandbox:
     def stronger(self) -> str:
         """See `evalkit.sandbox.protocol.Sandbox`."""
         return self._sandbox.stronger
+
+    def function(self, source: str, name: str, **options: Any) -> AbstractAsyncContextManager[functions.Function]:
+        """See `evalkit.sandbox.protocol.Sandbox`."""
+        return functions.function(self, source, name, **options)
 
     async def ready(self) -> None:
         """See `evalkit.sandbox.protocol.Sandbox`."""

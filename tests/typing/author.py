@@ -12,6 +12,7 @@ from evalkit import (
     Fault,
     Grade,
     GradingContext,
+    GradingSandbox,
     HasFiles,
     HasHidden,
     HasPreload,
@@ -29,7 +30,6 @@ from evalkit import (
     Output,
     Problem,
     PythonExpression,
-    Sandbox,
     Scalable,
     ScriptedAgent,
     ScriptedTurn,
@@ -189,10 +189,10 @@ class FullTask(OwnTask):
     def reference_source(self, spec: OwnSpec) -> str:
         return "def one(): return 1"
 
-    async def values(self, answer: Any, spec: OwnSpec, sandbox: Sandbox) -> Any:
+    async def values(self, answer: Any, spec: OwnSpec, sandbox: GradingSandbox) -> Any:
         return [spec.target]
 
-    async def measure_many(self, answer: Any, specs: Sequence[OwnSpec], sandbox: Sandbox) -> list[Measurement]:
+    async def measure_many(self, answer: Any, specs: Sequence[OwnSpec], sandbox: GradingSandbox) -> list[Measurement]:
         return [await self.measure(Attempt(answer), one, GradingContext(sandbox)) for one in specs]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from evalkit.config.schema import SandboxConfig
-from evalkit.sandbox import protocol
+from evalkit.sandbox import functions, protocol
 from evalkit.sandbox.local.child import Child
 from evalkit.sandbox.local.isolation_levels import Rejected, climb
 from evalkit.sandbox.local.resource_bounds import Watch
@@ -99,6 +100,12 @@ class LocalSandbox:
         finally:
             SHARED_SLOT.set(outer)
             await session.close()
+
+    def function(
+        self, source: str, name: str, **options: Any
+    ) -> contextlib.AbstractAsyncContextManager[functions.Function]:
+        """A submitted function to be called with JSON values. See `evalkit.sandbox.protocol.GradingSandbox`."""
+        return functions.function(self, source, name, **options)
 
     async def take_child(self) -> Child:
         """A child that nothing has touched."""

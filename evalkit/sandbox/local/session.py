@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
-from evalkit.sandbox.local import workspace, workspace_files
+from evalkit.sandbox.local import json_reply, workspace, workspace_files
 from evalkit.sandbox.local.child import Answer, Child
 from evalkit.sandbox.local.slots import SharedSlot
 from evalkit.sandbox.local.workspace import FilePart, Survey
-from evalkit.sandbox.protocol import Call, Output
+from evalkit.sandbox.protocol import Builtins, Call, FunctionReply, Output
 from evalkit.sandbox.snapshots import Snapshot, snapshot_of
 from evalkit.sandbox.tensor_bytes import ITEMSIZE, Tensor
 from evalkit.util.errors import SandboxError
@@ -71,13 +71,39 @@ class LocalSession:
                 self._child.kill("its threads outlived its program")  # they would print into the next call
             return await self._told(answer)
 
-    async def define(self, source: str, name: str, *, timeout_s: float, preload: Sequence[str] = ()) -> Output:
+    async def define(
+        self,
+        source: str,
+        name: str,
+        *,
+        timeout_s: float,
+        preload: Sequence[str] = (),
+        builtins: Builtins | None = None,
+    ) -> Output:
         """Execute `source` and keep its function `name`. See `evalkit.sandbox.protocol.Session`."""
-        request = {"op": "define", "name": name, "preload": list(preload)}
+        request: dict[str, Any] = {"op": "define", "name": name, "preload": list(preload)}
+        if builtins is not None:
+            request["builtins"] = {"names": list(builtins.names), "modules": list(builtins.modules)}
         async with self._turn:
-            output = await self._told(await self._ask(request, _encoded(source), timeout_s=timeout_s))
+            answer = await self._ask(request, _encoded(source), timeout_s=timeout_s)
+            output = await self._told(answer)
             self._defined = output.kind == "ok"
-            return output
+            return replace(output, exception=_word(answer, "exception"), forbidden=_word(answer, "forbidden"))
+
+    async def call_json(self, arguments: bytes, *, timeout_s: float) -> FunctionReply:
+        """Call the defined function with JSON values. See `evalkit.sandbox.protocol.Session`."""
+        async with self._turn:
+            if not self._defined or not (self._child and self._child.alive):
+                return FunctionReply("died", error="the process that had the function is gone")
+            answer = await self._ask({"op": "call_json"}, arguments, timeout_s=timeout_s)
+            try:
+                reply = json_reply.read(answer)
+            except ValueError as error:
+                self._child.kill("it forged an answer")
+                reply = FunctionReply("bad_reply", error=f"the function's answer is not honest JSON: {error}")
+            if answer.header.get("leftovers") is True:
+                self._child.kill("its threads outlived the call")  # they would meddle with the next one
+            return replace(reply, defined=self._child.alive)
 
     async def call(
         self,
@@ -258,6 +284,11 @@ def _said(failed: Any) -> str:
         return str(failed[0][1])[:200] if failed else ""
     except (LookupError, TypeError):
         return "its process gave no reason"
+
+
+def _word(answer: Answer, name: str) -> str:
+    """A short text of a header, which may be anything."""
+    return json_reply.word(answer.header.get(name))
 
 
 def _output(answer: Answer) -> Output:

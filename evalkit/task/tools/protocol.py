@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from evalkit.rollout.record import Submission
-from evalkit.sandbox.protocol import Sandbox, Session
+from evalkit.sandbox.protocol import GradingSandbox, Session
 from evalkit.task.problem import Problem
 from evalkit.util.errors import UserError
 
@@ -36,6 +36,10 @@ class NoSandbox:
         """See `evalkit.sandbox.protocol.Sandbox`. Raises `UserError`."""
         raise _lacks()
 
+    def function(self, source: str, name: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        """Raises `UserError`."""
+        raise _lacks()
+
 
 def _lacks() -> UserError:
     return UserError("This ToolContext has no sandbox: make it with ToolContext(session, timeout_s, sandbox=…)")
@@ -49,7 +53,7 @@ class ToolContext:
     """The sandbox session of the rollout: the model's programs and files."""
     timeout_s: float
     """Seconds that the call may take: `limits.tool_timeout_s`."""
-    sandbox: Sandbox = field(default_factory=NoSandbox)
+    sandbox: GradingSandbox = field(default_factory=NoSandbox)
     """Opens sessions that nothing has touched: for a tool that runs a submission beside data that it hides."""
     problem: Problem = field(default_factory=lambda: Problem.seeded(0))
     """The problem of the run."""

@@ -28,7 +28,7 @@ class Workbench:
 
     def context(self, **instead: Any) -> ToolContext:
         """What a call may use. `instead`: parts of it that take another form, as on the thread of the task's code."""
-        return replace(ToolContext(self.session, self.timeout_s, self.sandbox, self.problem, self.state), **instead)
+        return replace(ToolContext(self.session, self.timeout_s, problem=self.problem, state=self.state), **instead)
 
     def kept(self, key: object, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
         """What was made for `key` in this rollout; made now if there is none, and closed at its end."""

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import frames, program, tensors
+from . import builtins_policy, frames, program, tensors, values
 
 CHANNEL = 3
 """The descriptor of the channel to the host."""
@@ -47,6 +47,8 @@ class Worker:
         self.names: dict[str, Any] | None = None
         self.programs = 0
         self.function: Any = None
+        self.policy: dict[str, Any] | None = None
+        """The builtins that it may use, if not all."""
         self.seed = 0
         self.unwanted: set[str] = set()
         """Paths whose file could not be made."""
@@ -68,7 +70,7 @@ class Worker:
             try:
                 reply = operation(header, payload)
             except BaseException as error:
-                reply = _failure(error), b""
+                reply = _failure(error) | self._about(error), b""
             self.interruptible = False
         except BaseException as error:  # interrupted while an error was being worded
             self.interruptible = False
@@ -76,9 +78,14 @@ class Worker:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        if header["op"] == "run" and not header["persistent"]:
+        if header["op"] == "call_json" or (header["op"] == "run" and not header["persistent"]):
             reply[0]["leftovers"] = threading.active_count() > 1
         return reply
+
+    def _about(self, error: BaseException) -> dict[str, Any]:
+        """What graders of functions want to know of an exception."""
+        forbidden = builtins_policy.violated(error, self.policy)
+        return {"exception": type(error).__name__} | ({"forbidden": forbidden} if forbidden else {})
 
     def _restore_interpreter(self) -> None:
         """Undo what an earlier program may have done to the parts that every call relies on."""
@@ -134,8 +141,10 @@ class Worker:
 
     def do_define(self, header: dict[str, Any], payload: bytes) -> Reply:
         """Execute the source of a function and keep the function."""
-        self.function = None
+        self.function = self.policy = None
         names = self._namespace(header)
+        if "builtins" in header:
+            self.policy = names["__builtins__"] = builtins_policy.restricted(**header["builtins"])
         program.execute(payload.decode("utf-8", "surrogatepass"), names)
         function = names.get(header["name"])
         if not callable(function):
@@ -150,6 +159,13 @@ class Worker:
             return self._call(header, tensors.load(header["tensors"], payload))
         finally:
             gc.enable()
+
+    def do_call_json(self, header: dict[str, Any], payload: bytes) -> Reply:
+        """Call the kept function with JSON values."""
+        arguments = values.load(payload)
+        value = self.function(*arguments)
+        parts = {"what the function returned": value, "what it left in its arguments": arguments}
+        return {"kind": "ok"}, values.dump(parts)
 
     def _call(self, header: dict[str, Any], arguments: list[Any]) -> Reply:
         reply: dict[str, Any] = {"kind": "ok"}
