@@ -192,6 +192,7 @@ class OneProblem(ProblemSet):
         return self
 
     def recorded(self, ids: Mapping[int, str]) -> ProblemSet:
+        """Raises `UserError` for a launch over several problems."""
         if ids:
             raise UserError("The launch was over a set of problems, and the task has one problem now: launch again")
         return self

@@ -54,7 +54,7 @@ class Task(protocol.Task, Protocol):
         vars(self)["config"] = config
 
     def oracle(self, spec: Any) -> ScriptedAgent:
-        """Plays the first file of solutions/correct/."""
+        """Plays the first file of solutions/correct/. Raises `UserError` where there is none."""
         folder = _home(self) / "solutions" / "correct"
         files = sorted(path for path in folder.glob("*") if _is_solution(path))
         if not files:

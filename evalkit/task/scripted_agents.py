@@ -79,7 +79,7 @@ Place = Callable[[Sequence[str | int]], str]
 
 
 def agents_of(entries: Any, place: Place, folder: Path, facts: Mapping[str, str] | None = None) -> list[ScriptedAgent]:
-    """The same from such a list. `folder`: where `submit_file` looks."""
+    """The same from such a list. `folder`: where `submit_file` looks. Raises `UserError` with the line of a slip."""
     if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
         raise UserError(f"{place(())} lists no agents: write a list of {{name, turns}}")
     return [_agent(entry, (number,), place, folder, facts or {}) for number, entry in enumerate(entries)]

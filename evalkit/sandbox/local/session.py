@@ -138,7 +138,7 @@ class LocalSession:
             return await _in_thread(workspace.read, child.directory, path, max_bytes)
 
     async def write_file(self, path: str, content: bytes) -> None:
-        """Put a file into the workspace. See `evalkit.sandbox.protocol.Session`.
+        """Put a file into the workspace. See `evalkit.sandbox.protocol.Session`. Raises `ValueError`.
 
         The child writes it, as its own user and within its own limits: all that it can spoil is its own file.
         """

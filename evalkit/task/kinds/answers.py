@@ -69,7 +69,7 @@ class Number:
         return self.read(given)
 
     def read(self, answer: Any) -> Any:
-        """`8769`, `8769.0`, `"8769"` and `"8,769"` are the same number."""
+        """`8769`, `8769.0`, `"8769"` and `"8,769"` are the same number. Raises `Unreadable`."""
         number = as_number(answer)
         if number is None or not math.isfinite(number):
             raise Unreadable(f"{preview(answer)}, which is not a finite number")
@@ -99,13 +99,13 @@ class Text:
     """Other texts that are right."""
 
     def expected(self, given: Any) -> Any:
-        """Numbers of a row count as their text."""
+        """Numbers of a row count as their text. Raises `Unreadable`."""
         if isinstance(given, bool) or not isinstance(given, str | int | float) or not str(given).strip():
             raise Unreadable(f"{preview(given)}, which is not a text")
         return str(given)
 
     def read(self, answer: Any) -> Any:
-        """A text, without a Markdown fence around it."""
+        """A text, without a Markdown fence around it. Raises `Unreadable`."""
         if isinstance(answer, bool) or not isinstance(answer, str | int | float):
             raise Unreadable(f"{preview(answer)}, which is not a text")
         found = readings(str(answer))
@@ -145,7 +145,7 @@ class Choice:
         return self.read(given)
 
     def read(self, answer: Any) -> Any:
-        """`B`, `b`, `(B)`, `B.`, `B) the text`, and the text itself."""
+        """`B`, `b`, `(B)`, `B.`, `B) the text`, and the text itself. Raises `Unreadable`."""
         if isinstance(answer, str | int | float) and not isinstance(answer, bool):
             said = str(answer).strip()
             texts = [normalised(text, ("case", "space")) for text in self.choices]
@@ -185,14 +185,14 @@ class Items:
     normalise: Sequence[str] = ("case", "space")
 
     def expected(self, given: Any) -> Any:
-        """A list, or a text with the items between commas."""
+        """A list, or a text with the items between commas. Raises `Unreadable`."""
         found = _list_in(given)
         if found is None or not found:
             raise Unreadable(f"{preview(given)}, which is not a list of items")
         return found
 
     def read(self, answer: Any) -> Any:
-        """A list of texts and numbers, or such a list as text."""
+        """A list of texts and numbers, or such a list as text. Raises `Unreadable`."""
         found = _list_in(answer)
         if found is None or any(isinstance(item, list | dict | bool) or item is None for item in found):
             raise Unreadable(f"{preview(answer)}, which is not a list of texts or numbers")
@@ -234,7 +234,7 @@ class Json:
         return self._parsed(given)
 
     def read(self, answer: Any) -> Any:
-        """The value; of a text, what it says as JSON."""
+        """The value; of a text, what it says as JSON. Raises `Unreadable`."""
         found = self._parsed(answer)
         if self.required:
             from jsonschema import Draft202012Validator

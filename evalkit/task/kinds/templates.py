@@ -95,7 +95,7 @@ class Facts:
         return str(self.fill(value, path)).strip("\n")
 
     def column(self, name: str, path: Path_) -> Any:
-        """A column of the row, or one of the values."""
+        """A column of the row, or one of the values. Raises `UserError` with the line of `path`."""
         if name in self.values:
             return self.values[name]
         try:
