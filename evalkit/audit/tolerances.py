@@ -84,7 +84,7 @@ class Row:
 
         The end at which a wrong solution passes is excluded: the largest, or of a falling knob the smallest.
         """
-        low = -math.inf if self.falling or self.configured <= 0 else 0.0
+        low = -math.inf if self.falling or self.configured < 0 else 0.0
         if self.floor and not self.exact(self.floor.critical):
             low = self.place(self.floor.critical)
         high = self.place(self.ceiling.critical) if self.ceiling else math.inf
@@ -94,7 +94,7 @@ class Row:
 
     def exact(self, critical: float) -> bool:
         """Whether whoever passes from there on is exact in what the tolerance is about: an error that is 0."""
-        return not self.falling and self.configured > 0 and 0 <= critical <= EXACT
+        return not self.falling and self.configured >= 0 and 0 <= critical <= (EXACT if self.configured else 0)
 
     @property
     def safe(self) -> bool:

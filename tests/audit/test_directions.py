@@ -67,6 +67,9 @@ def test_a_bound_of_0_has_the_window_that_no_error_passes_and_one_does_not(node:
     (row,) = (row for row in mapped(node).rows if row.knob.endswith("repeats"))
     assert (row.configured, row.window, row.safe) == (0, (0, 1), True)
     assert row.floor is not None and row.floor.critical == 0
+    near = {"none": {}, "nearly": {"repeats": 1e-12}}
+    (row,) = (row for row in mapped(node, wrong=near).rows if row.knob.endswith("repeats"))
+    assert (row.window, row.always) == ((0, 1e-12), ("wrong/none",))
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ BAND = Grounds(Band(0.4, 0.6))
         ([(math.inf, 200), (10, 400)], "so is every value from 10.1 up"),
         ([(math.inf, 320), (3, 400)], "even the largest `k` is too easy"),
         ([(math.inf, 0), (3, 40)], "no `k` however loose reaches the band"),
-        ([(math.inf, 0), (3, 400)], "it jumps from 0.0% to 100.0% (99.0-100.0%) in 400 runs at 3"),
+        ([(math.inf, 0), (3.14159, 400)], "it jumps from 0.0% to 100.0% (99.0-100.0%) in 400 runs at 3.14"),
     ],
 )
 def test_sentences_have_the_knobs_own_values_and_round_into_their_range(steps: Any, said: str) -> None:
@@ -190,3 +190,28 @@ def test_a_threshold_is_found_exactly_on_the_whole_line(edge: float) -> None:
 
     assert critical(passes, (), -LARGEST, LARGEST) == edge
     assert len(calls) < 70
+
+
+@pytest.fixture(scope="module")
+def swept_set(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """3 cells over `at least … items` on a set of two problems."""
+    root = tmp_path_factory.mktemp("listing_set")
+    rows = "    def problems(self):\n        return [{'id': 'one'}, {'id': 'two'}]\n\n    def oracle"
+    with listing_task(root, "    def oracle", rows) as node:
+        fixed = (f"task={node['name']}", "model=simulated", "runs.count=10", f"{LOW}=-20", "runs.concurrency=20")
+        results = asyncio.run(run_sweep(root / "sweep", fixed, {ITEMS: ("3", "6", "9")}))
+        yield results, surveyed(results)
+
+
+def test_a_curve_of_a_set_along_a_minimum_has_the_rates_of_every_cell(swept_set: Any) -> None:
+    landscape = swept_set[1]
+    (view,) = landscape.facets
+    (curve,) = facts(landscape)["panels"][0]["curves"]
+    assert len({spot.passed for spot in view.spots}) == 3
+    for spot in view.spots:
+        step = [step for step in curve["set"] if step["value"] <= spot.at[ITEMS]][-1]
+        assert step["rate"]["value"] == spot.set.rate.value
+        passes = sum(passed for passed, _ in view.nest.counts(spot.at).values())
+        assert passes == spot.passed
+    found = next(found for found in view.recommendations if found.knob == ITEMS)
+    assert view.nest.curve(ITEMS, {}).step(found.candidate).passed == found.passed
