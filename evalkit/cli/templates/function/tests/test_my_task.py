@@ -27,7 +27,7 @@ def test_a_right_function_passes_in_every_form(answer):
 @pytest.mark.parametrize(
     ("answer", "category"),
     [
-        (RIGHT.replace("/ 2\n", "/ 2 + 0.1\n"), "wrong_values"),
+        (RIGHT.replace(") / 2", ") / 2 + 0.1"), "wrong_values"),
         (RIGHT.replace("return None", "return values[0]"), "runtime_error"),
         (RIGHT.replace("def median", "def mean"), "parse_error"),
         (7, "parse_error"),
