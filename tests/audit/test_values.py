@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.audit.generic import answers, function_in
 from evalkit.audit.hidden_values import Hidden
-from evalkit.audit.values import distance, flat_weights, numbers
+from evalkit.audit.values import difference, distance, flat_weights, numbers
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,32 @@ def test_generic_answers_follow_the_problem():
     assert made["transposed"].build(one) == {"m": [[1.0, 3.0], [2.0, 4.0]]}
     assert made["transposed"].build(other) == {"m": [[5.0, 7.0], [6.0, 8.0]]}
     assert made["zero_m"].build(other) == {"m": [[0, 0], [0, 0]]}
+
+
+def test_generic_answers_of_a_number_do_not_mind_a_problem_whose_answer_is_text():
+    one, other = Spec(), Spec()
+    made = {s.name: s for s in answers([(one, "8,769"), (other, "none of them")])}
+    assert (made["doubled"].build(one), made["doubled"].build(other)) == (17538, "none of them")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("a", "a", 0.0),
+        ("a", "b", math.inf),
+        (b"\x00", b"\x00", 0.0),
+        (b"\x00", b"\x01", math.inf),
+        ({"a": "x", "b": [1, None]}, '{"b": [1.5, null], "a": "x"}', 0.5),
+        ({"a": "x"}, {"a": "x", "b": 1}, math.inf),
+        (["x", 1], ["x"], math.inf),
+        (True, 1, math.inf),
+        (None, None, 0.0),
+        ("[1, ", "[1, ", 0.0),
+        ({}, {}, 0.0),
+    ],
+)
+def test_answers_of_any_kind_are_apart_by_their_numbers_where_all_else_is_equal(one, other, apart):
+    assert difference(one, other) == difference(other, one) == apart
 
 
 def test_functions_are_recognised():
