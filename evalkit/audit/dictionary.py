@@ -19,7 +19,7 @@ from evalkit.sampling.store import digest
 from evalkit.sandbox.protocol import Sandbox
 from evalkit.task import author_code
 from evalkit.task.author_faults import blamed
-from evalkit.task.optional_parts import problems_of, reference_source_of, values_of
+from evalkit.task.optional_parts import files_of, problems_of, reference_source_of, values_of
 from evalkit.task.problem import Problem
 from evalkit.task.protocol import Spec, Task
 from evalkit.util.files import write_atomically
@@ -104,13 +104,15 @@ class Dictionary:
     async def _all(self, mistakes: Sequence[Solution], spec: Spec) -> Any:
         timeout = self.config.limits.tool_timeout_s
         with blamed("the task's oracle, or its solution"):
-            agents = [("right", self.task.oracle(spec))] + [(m.id, m.play(self.task, spec)) for m in mistakes]
-        async with self.sandbox.session() as session:
-            for id_, agent in agents:
+            agents = [("right", self.task.oracle(spec))] + [
+                (m.id, m.play(self.task, spec)) for m in mistakes if m.fits(spec)
+            ]
+        for id_, agent in agents:
+            async with self.sandbox.session(files=files_of(spec)) as session:
                 played = await play(agent, spec, session, tool_timeout_s=timeout, sandbox=self.sandbox)
-                values = await self._values(played.answer, spec)
-                if values is not None:
-                    yield id_, values
+            values = await self._values(played.answer, spec)
+            if values is not None:
+                yield id_, values
 
     def problem(self, answer: Any, spec: Spec) -> Spec:
         """The problem on which an answer is compared: one for all functions, for they compute the same in every run."""

@@ -72,6 +72,8 @@ class GradedAttempt:
     """What the grader raised, and where."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Path → content of the files that were graded."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Path → why a file that would have been graded could not be taken."""
 
     @property
     def passed(self) -> bool:
@@ -202,11 +204,11 @@ class GraderRuns:
     async def _grade(self, problem: AuditedProblem, played: ScriptedRun) -> GradedAttempt:
         found = await measured(
             played.rollout,
-            self._measuring(problem, played),
+            self._measuring(problem, played.attempt),
             Limits(),
             needs_submission=needs_submission_of(problem.spec),
         )
-        return await self._judge(problem, played.answer, found)
+        return await self._judge(problem, played.attempt, found)
 
     def problem(self, attempt: GradedAttempt) -> AuditedProblem:
         """The one that was attempted."""
@@ -214,27 +216,28 @@ class GraderRuns:
 
     async def again(self, attempt: GradedAttempt) -> GradedAttempt:
         """Measure and grade once more what was graded."""
-        return await self.grade(self.problem(attempt), attempt.answer)
+        same = Attempt(attempt.answer, artifacts=attempt.files, left_out=attempt.left_out)
+        return await self.grade(self.problem(attempt), same)
 
-    async def grade(self, problem: AuditedProblem, answer: Any) -> GradedAttempt:
-        """Measure and grade an answer as a run's is."""
-        return await self._judge(problem, answer, await measured_answer(answer, self._measuring(problem)))
+    async def grade(self, problem: AuditedProblem, attempt: Attempt) -> GradedAttempt:
+        """Measure and grade an attempt as a run's is."""
+        found = await measured_answer(attempt.answer, self._measuring(problem, attempt))
+        return await self._judge(problem, attempt, found)
 
-    def _measuring(self, problem: AuditedProblem, played: ScriptedRun | None = None) -> Measure:
+    def _measuring(self, problem: AuditedProblem, attempt: Attempt) -> Measure:
         limit_s = author_code.limit_of(self.config)
 
         async def measure(answer: Any) -> Measurement:
             self.measured += 1
-            attempt = played.attempt if played else Attempt(answer)
             return await author_code.measure(self.task, attempt, problem.spec, self.sandbox, limit_s=limit_s)
 
         return measure
 
-    async def _judge(self, problem: AuditedProblem, answer: Any, found: Graded) -> GradedAttempt:
-        return (await self._judge_all([problem], answer, [found]))[0]
+    async def _judge(self, problem: AuditedProblem, attempt: Attempt, found: Graded) -> GradedAttempt:
+        return (await self._judge_all([problem], attempt, [found]))[0]
 
     async def _judge_all(
-        self, problems: Sequence[AuditedProblem], answer: Any, found: Sequence[Graded]
+        self, problems: Sequence[AuditedProblem], attempt: Attempt, found: Sequence[Graded]
     ) -> list[GradedAttempt]:
         """The verdicts; a category that the task does not list is a finding of its own, and so is a grader's fault."""
         pairs = [(self.task, one) for one in found]
@@ -242,7 +245,15 @@ class GraderRuns:
         if failed := next((one.fault for one in graded if isinstance(one.fault, SandboxError)), None):
             raise failed
         return [
-            GradedAttempt(problem.run, answer, one.measurement, one.grade, one.error)
+            GradedAttempt(
+                problem.run,
+                attempt.answer,
+                one.measurement,
+                one.grade,
+                one.error,
+                files=attempt.artifacts,
+                left_out=attempt.left_out,
+            )
             for problem, one in zip(problems, graded, strict=True)
         ]
 
@@ -262,7 +273,7 @@ class GraderRuns:
             many = await author_code.measure_many(self.task, answer, specs, self.sandbox, limit_s=limit_s)
         except TaskError as error:
             return [GradedAttempt(problems[0].run, answer, error=str(error))]
-        attempts = await self._judge_all(problems, answer, [Graded(measurement=one) for one in many])
+        attempts = await self._judge_all(problems, Attempt(answer), [Graded(measurement=one) for one in many])
         failed = next((attempt.error for attempt in attempts if attempt.error), "")
         return [GradedAttempt(problems[0].run, answer, error=failed)] if failed else attempts
 

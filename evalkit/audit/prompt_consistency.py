@@ -20,6 +20,7 @@ from evalkit.config.schema import Config
 from evalkit.config.search_path import folders
 from evalkit.sampling.problem_set import problem_set
 from evalkit.task import author_code
+from evalkit.task.attempt import Attempt
 from evalkit.task.author_faults import blamed
 from evalkit.task.optional_parts import files_of, rules_of, system_of
 from evalkit.task.problem import Problem
@@ -148,26 +149,26 @@ async def _silent_knobs(exam: GraderRuns, right: Any) -> tuple[tuple[str, ...], 
         if shown != [own.prompt, system_of(own), own.answer_schema, files_of(own)]:
             continue
         try:
-            answer = await _right_answer(exam, other, spec, asked)
+            answered = await _right_answer(exam, other, spec, asked)
         except TaskError as error:
             found.append(Finding("grader-exception", f"task.{knob}", f"at task.{knob}={value}: {error}"))
             continue
-        if difference(answer, value) == difference(right, dotted.get(exam.config.task, knob)) == 0.0:
+        if difference(answered.answer, value) == difference(right, dotted.get(exam.config.task, knob)) == 0.0:
             continue  # the knob is the right answer, and not a part of the question
-        attempt = await exam.grade(problem, answer)
+        attempt = await exam.grade(problem, answered)
         if not attempt.passed:
             what = f"task.{knob}={value} changes the right answer and not the prompt"
             found.append(Finding("unstated", f"task.{knob}", what))
     return tuple(dict.fromkeys(turned)), found
 
 
-async def _right_answer(exam: GraderRuns, task: Any, spec: Spec, problem: Problem) -> Any:
+async def _right_answer(exam: GraderRuns, task: Any, spec: Spec, problem: Problem) -> Attempt:
     async with exam.sandbox.session(files=files_of(spec)) as session:
         timeout = exam.config.limits.tool_timeout_s
         with blamed("the task's oracle"):
             agent = task.oracle(spec)
         played = await play(agent, spec, session, tool_timeout_s=timeout, sandbox=exam.sandbox, problem=problem)
-        return played.answer
+        return played.attempt
 
 
 def turns(config: Config, graded_by: Sequence[str]) -> Iterator[tuple[str, Any]]:

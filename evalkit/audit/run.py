@@ -10,7 +10,8 @@ from evalkit.audit.behaviour import distinct
 from evalkit.audit.each_problem import SHARED, ProblemAudit, audit_each, has_programs
 from evalkit.audit.equivalence import same_functions
 from evalkit.audit.findings import Finding, in_order, known_findings
-from evalkit.audit.grader_runs import AuditedProblem, GraderRuns, Result, problems
+from evalkit.audit.generic import function_in
+from evalkit.audit.grader_runs import AuditedProblem, GradedAttempt, GraderRuns, Result, problems
 from evalkit.audit.known import Tried
 from evalkit.audit.known_answers import task_answers
 from evalkit.audit.labelled_solutions import Solution, check_labels, fitting, oracle, solutions, task_folder
@@ -20,8 +21,8 @@ from evalkit.audit.scale import advice
 from evalkit.config.schema import Config
 from evalkit.sampling.problem_set import problem_set
 from evalkit.sampling.resources import Resources
-from evalkit.task.optional_parts import reference_source_of, rules_of
-from evalkit.task.protocol import Task
+from evalkit.task.optional_parts import play_of, reference_source_of, rules_of
+from evalkit.task.protocol import Spec, Task
 from evalkit.task.registry import check_specs, load_task
 
 SEEDS = 50
@@ -216,8 +217,15 @@ def _made(task: Task, asked: Sequence[AuditedProblem], reference: Result, plan: 
     if programs or not plan.makes_answers:
         return generic.as_exact_as_asked(pairs) + generic.starts(spec)
     source_of = reference_source_of(task)
-    source = source_of(spec) if source_of else right if generic.function_in(right) else ""
+    source = source_of(spec) if source_of else _submitted_source(spec, reference.attempts[0])
     made = mutants_of(source) if plan.makes_mutants else []
     if right is not None:
         made += generic.answers(pairs) + generic.as_exact_as_asked(pairs)
     return made + generic.starts(spec)
+
+
+def _submitted_source(spec: Spec, right: GradedAttempt) -> str:
+    """The source that the reference submits, or writes to the file that is played; empty if neither is one."""
+    file = play_of(spec).removeprefix("write:")
+    written = right.files.get(file, b"").decode("utf-8", "replace")
+    return next((source for source in (right.answer, written) if function_in(source)), "")
