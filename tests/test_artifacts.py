@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 
 from evalkit.config.saved import write_config
-from evalkit.engine.cells import Cell
+from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.regrading import regrade
+from evalkit.landscape.knobs import Entry
+from evalkit.landscape.survey import survey
 from evalkit.launch.pipeline import execute
 from evalkit.results.reading import load
 from evalkit.rollout.artifacts import at_end, names
@@ -44,14 +46,13 @@ def cell(folder: Path, store: Path, *words: str, index: int = 0) -> Cell:
     config = config_for(
         "model=simulated", "limits=unlimited", "runs.count=6", "runs.concurrency=4", *words, store=store
     )
-    return Cell(config, folder, {}, index)
+    return Cell(config, folder, dict(word.split("=") for word in words if word.startswith("limits.")), index)
 
 
 async def test_clipped_files_are_those_of_a_fresh_launch_at_every_limit_of_tokens_and_steps(
     file_task: str, tmp_path: Path, resources: Resources
 ) -> None:
-    limits = ["limits.max_tokens=null", *(f"limits.max_tokens={n}" for n in (1, 110, 170))]
-    limits += [f"limits.max_steps={n}" for n in (2,)]
+    limits = [*(f"limits.max_tokens={n}" for n in ("null", 1, 80, 170)), "limits.max_steps=2"]
 
     def cells(kind: str, store: str) -> list[Cell]:
         task, base = f"task={file_task}", tmp_path / kind
@@ -66,10 +67,28 @@ async def test_clipped_files_are_those_of_a_fresh_launch_at_every_limit_of_token
             assert (fresh.folder / name).read_bytes() == (tmp_path / "clipped" / str(n) / name).read_bytes(), limits[n]
         for one, other in zip(load(fresh.folder).runs, load(tmp_path / "clipped" / str(n)).runs, strict=True):
             assert at_end(one.rollout) == at_end(other.rollout)
+    _landscape_shows_the_swept_values_alone(clipped[:-1])
     runs = [run for result in clipped for run in result.runs]
     passed = {run.rollout.ending for run in runs if run.grade and run.grade.passed}
     assert passed >= {Ending.SUBMITTED, Ending.TOKEN_LIMIT, Ending.STEP_LIMIT}
     assert {run.grade.category for run in runs if run.grade} == {None, "too_few", "too_many"}
+
+
+def _landscape_shows_the_swept_values_alone(results: list[CellResult]) -> None:
+    """Between them nothing is known: with more tokens a file may be spoilt again."""
+    found = survey([Entry.of(result) for result in results])
+
+    spots = [spot for view in found.facets for spot in view.spots]
+    passed = [sum(bool(run.grade and run.grade.passed) for run in result.runs) for result in results]
+    assert [(spot.index, spot.passed, spot.runs) for spot in sorted(spots, key=lambda spot: spot.index)] == [
+        (index, number, 6) for index, number in enumerate(passed)
+    ]
+    by_run = zip(
+        *([bool(run.grade and run.grade.passed) for run in Entry.of(one).runs] for one in results), strict=True
+    )
+    assert any(any(smaller) and not largest for largest, *smaller in by_run)  # more tokens turned a pass into a failure
+    assert not any(view.curves or view.recommendations for view in found.facets)
+    assert any("more of limits.max_tokens can turn a pass into a failure" in note for note in found.notes)
 
 
 async def test_an_output_directory_is_graded_again_from_what_it_keeps_alone(

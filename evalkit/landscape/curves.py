@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from evalkit.landscape.directions import Line, line_of, turned
-from evalkit.landscape.knobs import LIMITS, Entry, limit_value, tolerance_knobs
+from evalkit.landscape.knobs import LIMITS, Entry, graded_as_they_stand, limit_value, tolerance_knobs
 from evalkit.landscape.set_curves import SetStep, SetTerms, Try, set_steps, tallies_at
 from evalkit.landscape.thresholds import (
     LARGEST,
@@ -122,7 +122,8 @@ class Nest:
         """`top`: a finished cell; its limits bound what is known."""
         node = top.config.task
         runs = sorted(top.runs, key=lambda run: run.number)
-        self.trials = [Trial.of(run) for run in runs]
+        self._standing = graded_as_they_stand(top)
+        self.trials = [Trial.as_it_stands(run) if self._standing else Trial.of(run) for run in runs]
         self._problems = [run.problem for run in runs] if top.summary.set else []
         band = top.config.band
         self.terms = SetTerms(Band(band.low, band.high), band.confidence, ABOUT[band.about], band.group)
@@ -138,7 +139,9 @@ class Nest:
 
     @property
     def knobs(self) -> list[str]:
-        """Knobs worth a curve: budgets that are set, and every tolerance."""
+        """Knobs worth a curve: budgets that are set, unless runs are graded however they end, and every tolerance."""
+        if self._standing:
+            return self.tolerances
         return [knob for knob in LIMITS if self.limits[knob] < math.inf] + self.tolerances
 
     @property

@@ -14,6 +14,8 @@ from evalkit.engine.cells import CellResult
 from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.limits import Limits
+from evalkit.sampling.problem_set import first_spec
+from evalkit.task.optional_parts import needs_submission_of
 from evalkit.task.protocol import Task
 from evalkit.util import dotted
 
@@ -91,7 +93,18 @@ def swept(results: Sequence[Entry]) -> list[Knob]:
     knobs = [Knob(name, _kind(name, results)) for name in names]
     if any(knob.kind is Kind.LIMIT for knob in knobs) and _sampled_apart(results, knobs):
         knobs = [Knob(knob.name, Kind.SAMPLED if knob.kind is Kind.LIMIT else knob.kind) for knob in knobs]
+    if any(knob.kind is Kind.LIMIT for knob in knobs) and any(map(graded_as_they_stand, results)):
+        knobs = [Knob(knob.name, Kind.JUDGED if knob.kind is Kind.LIMIT else knob.kind) for knob in knobs]
     return knobs
+
+
+def graded_as_they_stand(result: Entry) -> bool:
+    """Whether runs are graded by the files that they leave, whatever ends them.
+
+    A larger limit can then turn a pass into a failure: what holds at one limit says nothing about the next.
+    """
+    leaves_files = any(run.rollout.patterns for run in result.runs)
+    return leaves_files and not needs_submission_of(first_spec(result.config, result.task))
 
 
 def label(result: Entry, knob: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from evalkit.landscape.chosen import largest_signal, nearest_to_band, proposal
 from evalkit.landscape.curves import Curve, Nest
 from evalkit.landscape.facets import Facet, facets
-from evalkit.landscape.knobs import Entry, Knob, swept
+from evalkit.landscape.knobs import Entry, Kind, Knob, swept
 from evalkit.landscape.landscape import FacetResult, Landscape, Spot
 from evalkit.landscape.recommend import Grounds, recommend
 from evalkit.landscape.round_numbers import number
@@ -253,7 +253,13 @@ def _notes(results: Sequence[Entry], knobs: Sequence[Knob]) -> list[str]:
     notes = []
     if len({(r.config.band.low, r.config.band.high) for r in results}) > 1:
         notes.append("The cells have different bands: each facet is judged by its own.")
-    apart = [knob.name for knob in knobs if knob.name.startswith("limits.") and not knob.nested]
+    limits = [knob for knob in knobs if knob.name.startswith("limits.")]
+    if standing := [knob.name for knob in limits if knob.kind is Kind.JUDGED]:
+        notes.append(
+            "Runs are graded by the files that they leave, however they end, so more of "
+            f"{' or '.join(standing)} can turn a pass into a failure: only the swept values are shown."
+        )
+    apart = [knob.name for knob in limits if knob.kind is Kind.SAMPLED]
     if apart:
         names = " and ".join(apart)
         notes.append(

@@ -152,6 +152,13 @@ class Trial:
     unknown: tuple[Gap, ...] = ()
 
     @classmethod
+    def as_it_stands(cls, run: Run) -> Trial:
+        """A run of a task that grades files however it ends: true under the very limits that it was graded under."""
+        here, unknown = Reach(1, 1, 1), run.rollout.ending is Ending.UNKNOWN
+        error = run.grade is None and not unknown
+        return cls(run.number, here, run.measurement, error, unknown=((here, None),) if unknown else ())
+
+    @classmethod
     def of(cls, run: Run) -> Trial:
         """A run that was graded under limits which dominate those of every cell in question."""
         submitted = run.rollout.submission is not None
