@@ -61,6 +61,7 @@ class Task:
         write = run("open('numbers.txt', 'a').write('next\\\\n') and None")
         module = run("import os; os.makedirs('src/a', exist_ok=True); open('src/a/b.py', 'w').write('1') and None")
         gone = run("import os; os.remove('numbers.txt')")
+        link = run("import os; os.remove('numbers.txt'); os.symlink('/etc/passwd', 'numbers.txt'); os.mkfifo('src')")
         submit = {"name": "submit_answer", "input": {"answer": {}}}
 
         def turn(*calls, tokens=60):
@@ -70,6 +71,6 @@ class Task:
             ScriptedAgent("submits", (turn(write), turn(write), turn(submit))),
             ScriptedAgent("never_submits", (turn(write), turn(module), turn(write), turn(write), turn())),
             ScriptedAgent("goes_on", (turn(write, write), turn(gone), turn(write, submit))),
-            ScriptedAgent("silent", (turn(), turn())),
+            ScriptedAgent("links", (turn(link), turn()), weight=3),
         ]
 """

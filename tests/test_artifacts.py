@@ -71,7 +71,7 @@ async def test_clipped_files_are_those_of_a_fresh_launch_at_every_limit_of_token
     runs = [run for result in clipped for run in result.runs]
     passed = {run.rollout.ending for run in runs if run.grade and run.grade.passed}
     assert passed >= {Ending.SUBMITTED, Ending.TOKEN_LIMIT, Ending.STEP_LIMIT}
-    assert {run.grade.category for run in runs if run.grade} == {None, "too_few", "too_many"}
+    assert {run.grade.category for run in runs if run.grade} == {None, "too_few", "too_many", "left_out"}
 
 
 def _landscape_shows_the_swept_values_alone(results: list[CellResult]) -> None:
@@ -109,9 +109,35 @@ async def test_an_output_directory_is_graded_again_from_what_it_keeps_alone(
     again = await regrade(launched, task, sandbox, config=config)
 
     assert {run.rollout.ending for run in again} == {Ending.STEP_LIMIT}
-    assert {run.measurement.values["lines"] for run in again if run.measurement} == {2, 3}
-    name = next(iter(at_end(launched.runs[0].rollout).files.values()))
-    (tmp_path / "copied" / "artifacts" / name).write_bytes(b"another content")
+    assert {run.measurement.values["lines"] for run in again if run.measurement} >= {2, 3}
+    for content in (tmp_path / "copied" / "artifacts").iterdir():
+        content.write_bytes(b"another content")
     spoilt = await regrade(load(tmp_path / "copied").cells[0], task, sandbox, config=config)
     assert all("is damaged" in run.error or run.grade for run in spoilt)
     assert any("is damaged" in run.error for run in spoilt)
+
+
+async def test_a_launch_that_was_interrupted_goes_on_with_the_files_that_it_had(
+    file_task: str, tmp_path: Path, resources: Resources
+) -> None:
+    words = (f"task={file_task}", "runs.count=3")
+    (whole,) = await execute([cell(tmp_path / "whole", tmp_path / "store", *words)], Watcher(), resources)
+    folder = whole.source.known.folder
+    for path in folder.glob("*.jsonl"):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))  # as a kill leaves it
+    shutil.rmtree(folder / "artifacts")
+    watcher = Watcher()
+
+    await execute([cell(tmp_path / "again", tmp_path / "store", *words)], watcher, resources)
+
+    for name in ("runs.jsonl", "measurements.jsonl", *(f"rollouts/{run:04d}.jsonl" for run in (1, 2, 3))):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not any("starts over" in note for note in watcher.notes)
+    contents = {path.name for path in (tmp_path / "whole" / "artifacts").iterdir()}
+    assert {path.name for path in (tmp_path / "again" / "artifacts").iterdir()} == contents
+
+    shutil.rmtree(folder / "artifacts")
+    shutil.rmtree(folder / "measurements")
+    (lost,) = await execute([cell(tmp_path / "lost", tmp_path / "store", *words)], Watcher(), resources)
+    assert any("cannot be read" in run.error for run in lost.runs)
+    assert load(tmp_path / "lost").runs
