@@ -23,6 +23,7 @@ from evalkit.util.text import fitted
 ABOUT = {
     "answer": "a question over the rows of a table",
     "function": "a Python function that hidden cases try",
+    "files": "files that the model changes, and checks of them",
     "python": "a grader of your own",
 }
 """Template → what it is for."""

@@ -24,23 +24,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_new_task_runs_is_audited_clean_and_has_tests_that_pass(
-    kind: str, here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_new_task_runs_and_is_audited_clean(kind: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = f"first_{kind}"
     assert init([name, "--kind", kind]) == 0
     said = capsys.readouterr().out
     assert all((here / line.strip()).is_file() for line in said.partition("\n\n")[0].splitlines()[1:])
     files = [path.read_text() for path in here.rglob("*") if path.is_file()]
     assert any(name in text for text in files) and not any("my_task" in text for text in files)
-    assert main([f"task={name}", "model=oracle", "runs.count=1"]) == 0
     assert main([f"task={name}", "model=simulated", "runs.count=8", "runs.concurrency=4"]) == 0
-    launches = [load(path).runs for path in (here / "outputs" / name).iterdir()]
-    reference, simulated = sorted(launches, key=len)
-    assert {run.passed for run in reference} == {True}
-    assert {run.passed for run in simulated} == {True, False}
+    (folder,) = (here / "outputs" / name).iterdir()
+    assert {run.passed for run in load(folder).runs} == {True, False}
     capsys.readouterr()
-    status = audit([f"task={name}", "--seeds", "5"])
+    status = audit([f"task={name}", "--seeds", "2"])
     found = capsys.readouterr().out
     assert status == 0, found
     assert "0 of 0 wrong" not in found and "CLEAN: no findings" in found
