@@ -22,6 +22,7 @@ KINDS: Mapping[str, str] = {
     "unknown-category": "a grade names a category that the task does not list",
     "grader-exception": "the task's own code raises",
     "changing-verdict": "the same submission gets different verdicts",
+    "changing-reply": "a tool says something else when a rollout is repeated",
     "order-dependent": "a verdict depends on what was graded before",
     "not-monotone": "a looser tolerance turns a pass into a failure",
     "unknown-knob": "a check names a knob that is no number of the config, or that not only `grade` reads",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from evalkit.task.tools import NoSandbox, Tool, ToolResult, called_wrongly
 from evalkit.task.tools.workbench import Workbench
 from evalkit.util.errors import ProviderError, SandboxError, TaskError
 from evalkit.util.redaction import redacted_json
+from evalkit.util.text import without_addresses
 
 
 class Recorder(Protocol):
@@ -335,9 +335,9 @@ def mentions(rollout: Rollout, text: str) -> bool:
 
 
 def _comparable(turn: Turn) -> str:
-    """What came of a turn, without addresses of objects in memory (`<object at 0x7f…>`), which say nothing."""
+    """What came of a turn."""
     files = (turn.artifacts, turn.left_out)
-    return re.sub(r"0x[0-9a-f]{6,}", "0x…", repr((turn.reply, turn.submission))) + json.dumps(files, sort_keys=True)
+    return without_addresses(repr((turn.reply, turn.submission))) + json.dumps(files, sort_keys=True)
 
 
 def _holds_results(reply: Sequence[Mapping[str, Json]] | None) -> bool:

@@ -136,3 +136,8 @@ def short_names(knobs: Sequence[str]) -> list[str]:
         if len(set(short)) == len(short):
             return short
     return list(knobs)
+
+
+def without_addresses(text: str) -> str:
+    """The same without addresses of objects in memory (`<object at 0x7f…>`), which say nothing."""
+    return re.sub(r"0x[0-9a-f]{6,}", "0x…", text)
