@@ -172,8 +172,8 @@ def _check_questions(cell: CellRecord, config: Config, task: Task, overrides: Se
     seen = [knob for knob in turned if knob.split(".")[1] not in task.graded_by]
     problems = problems_tried(cell, config, task)
     for run in kept(cell, config):
-        would = question(task, problems, run.number)
-        if not same_question(run.rollout, would) or (seen and run.rollout.set_up != would.set_up):
+        would, known = question(task, problems, run.number), run.conversation()
+        if not same_question(known, would) or (seen and known.set_up != would.set_up):
             if seen:
                 raise UserError(
                     f"{seen[0]} changes what the model is asked or what its tools do: "

@@ -65,7 +65,7 @@ class Conversations:
             yield run.number, text
 
     def _pack(self, run: RunRecord, limit: int) -> str:
-        facts = _shorter(self._facts(run, run.rollout), limit)
+        facts = _shorter(self._facts(run, run.conversation()), limit)
         raw = as_json(facts).encode()
         squeeze = zlib.compressobj(6, zlib.DEFLATED, -15)
         return base64.b64encode(squeeze.compress(raw) + squeeze.flush()).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cached_property
@@ -71,6 +71,10 @@ class RunRecord(RunLine, frozen=True, kw_only=True, dict=True):
     def path(self) -> Path:
         """The file that holds the conversation."""
         return self.folder / "rollouts" / f"{self.number:04d}.jsonl"
+
+    def conversation(self) -> Rollout:
+        """The conversation, not kept: for who goes through thousands of them. Raises like `rollout`."""
+        return self.__dict__.get("rollout") or read(self.path, read_rollout)
 
     @cached_property
     def rollout(self) -> Rollout:
@@ -278,16 +282,21 @@ def _overrides(folder: Path) -> tuple[str, ...]:
     return tuple(map(str, read(path, read_yaml) or ())) if path.parent.is_dir() else ()
 
 
-def _json(path: Path) -> Any:
-    value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+def _json(path: Path, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"), object_hook=hook)
     if not isinstance(value, dict):
         raise ValueError("it is not an object")
     return value
 
 
 def _timing(path: Path) -> tuple[dict[str, Any], dict[int, float]]:
-    timing: dict[str, Any] = _json(path)
-    return timing, {entry["run"]: entry["seconds"] for entry in timing.get("runs") or ()}
+    timing: dict[str, Any] = _json(path, _seconds_alone)
+    return timing, dict(timing.get("runs") or ())
+
+
+def _seconds_alone(entry: dict[str, Any]) -> Any:
+    """Of a run's times what is read of them: tens of thousands of runs have many more."""
+    return (entry["run"], entry["seconds"]) if "run" in entry and "seconds" in entry else entry
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -304,9 +313,13 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _lines(path: Path, kind: type[R]) -> Iterator[R]:
-    text = path.read_text(encoding="utf-8", errors="surrogatepass")
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line:
+    with path.open(encoding="utf-8", errors="surrogatepass", newline="\n") as lines:
+        yield from _parsed(lines, kind)
+
+
+def _parsed(lines: Iterable[str], kind: type[R]) -> Iterator[R]:
+    for number, line in enumerate(lines, start=1):
+        if line == "\n":
             continue
         try:
             value = json.loads(line)

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from evalkit.rollout import artifacts
 from evalkit.rollout.journal import write_rollout
 from evalkit.rollout.record import FailedAttempt, Rollout
 from evalkit.rollout.stored import StoredRollout
-from evalkit.util.files import write_atomically
+from evalkit.util.files import write_atomically, write_lines
 
 FORMAT = "1.0"
 """Version of the output directory. A newer major version is refused by everything that reads one."""
@@ -33,13 +33,13 @@ def write_cell(folder: Path, runs: Sequence[Run], summary: Summary, manifest: Ma
     for run in runs:
         if not isinstance(run.rollout, StoredRollout):
             write_conversation(folder, run.rollout)
-    write_atomically(folder / "runs.jsonl", _lines(run.line.to_dict() for run in runs))
+    write_lines(folder / "runs.jsonl", _lines(run.line.to_dict() for run in runs))
     if summary.set:
         each = tallies(runs, summary.failures)
-        write_atomically(folder / "problems.jsonl", _lines(tally.line(summary.confidence).to_dict() for tally in each))
-    write_atomically(folder / "measurements.jsonl", _lines(_measurement(run) for run in runs if run.measurement))
+        write_lines(folder / "problems.jsonl", _lines(tally.line(summary.confidence).to_dict() for tally in each))
+    write_lines(folder / "measurements.jsonl", _lines(_measurement(run) for run in runs if run.measurement))
     write_atomically(folder / "manifest.json", _pretty({"format": FORMAT, **manifest}))
-    write_atomically(folder / "timing.json", _pretty(_timing(runs, summary)))
+    write_lines(folder / "timing.json", _timing(runs, summary))
     write_atomically(folder / "summary.json", _pretty(summary.to_dict()))
 
 
@@ -67,24 +67,30 @@ def _measurement(run: Run) -> dict[str, Any]:
     return MeasurementLine(run=run.number, values=found.values, fault=found.fault).to_dict()
 
 
-def _timing(runs: Sequence[Run], summary: Summary) -> dict[str, Any]:
-    return {
+def _timing(runs: Sequence[Run], summary: Summary) -> Iterator[str]:
+    """The text, run by run: of a large set, all of it at once takes more memory than its runs."""
+    facts = {
         **summary.times(),
         "failed_attempts": _failed_attempts(runs),
         "waited_s": round(sum(run.rollout.timing.waited for run in runs), 3),
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": {"system": platform.platform(), "machine": platform.machine()},
-        "runs": [
-            {
-                "run": run.number,
-                "started": round(run.rollout.timing.started, 3),
-                "seconds": round(run.rollout.timing.seconds, 3),
-                "waited": round(run.rollout.timing.waited, 3),
-                "turns": [round(seconds, 3) for seconds in run.rollout.timing.turns],
-                "failed": [_rounded(attempt) for attempt in run.rollout.timing.failed],
-            }
-            for run in runs
-        ],
+    }
+    yield _pretty(facts).removesuffix("\n}\n") + ',\n "runs": ['
+    for place, run in enumerate(runs):
+        yield (",\n  " if place else "\n  ") + _pretty(_times_of(run)).rstrip("\n").replace("\n", "\n  ")
+    yield "\n ]\n}\n" if runs else "]\n}\n"
+
+
+def _times_of(run: Run) -> dict[str, Any]:
+    timing = run.rollout.timing
+    return {
+        "run": run.number,
+        "started": round(timing.started, 3),
+        "seconds": round(timing.seconds, 3),
+        "waited": round(timing.waited, 3),
+        "turns": [round(seconds, 3) for seconds in timing.turns],
+        "failed": [_rounded(attempt) for attempt in timing.failed],
     }
 
 
@@ -103,8 +109,8 @@ def _failed_attempts(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _lines(items: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(item) + "\n" for item in items)
+def _lines(items: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return (json.dumps(item) + "\n" for item in items)
 
 
 def _pretty(value: Any) -> str:

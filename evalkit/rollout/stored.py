@@ -5,11 +5,14 @@ Tens of thousands of conversations do not fit in memory, and most of what is don
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from evalkit.rollout.journal import read_rollout
 from evalkit.rollout.record import Rollout
+
+_LEFT = frozenset(("prompt", "system", "tools", "turns"))
 
 
 class _OnDisk:
@@ -21,7 +24,7 @@ class _OnDisk:
     def __get__(self, stored: Any, owner: type) -> Any:
         if stored is None:
             return ()
-        return getattr(read_rollout(stored.__dict__["_path"]), self._name)
+        return getattr(read_rollout(Path(stored.__dict__["_path"])), self._name)
 
 
 class StoredRollout(Rollout):
@@ -36,30 +39,29 @@ class StoredRollout(Rollout):
     def of(cls, rollout: Rollout, path: Path) -> StoredRollout:
         """`rollout`, which was written to `path`."""
         stored = object.__new__(cls)
-        kept = {
-            name: value for name, value in vars(rollout).items() if name not in ("prompt", "system", "tools", "turns")
-        }
-        counts = {name: getattr(rollout, name) for name in ("output_tokens", "input_tokens", "steps", "tool_errors")}
-        stored.__dict__.update(kept, _path=path, _counts=counts)
+        kept = {name: value for name, value in vars(rollout).items() if name not in _LEFT}
+        kept["set_up"] = sys.intern(rollout.set_up)  # most runs of a launch have the same
+        counts = rollout.output_tokens, rollout.input_tokens, rollout.steps, rollout.tool_errors
+        stored.__dict__.update(kept, _path=str(path), _counts=counts)
         return stored
 
     @property
     def output_tokens(self) -> int:
-        return self._count("output_tokens")
+        return self._count(0, "output_tokens")
 
     @property
     def input_tokens(self) -> int:
-        return self._count("input_tokens")
+        return self._count(1, "input_tokens")
 
     @property
     def steps(self) -> int:
-        return self._count("steps")
+        return self._count(2, "steps")
 
     @property
     def tool_errors(self) -> int:
-        return self._count("tool_errors")
+        return self._count(3, "tool_errors")
 
-    def _count(self, name: str) -> int:
+    def _count(self, place: int, name: str) -> int:
         counts = self.__dict__.get("_counts")
-        found: int = counts[name] if counts else getattr(Rollout, name).fget(self)
+        found: int = counts[place] if counts else getattr(Rollout, name).fget(self)
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from evalkit.util import signals
 from evalkit.util.errors import StorageError
 from evalkit.util.redaction import without_known
 
+PIECE = 1 << 18
+"""Characters that are written at once where a file is written line by line."""
 T = TypeVar("T")
 
 
@@ -24,6 +26,27 @@ def write_atomically(path: Path, text: str, *, sync: bool = False) -> None:
     `sync` makes it survive a power loss: for what cannot be made again for nothing. OSError from the disk.
     """
     write_bytes(path, without_known(text).encode("utf-8", "surrogatepass"), sync=sync)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """The same for text that need not be in memory as a whole. No secret spans two of `lines`."""
+    with replacing(path) as file:
+        for piece in _pieces(lines):
+            append(file, without_known(piece).encode("utf-8", "surrogatepass"))
+    os.close(file)
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """Joined to what is worth a system call."""
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size > PIECE:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    yield "".join(waiting)
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = False) -> None:

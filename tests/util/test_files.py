@@ -14,8 +14,9 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.results.reading import load
+from evalkit.util import files, redaction
 from evalkit.util.errors import StorageError
-from evalkit.util.files import kept_in, write_atomically
+from evalkit.util.files import kept_in, write_atomically, write_lines
 from tests.launching import Watcher, launch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,3 +143,24 @@ def test_printing_to_a_full_disk_is_no_traceback(tmp_path, arguments):
     assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr
     if len(arguments) > 1:
         assert list(tmp_path.glob("outputs/arithmetic/*/summary.json"))
+
+
+def test_a_file_that_is_written_line_by_line_is_whole_and_without_secrets(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PIECE", 40)
+    known = "not-to-be-shown-" + "x" * 30
+    monkeypatch.setattr(redaction, "_known", {known: "<secret>"})
+    redaction._matcher.cache_clear()
+    lines = [f"line {number} {known if number % 7 == 0 else ''}\n" for number in range(50)]
+    write_lines(tmp_path / "a", iter(lines))
+    assert (tmp_path / "a").read_text().splitlines()[1] == "line 1 "
+    assert len((tmp_path / "a").read_text().splitlines()) == 50
+    assert known not in (tmp_path / "a").read_text()
+
+    def breaking():
+        yield from lines
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_lines(tmp_path / "a", breaking())
+    assert len((tmp_path / "a").read_text().splitlines()) == 50 and len(list(tmp_path.iterdir())) == 1
+    redaction._matcher.cache_clear()
