@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from evalkit.config.saved import write_config
+from evalkit.display.formatting import run_result
 from evalkit.engine.cells import Cell, CellResult
 from evalkit.engine.regrading import regrade
 from evalkit.landscape.knobs import Entry
@@ -19,6 +20,7 @@ from evalkit.results.reading import load
 from evalkit.rollout.artifacts import at_end, names
 from evalkit.rollout.record import Ending
 from evalkit.sampling.resources import Resources
+from evalkit.task.problem import Problem
 from tests.file_task import SOURCE
 from tests.launching import Watcher, config_for
 from tests.own_tasks import Write, own_task  # noqa: F401
@@ -52,7 +54,7 @@ def cell(folder: Path, store: Path, *words: str, index: int = 0) -> Cell:
 async def test_clipped_files_are_those_of_a_fresh_launch_at_every_limit_of_tokens_and_steps(
     file_task: str, tmp_path: Path, resources: Resources
 ) -> None:
-    limits = [*(f"limits.max_tokens={n}" for n in ("null", 1, 80, 170)), "limits.max_steps=2"]
+    limits = [*(f"limits.max_tokens={n}" for n in ("null", 80)), "limits.max_steps=2"]
 
     def cells(kind: str, store: str) -> list[Cell]:
         task, base = f"task={file_task}", tmp_path / kind
@@ -68,6 +70,8 @@ async def test_clipped_files_are_those_of_a_fresh_launch_at_every_limit_of_token
         for one, other in zip(load(fresh.folder).runs, load(tmp_path / "clipped" / str(n)).runs, strict=True):
             assert at_end(one.rollout) == at_end(other.rollout)
     _landscape_shows_the_swept_values_alone(clipped[:-1])
+    lines = [run_result(run) for run in clipped[1].runs if run.grade and run.grade.passed]
+    assert lines and all(line.endswith("SUCCESS - 3 lines (token limit)") for line in lines)
     runs = [run for result in clipped for run in result.runs]
     passed = {run.rollout.ending for run in runs if run.grade and run.grade.passed}
     assert passed >= {Ending.SUBMITTED, Ending.TOKEN_LIMIT, Ending.STEP_LIMIT}
@@ -112,6 +116,11 @@ async def test_an_output_directory_is_graded_again_from_what_it_keeps_alone(
     assert {run.measurement.values["lines"] for run in again if run.measurement} >= {2, 3}
     for content in (tmp_path / "copied" / "artifacts").iterdir():
         content.write_bytes(b"another content")
+    other = type("Other", (type(task.spec(Problem.seeded(0))),), {"artifacts": ("other.txt",)})
+    task.spec = lambda problem: other()  # type: ignore[method-assign]
+    (first, *_) = await regrade(launched, task, sandbox, config=config)
+    assert "kept numbers.txt, src/**/*.py, and the task grades other.txt now: launch again" in first.error
+    del task.spec
     spoilt = await regrade(load(tmp_path / "copied").cells[0], task, sandbox, config=config)
     assert all("is damaged" in run.error or run.grade for run in spoilt)
     assert any("is damaged" in run.error for run in spoilt)

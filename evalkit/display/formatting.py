@@ -11,6 +11,7 @@ from evalkit.display.set_figures import set_figures
 from evalkit.results.reading import RunRecord
 from evalkit.results.runs import Outcome, Run
 from evalkit.results.summary import Summary
+from evalkit.rollout.record import Ending
 from evalkit.stats.verdict import Decision
 from evalkit.util.text import counted, dollars, duration, percent, plain
 
@@ -34,9 +35,14 @@ def run_line(run: Run) -> str:
 
 
 def run_result(run: Run) -> str:
-    """The run line without its mark. A message that starts with the verdict does not say it twice."""
+    """The run line without its mark. A message that starts with the verdict does not say it twice.
+
+    Of a run that was graded without a submission it says how it ended, too.
+    """
     word = WORDS[run.outcome]
     message = plain(run.message, one_line=True, limit=MESSAGE_LIMIT).removeprefix(f"{word}: ")
+    if run.measurement is not None and run.rollout.ending is not Ending.SUBMITTED:
+        message = f"{message} ({run.rollout.ending.value.replace('_', ' ')})".lstrip()
     return f"{run_name(run)}: {word} - {message}" if message else f"{run_name(run)}: {word}"
 
 
