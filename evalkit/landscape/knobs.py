@@ -15,7 +15,7 @@ from evalkit.results.runs import Run
 from evalkit.results.summary import Summary
 from evalkit.rollout.limits import Limits
 from evalkit.sampling.problem_set import first_spec
-from evalkit.task.optional_parts import needs_submission_of
+from evalkit.task.optional_parts import directions_of, needs_submission_of
 from evalkit.task.protocol import Task
 from evalkit.util import dotted
 
@@ -119,10 +119,11 @@ def place(config: Config, knob: str) -> float:
 
 
 def tolerance_knobs(node: Mapping[str, Any], task: Task) -> list[str]:
-    """Every tolerance of a `task` node that is a number: those of `tolerances`, if only `grade` reads it."""
-    if "tolerances" not in task.graded_by:
-        return []
-    return [name for name, _ in dotted.numbers(node.get("tolerances"), "task.tolerances")]
+    """Every tolerance of a `task` node that is a number: those of `tolerances`, if only `grade` reads it, and those of
+    which the task declares the direction."""
+    found = node.get("tolerances") if "tolerances" in task.graded_by else None
+    names = [name for name, _ in dotted.numbers(found, "task.tolerances")]
+    return names + [f"task.{knob}" for knob in directions_of(task) if f"task.{knob}" not in names]
 
 
 def _kind(name: str, results: Sequence[Entry]) -> Kind:
@@ -133,7 +134,8 @@ def _kind(name: str, results: Sequence[Entry]) -> Kind:
     head, _, rest = name.partition(".")
     first = dotted.first(rest)
     if head == "task" and rest and all(first in result.task.graded_by for result in results):
-        return Kind.TOLERANCE if first == "tolerances" and numeric else Kind.JUDGED
+        loosens = first == "tolerances" or all(rest in directions_of(result.task) for result in results)
+        return Kind.TOLERANCE if loosens and numeric else Kind.JUDGED
     unseen = {
         "band",
         "sweep",

@@ -215,3 +215,17 @@ def test_a_curve_of_a_set_along_a_minimum_has_the_rates_of_every_cell(swept_set:
         assert passes == spot.passed
     found = next(found for found in view.recommendations if found.knob == ITEMS)
     assert view.nest.curve(ITEMS, {}).step(found.candidate).passed == found.passed
+
+
+def test_a_threshold_beside_the_tolerances_has_a_curve_where_its_direction_is_declared(tmp_path: Path) -> None:
+    beside = ("s: Tolerances\n", "s: Tolerances\n    least: int = 6\n", '("tolerances",)', '("tolerances", "least")')
+    beside += ("bounds.items, knob", "self.config.least, knob", '"tolerances.items"', '"least"')
+    fixed = ("model=simulated", "runs.count=10", f"{LOW}=-20", "+task.least=6")
+    kinds = {}
+    for number, declared in enumerate(({}, {"least": "at_least"})):
+        with listing_task(tmp_path / str(number), *beside, "# declared", f"directions = {declared}") as node:
+            folder, knobs = tmp_path / str(number) / "sweep", {"task.least": ("3", "9")}
+            landscape = surveyed(asyncio.run(run_sweep(folder, (f"task={node['name']}", *fixed), knobs)))
+        (knob,), curves = landscape.knobs, [curve for view in landscape.facets for curve in view.curves]
+        kinds[knob.kind.value] = [curve.falling for curve in curves]
+    assert kinds == {"judged": [], "tolerance": [True]}
