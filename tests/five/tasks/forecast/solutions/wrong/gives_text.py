@@ -1,0 +1,4 @@
+# expect: format
+# breaks: number
+def forecast(values):
+    return str(values[-1])

@@ -1,0 +1,4 @@
+# expect: forbidden
+# breaks: pure
+def forecast(values):
+    return float(open("next.txt").read())

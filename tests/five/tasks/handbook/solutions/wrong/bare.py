@@ -1,0 +1,5 @@
+# expect: points
+# breaks: points
+import re
+def slug(text):
+    return re.sub(r"\W+", "-", text.lower())
