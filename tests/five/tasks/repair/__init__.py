@@ -28,7 +28,12 @@ class Spec:
 
 class Task(evalkit.Task):
     title = "Repair a module"
-    categories = {"crash": "It raises", "timeout": "Too slow", "wrong": "A hidden test fails", "no_submission": "Nothing"}
+    categories = {
+        "crash": "It raises",
+        "timeout": "Too slow",
+        "wrong": "A hidden test fails",
+        "no_submission": "Nothing",
+    }
 
     def spec(self, problem):
         return Spec()

@@ -1,4 +1,5 @@
 import csv
+
 rows = {}
 for name, age in list(csv.reader(open("raw.csv")))[1:]:
     rows.setdefault(name.strip().lower(), age.strip() if age.strip().isdigit() else "")

@@ -1,6 +1,7 @@
 # expect: rows
 # breaks: twice
 import csv
+
 rows = {}
 for name, age in list(csv.reader(open("raw.csv")))[1:]:
     rows[name.strip().lower()] = age.strip() if age.strip().isdigit() else ""

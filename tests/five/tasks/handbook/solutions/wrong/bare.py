@@ -1,5 +1,7 @@
 # expect: points
 # breaks: points
 import re
+
+
 def slug(text):
     return re.sub(r"\W+", "-", text.lower())
