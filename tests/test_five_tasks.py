@@ -1,16 +1,23 @@
-"""Five tasks as people write them (tests/five): short, known answers in a table, exact, replayable, audited."""
+"""Five tasks as people write them (tests/five): short, known answers, exact, replayed, audited."""
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from evalkit.__main__ import main
+from evalkit.engine.cells import Cell, CellResult
+from evalkit.launch.pipeline import execute
+from evalkit.rollout.record import Ending
+from evalkit.sampling.resources import Resources
+from tests.launching import Watcher, config_for
 from tests.verbs import verb
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 HERE = Path(__file__).with_name("five")
 TASKS = ("revenue", "clean_csv", "repair", "forecast", "handbook")
 FACTS = ("runs.jsonl", "measurements.jsonl", "summary.json")
@@ -26,71 +33,77 @@ def there(five: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(five)
 
 
-def launched(task: str, out: str, *words: str) -> dict[str, bytes]:
-    """The results of a launch, by file; a store of its own unless the words name one."""
-    common = [f"task={task}", "quiet=true", f"hydra.run.dir={task}/{out}", f"store={task}/{out}-store"]
-    assert main([*common, *words]) == 0
-    return {name: Path(task, out, name).read_bytes() for name in FACTS}
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def resources() -> AsyncIterator[Resources]:
+    """One sandbox for all launches."""
+    resources = Resources()
+    yield resources
+    await resources.close()
+
+
+def cell(out: str, task: str, *words: str, store: str | None = None, index: int = 0) -> Cell:
+    """A launch into `<task>/<out>`, with a store of its own unless one is named."""
+    folder = Path(task, out).absolute()
+    folder.mkdir(parents=True)
+    config = config_for(f"task={task}", *words, store=Path(task, store or f"{out}-store").absolute())
+    return Cell(config, folder, {}, index)
+
+
+async def launched(resources: Resources, *cells: Cell) -> list[CellResult]:
+    return await execute(list(cells), Watcher(), resources)
+
+
+def facts(result: CellResult) -> dict[str, bytes]:
+    return {name: (result.cell.folder / name).read_bytes() for name in FACTS}
 
 
 def lines(path: Path) -> int:
-    """Lines that somebody wrote: without blank ones and comments, and of Python without the docstring of the file."""
-    kept = [
-        line for line in path.read_text().splitlines() if line.strip() and not line.strip().startswith(("#", '"""'))
-    ]
-    return len(kept)
+    """Lines without blank ones, comments and docstrings of one line."""
+    return sum(bool(line.strip()) and not line.strip().startswith(("#", '"""')) for line in path.open())
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_each_is_short(task: str) -> None:
-    plugin = HERE / "tasks" / task / "__init__.py"
-    yaml = HERE / "conf" / "task" / f"{task}.yaml"
-    if plugin.exists():
-        assert lines(plugin) + lines(yaml) <= 60
-    else:
-        assert lines(yaml) <= 20
+async def test_each_is_short(task: str) -> None:
+    plugin, yaml = HERE / "tasks" / task / "__init__.py", HERE / "conf" / "task" / f"{task}.yaml"
+    assert lines(plugin) + lines(yaml) <= 60 if plugin.exists() else lines(yaml) <= 20
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_oracle_passes_and_an_idle_model_fails(task: str) -> None:
-    right, idle = (json.loads(launched(task, model, f"model={model}")["summary.json"]) for model in ("oracle", "noop"))
-    assert right["passed"] == right["total"] > 0
-    assert idle["passed"] == 0 and idle["total"] == right["total"]
+async def test_a_landscape_over_tokens_equals_fresh_launches_byte_for_byte(task: str, resources: Resources) -> None:
+    """With four runs at once against one after the other; an idle model fails, the oracle passes."""
+    limits = [f"limits.max_tokens={n}" for n in (1, 90, 200, 4000)]
+    simulated = ("model=simulated", "runs.concurrency=4")
+    swept = [cell(f"swept{n}", task, *simulated, limit, store="s", index=n) for n, limit in enumerate(limits)]
+    clipped = await launched(resources, *swept)
+    for result, limit in zip(clipped, limits, strict=True):
+        one_by_one = cell(f"fresh-{limit}", task, "model=simulated", "runs.concurrency=1", limit)
+        (fresh,) = await launched(resources, one_by_one)
+        assert facts(result) == facts(fresh), limit
+    assert len({result.summary.passed for result in clipped}) > 1, "no limit changes anything here"
+
+    replay = ("model=replay", f"model.replay_from={clipped[-1].cell.folder}", limits[-1])
+    (replayed,) = await launched(resources, cell("replayed", task, *replay))
+    assert facts(replayed)["runs.jsonl"] == facts(clipped[-1])["runs.jsonl"]
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_four_at_once_are_the_same_bytes_as_one_after_the_other_and_as_a_replay(task: str) -> None:
-    one = launched(task, "one", "model=simulated", "runs.concurrency=1")
-    assert launched(task, "four", "model=simulated", "runs.concurrency=4") == one
-    replayed = launched(task, "replay", "model=replay", f"model.replay_from={task}/one")
-    assert replayed["runs.jsonl"] == one["runs.jsonl"]
+async def test_the_oracle_passes_and_an_idle_model_fails(task: str, resources: Resources) -> None:
+    (right,) = await launched(resources, cell("oracle", task, "model=oracle"))
+    (idle,) = await launched(resources, cell("noop", task, "model=noop"))
+    assert right.summary.passed == right.summary.total > 0
+    assert idle.summary.passed == 0 and idle.summary.total == right.summary.total
+
+
+async def test_a_hidden_test_is_passed_by_a_rollout_that_a_token_limit_ended(resources: Resources) -> None:
+    (result,) = await launched(resources, cell("limited", "repair", "model=oracle", "limits.max_tokens=100"))
+    assert result.runs and all(run.grade and run.grade.passed for run in result.runs)
+    assert {run.rollout.ending for run in result.runs} == {Ending.TOKEN_LIMIT}
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_landscape_over_tokens_equals_fresh_launches_byte_for_byte(task: str) -> None:
-    budgets = (1, 90, 200, 4000)
-    sweep = f"limits.max_tokens={','.join(map(str, budgets))}"
-    assert main(["-m", f"task={task}", "model=simulated", "quiet=true", sweep, f"hydra.sweep.dir={task}/sweep",
-                 f"store={task}/sweep-store", "hydra.sweep.subdir=${hydra.job.num}"]) == 0  # fmt: skip
-    rates = set()
-    for number, budget in enumerate(budgets):
-        fresh = launched(task, f"fresh{budget}", "model=simulated", f"limits.max_tokens={budget}", "reuse=never")
-        clipped = {name: Path(task, "sweep", str(number), name).read_bytes() for name in FACTS}
-        assert clipped == fresh
-        rates.add(json.loads(fresh["summary.json"])["passed"])
-    assert len(rates) > 1, "no budget changes anything here"
-
-
-def test_a_hidden_test_is_passed_by_a_rollout_that_a_token_limit_ended() -> None:
-    launched("repair", "limited", "model=oracle", "limits.max_tokens=100")
-    runs = [json.loads(line) for line in Path("repair/limited/runs.jsonl").read_text().splitlines()]
-    assert runs and all(run["passed"] and run["ending"] == "token_limit" for run in runs)
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_its_audit_finds_nothing_new(task: str, capsys: pytest.CaptureFixture[str]) -> None:
-    quick = ["--quick", "--seeds", "2"]
-    status = verb("audit", f"task={task}", *quick, "--out", f"{task}/audit")
+def test_its_audit_finds_nothing(task: str, capsys: Any) -> None:
+    words = [f"task={task}", "--quick", "--seeds", "2", "--out", f"{task}/audit"]
+    status = verb("audit")(words)
     said = capsys.readouterr().out
     assert status == 0, said[-3000:]
     assert "False accepts: 0 of" in said and "False rejects: 0 of" in said

@@ -30,7 +30,7 @@ class Spec:
 class Task(evalkit.Task):
     kind = "score"
     title = "Forecast a series"
-    categories = {"forbidden": "Uses what is forbidden", "crash": "It raises", "ratio": "Not better", "format": "No number",
+    categories = {"forbidden": "Uses what it must not", "crash": "It raises", "ratio": "Worse", "format": "Not a number",
                   "timeout": "Too slow", "no_submission": "No submission"}  # fmt: skip
     graded_by = ("tolerances",)
 

@@ -14,8 +14,8 @@ def right(items, by):
 
 class Spec:
     prompt = (
-        "shift.py holds rotate(items, by), which must return the list rotated to the right by so many places: any whole "
-        "number of them, negative ones to the left. Repair it; items itself must not change. It is graded as it stands."
+        "shift.py holds rotate(items, by), which must return the list rotated to the right by so many places: any "
+        "whole number of them, negative ones to the left. Repair it; items itself must not change. It is graded as it stands."
     )
     answer_schema = {"type": "string"}
     files = {"shift.py": BROKEN}
@@ -31,7 +31,7 @@ class Task(evalkit.Task):
     categories = {
         "crash": "It raises",
         "timeout": "Too slow",
-        "wrong": "A hidden test fails",
+        "wrong": "A test fails",
         "no_submission": "Nothing",
     }
 
