@@ -30,7 +30,7 @@ class Spec:
 class Task(evalkit.Task):
     kind = "score"
     title = "Forecast a series"
-    categories = {"forbidden": "Uses what it must not", "crash": "It raises", "ratio": "Worse", "format": "Not a number",
+    categories = {"forbidden": "Breaks the rule", "crash": "It raises", "ratio": "Worse", "format": "No number",
                   "timeout": "Too slow", "no_submission": "No submission"}  # fmt: skip
     graded_by = ("tolerances",)
 

@@ -15,7 +15,8 @@ def right(items, by):
 class Spec:
     prompt = (
         "shift.py holds rotate(items, by), which must return the list rotated to the right by so many places: any "
-        "whole number of them, negative ones to the left. Repair it; items itself must not change. It is graded as it stands."
+        "whole number of them, negative ones to the left. Repair it; items itself must not change. It is graded as it "
+        "stands."
     )
     answer_schema = {"type": "string"}
     files = {"shift.py": BROKEN}
