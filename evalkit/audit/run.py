@@ -119,9 +119,7 @@ async def audit(
         tell(announced)
     played = await _play(exam, own, plan, programs=asked.programs)
     checked = await _check(exam, asked, played, plan)
-    ids = played.ids | {one.name.partition(" ")[2] for problem in checked.each for one in problem.findings}
-    stable = checked.stability
-    tried = Tried(asked.seeds, asked.whole, quick, mutants, ids, stable.repeated, stable.reordered, played.same)
+    tried = _tried(asked, played, checked, plan)
     return Audit(
         **vars(checked),
         config=name,
@@ -201,6 +199,15 @@ async def _check(exam: GraderRuns, asked: _Asked, played: _Played, plan: Plan) -
         leaks=await leaks.find_leaks(exam, played.reference),
         warnings=(*map_.warnings, *await advice(exam, map_, told)),
         each=await audit_each(exam, asked.all, plan) if asked.programs and plan.makes_answers else (),
+    )
+
+
+def _tried(asked: _Asked, played: _Played, checked: Checks, plan: Plan) -> Tried:
+    """What was looked for."""
+    ids = played.ids | {one.name.partition(" ")[2] for problem in checked.each for one in problem.findings}
+    stable = checked.stability
+    return Tried(
+        asked.seeds, asked.whole, plan.quick, plan.mutants, ids, stable.repeated, stable.reordered, played.same
     )
 
 
