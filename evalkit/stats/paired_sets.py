@@ -92,7 +92,8 @@ def sign_flips(
     steps, observed = [step // shared for step in steps], observed // shared
     if sum(steps) * len(steps) <= EXACT_WORK:
         return _exact_flips(steps, observed), "exact permutation"
-    return _drawn_flips(steps, observed, seed), "drawn permutations"
+    largest = max(steps)  # whole numbers with many different numbers of tries exceed what a float can hold
+    return _drawn_flips([step / largest for step in steps], observed / largest, seed), "drawn permutations"
 
 
 def _exact_flips(steps: Sequence[int], observed: int) -> float:
@@ -109,7 +110,7 @@ def _exact_flips(steps: Sequence[int], observed: int) -> float:
     return min(1.0, float(2 * chance[most + observed :].sum()))
 
 
-def _drawn_flips(steps: Sequence[int], observed: int, seed: int) -> float:
+def _drawn_flips(steps: Sequence[float], observed: float, seed: int) -> float:
     """The share of `DRAWS` choices of signs, and the observed one, whose sum is as far from 0."""
     import numpy
 

@@ -150,3 +150,10 @@ def test_impossible_levels_are_refused(confidence):
     for compare in (lambda: compare_sets([(1, 2)], [(0, 2)], confidence), lambda: rank_models({}, confidence)):
         with pytest.raises(ValueError, match="confidence"):
             compare()
+
+
+def test_a_thousand_different_numbers_of_tries_are_no_number_too_large() -> None:
+    one, two = [(tries // 2, tries) for tries in range(1, 1001)], [(tries // 3, tries) for tries in range(1, 1001)]
+    found = compare_sets(one, two)
+    assert found.method == "drawn permutations" and found.p_value == pytest.approx(1 / 10_000)
+    assert compare_sets(one, one).p_value == 1
