@@ -11,7 +11,9 @@ import pytest
 from evalkit.config.checks import check_selection
 from evalkit.config.schema import Config
 from evalkit.engine.adaptive import AdaptiveTries
+from evalkit.results.stopped_summary import UNCHOSEN, was_cut_short
 from evalkit.sampling.problem_set import TRIES, ProblemSet
+from evalkit.sampling.sampler import CostBudget
 from evalkit.select.problems import read_problems
 from evalkit.stats.selection_policy import next_tries
 from evalkit.stats.verdict import Band
@@ -78,6 +80,18 @@ async def test_a_launch_ends_whole_and_its_problems_have_what_their_rounds_gave(
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert summary["verdict"]["decision"] == "UNDECIDED"
     assert any("runs.until=selected" in warning for warning in summary["warnings"])
+
+
+async def test_a_launch_that_its_budget_ended_says_that_its_rule_wanted_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await launch(tmp_path / "whole", *SEEDED, store=tmp_path / "s")
+    assert not was_cut_short(whole.summary)
+    with monkeypatch.context() as patch:
+        patch.setattr(CostBudget, "empty", property(lambda budget: budget.output_tokens > 0))
+        cut = await launch(tmp_path / "cut", *SEEDED, "runs.concurrency=1", store=tmp_path / "t")
+    assert len(cut.runs) < len(whole.runs)
+    assert was_cut_short(cut.summary) and UNCHOSEN in cut.summary.warnings
 
 
 async def test_a_second_launch_buys_nothing(tmp_path: Path) -> None:
