@@ -47,6 +47,14 @@ def test_the_wheel_holds_configs_tasks_plugins_types_and_licence(wheel: Path) ->
     assert [name for name in names if "__pycache__" in name or name.startswith(("tests/", "conf/", "tasks/"))] == []
 
 
+def test_the_wheel_has_every_template_of_init(wheel: Path) -> None:
+    below = ROOT / "evalkit" / "cli" / "templates"
+    files = {path.relative_to(ROOT).as_posix() for path in below.rglob("*") if path.is_file()}
+    wanted = {name for name in files if "__pycache__" not in name}
+    assert len(wanted) > 10
+    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_installed_wheel_runs_from_an_empty_directory(wheel: Path, tmp_path: Path) -> None:
     site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
