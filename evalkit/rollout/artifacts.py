@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from evalkit.util.files import write_bytes
 
 MAX_BYTES = 16 << 20
 """Most that the artifacts of a rollout hold together at any moment; what has no room is named, not kept."""
+_NAME = re.compile("[0-9a-f]{64}")
 FOLDER = "artifacts"
 """Where contents lie, beside the rollouts of a set and in an output directory."""
 
@@ -99,6 +101,8 @@ def _read(rollout: Rollout, name: str) -> bytes:
     if rollout.blobs is None:
         raise LostFilesError(f"The files of run {rollout.run} were not kept: run it again")
     path = rollout.blobs / name
+    if not _NAME.fullmatch(name):  # a record from elsewhere must not name another place
+        raise LostFilesError(f"The record of run {rollout.run} names no content by {name[:80]!r}: run it again")
     try:
         content = path.read_bytes()
     except OSError as error:

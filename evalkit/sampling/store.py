@@ -1,6 +1,7 @@
 """Rollouts on disk: keys and sets, so that nothing is bought twice, by one process or by several (`claims.py`).
 
 Layout: `<root>/<task>/<key>/<set>/0001.jsonl`; of a task with several problems `<set>/<problem>/0001.jsonl`.
+Contents of files that a task grades lie in `<set>/artifacts/`.
 A *key* digests everything that a conversation can depend on. A *set* is a key plus the limits it was sampled under
 (`set.json`); its rollouts are never mixed with another's.
 """

@@ -195,6 +195,9 @@ def test_contents_that_are_lost_or_damaged_are_said(tmp_path: Path) -> None:
         spoil()
         with pytest.raises(LostFilesError, match="run 3 left it to be graded"):
             artifacts.contents(rollout, at_end(rollout))
+    foreign = replace(rollout, artifacts={"x": "../../etc/passwd"})
+    with pytest.raises(LostFilesError, match=r"run 3 names no content by '../../etc/passwd'"):
+        artifacts.contents(foreign, at_end(foreign))
     (tmp_path / artifacts.digest(b"1")).unlink()
     artifacts.keep(tmp_path, [b"1"])
     assert artifacts.contents(rollout, at_end(rollout)) == {"x": b"1"}
