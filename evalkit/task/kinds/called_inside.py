@@ -39,11 +39,12 @@ def called(function: Any, given: Any) -> Any:
 
 
 def too_long(*_: Any) -> None:
+    """Handler of the alarm. Raises `TimeoutError`."""
     raise TimeoutError("it took too long")
 
 
 def main(name: str, preload: list[str], each_s: float) -> None:
-    """Call `name` of answer.py with every item of calls.json; write replies.json."""
+    """Call `name` of answer.py with every item of calls.json; write replies.json. Raises `NameError`."""
     for needed in preload:
         importlib.import_module(needed)
     calls = json.loads(Path("calls.json").read_text(encoding="utf-8"))
