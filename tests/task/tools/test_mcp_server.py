@@ -114,3 +114,9 @@ def test_a_server_that_cannot_be_used_is_refused_in_one_sentence(command, said):
     with pytest.raises(UserError, match=said) as raised:
         McpServer(command=command, timeout_s=0.5).tools  # noqa: B018
     assert "\n" not in str(raised.value)
+
+
+def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setattr("evalkit.task.tools.mcp_server.installed", lambda module: False)
+    with pytest.raises(UserError, match=r"McpServer needs mcp, which is not installed: pip install 'mcp>=2.3'$"):
+        McpServer(command=["python", "absent.py"]).tools  # noqa: B018
