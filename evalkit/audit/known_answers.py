@@ -10,6 +10,7 @@ from evalkit.audit.known_table import kind_of_row
 from evalkit.audit.labelled_solutions import Solution
 from evalkit.task.optional_parts import known_of
 from evalkit.task.protocol import Spec, Task
+from evalkit.task.scripted_agents import ScriptedAgent, submitting
 
 
 def task_answers(task: Task, specs: Sequence[Spec]) -> list[Solution]:
@@ -28,7 +29,8 @@ def _own(task: Task, row: Mapping[str, Any]) -> Solution:
     return Solution(
         kind_of_row(row),
         row["name"],
-        build=partial(_answer, task, row["name"]),
+        build=None if "agent" in row else partial(_answer, task, row["name"]),
+        agent=partial(_agent, row["name"]) if "agent" in row else None,
         skips=partial(_skips, task, row["name"]),
         expect=row.get("expect", "any"),
         breaks=row.get("breaks", ""),
@@ -45,6 +47,12 @@ def _row(task: Task, name: str, spec: Spec) -> Mapping[str, Any] | None:
 def _answer(task: Task, name: str, spec: Spec) -> Any:
     row = _row(task, name, spec)
     return None if row is None else row["answer"]
+
+
+def _agent(name: str, task: Task, spec: Spec) -> ScriptedAgent:
+    row = _row(task, name, spec)
+    agent: ScriptedAgent = row["agent"] if row else submitting(None)
+    return agent
 
 
 def _skips(task: Task, name: str, spec: Spec) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from evalkit.task.optional_parts import play_of
 from evalkit.task.protocol import Spec
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, submitting
@@ -25,15 +28,24 @@ def played(source: str, spec: Spec, name: str = "solution") -> ScriptedAgent:
     file = way.removeprefix("write:")
     if file == way or not file:
         raise UserError(f"A spec has play={way!r}: write one of {', '.join(WAYS)}")
-    if "write_file" in tools:
-        call = {"name": "write_file", "input": {"path": file, "content": source}}
-    else:
-        _need("python_expression", tools, way)
-        program = f"import pathlib\npath = pathlib.Path({file!r})\npath.parent.mkdir(parents=True, exist_ok=True)\n"
-        call = {"name": "python_expression", "input": {"expression": f"{program}path.write_text({source!r})"}}
+    return writing({file: source}, spec, name)
+
+
+def writing(files: Mapping[str, str], spec: Spec, name: str, weight: float = 1.0) -> ScriptedAgent:
+    """The agent that writes these texts, one a turn, and says that it is done. Raises `UserError` where no tool can."""
+    tools = {tool.name for tool in spec.tools}
+    turns = [ScriptedTurn(Tokens(90, 0.3), "", (_write(path, text, tools),)) for path, text in files.items()]
     done = {"name": "submit_answer", "input": {"answer": "done"}}
     ending = (done,) if "submit_answer" in tools else ()
-    return ScriptedAgent(name, (ScriptedTurn(Tokens(90), "", (call,)), ScriptedTurn(Tokens(60), "Done.", ending)))
+    return ScriptedAgent(name, (*turns, ScriptedTurn(Tokens(60, 0.3), "Done.", ending)), weight)
+
+
+def _write(path: str, text: str, tools: set[str]) -> dict[str, Any]:
+    if "write_file" in tools:
+        return {"name": "write_file", "input": {"path": path, "content": text}}
+    _need("python_expression", tools, f"write:{path}")
+    program = f"import pathlib\npath = pathlib.Path({path!r})\npath.parent.mkdir(parents=True, exist_ok=True)\n"
+    return {"name": "python_expression", "input": {"expression": f"{program}path.write_text({text!r})"}}
 
 
 def _need(tool: str, tools: set[str], way: str) -> None:

@@ -15,7 +15,7 @@ from evalkit.config.search_path import task_folders
 if TYPE_CHECKING:
     from evalkit.task.protocol import Task
 
-KINDS = ("answer", "function")
+KINDS = ("answer", "function", "files")
 """Each is a module here with a class `Task`."""
 
 

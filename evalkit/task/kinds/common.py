@@ -7,14 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalkit.task.kinds.form import Checker, Key
-from evalkit.task.kinds.places import Places
+from evalkit.task.kinds.cases import data_file
+from evalkit.task.kinds.form import Checker, Key, called, dotted
+from evalkit.task.kinds.places import Path_, Places
 from evalkit.task.kinds.templates import Facts, check_templates
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens, agents_of, load_agents
-from evalkit.task.tools import PythonExpression, SubmitAnswer, Tool
+from evalkit.task.tools import ListFiles, PythonExpression, ReadFile, Shell, SubmitAnswer, Tool, WriteFile
+from evalkit.util.errors import UserError
 from evalkit.util.suggestions import suggestion
 
-TOOLS: Mapping[str, Any] = {"python": PythonExpression}
+TOOLS: Mapping[str, Any] = {
+    "python": PythonExpression,
+    "read_file": ReadFile,
+    "write_file": WriteFile,
+    "list_files": ListFiles,
+    "shell": Shell,
+}
 """Tools that a task in YAML can name."""
 
 EXACT = 1e-9
@@ -37,7 +45,7 @@ SHARED: Mapping[str, Key] = {
     "system": Key("text"),
     "values": Key("mapping"),
     "tools": Key("list", one_of=tuple(TOOLS)),
-    "files": Key("mapping", each=Key("text")),
+    "files": Key("mapping", each=Key("anything")),
     "rules": Key("mapping", each=Key("text")),
     "agents": Key("list"),
     "tolerances": Key("mapping", each=Key("positive")),
@@ -56,7 +64,7 @@ class KindConfig:
     system: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     tools: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)
     agents: list[Any] = field(default_factory=list)
     tolerances: dict[str, float] = field(default_factory=dict)
@@ -85,9 +93,32 @@ def check_shared(node: Mapping[str, Any], keys: Mapping[str, Key], templates: Se
         raise checker.slip(("prompt",), "prompt is empty: say what the model is to do")
 
 
+def file_bytes(given: Mapping[str, Any], facts: Facts, folder: Path, path: Path_) -> dict[str, bytes]:
+    """Files of the YAML: a text, which may be a template, or `{from: <file>}`. Raises `UserError` with the line."""
+    found: dict[str, bytes] = {}
+    for name, content in given.items():
+        place = (*path, name)
+        if isinstance(content, str):
+            found[name] = str(facts.fill(content, place)).encode()
+        elif isinstance(content, Mapping) and list(content) == ["from"]:
+            try:
+                found[name] = data_file(str(content["from"]), folder, dotted(("task", *place))).read_bytes()
+            except (UserError, OSError) as error:
+                raise facts.checker.slip(place, str(error)) from error
+        else:
+            said = f"{dotted(place)} is {called(content)}: write its text, or `{{from: <file>}}`"
+            raise facts.checker.slip(place, said)
+    return found
+
+
+def named_tools(names: Sequence[str]) -> Sequence[Tool]:
+    """The tools that the YAML names."""
+    return tuple(TOOLS[name]() for name in names)
+
+
 def tools_of(names: Sequence[str], answer_schema: Mapping[str, Any]) -> Sequence[Tool]:
     """The tools that the YAML names, and `submit_answer`."""
-    return *(TOOLS[name]() for name in names), SubmitAnswer(answer_schema)
+    return *named_tools(names), SubmitAnswer(answer_schema)
 
 
 def written_agents(config: KindConfig, facts: Facts, folder: Path) -> list[ScriptedAgent]:

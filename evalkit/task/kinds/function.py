@@ -23,6 +23,7 @@ from evalkit.task.kinds.common import (
     KindConfig,
     check_shared,
     checker_of,
+    file_bytes,
     tools_of,
     usual_agents,
     written_agents,
@@ -122,7 +123,7 @@ class Task:
         spec = Spec(
             prompt=facts.text(config.prompt, ("prompt",)),
             system=facts.text(config.system, ("system",)),
-            files={path: str(facts.fill(text, ("files", path))).encode() for path, text in config.files.items()},
+            files=file_bytes(config.files, facts, self.folder, ("files",)),
             rules={name: facts.text(words, ("rules", name)) for name, words in self.rules.items()},
             tools=tools_of(config.tools, Spec.answer_schema),
             called=self._called,

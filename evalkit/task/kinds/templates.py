@@ -69,7 +69,7 @@ class Facts:
 
     def __init__(self, problem: Problem, values: Mapping[str, Any], checker: Checker) -> None:
         """`values`: the task's own, which may be templates over the row and over those before them."""
-        self.row, self._checker = problem.row, checker
+        self.row, self.checker = problem.row, checker
         self._random = random.Random(problem.seed)
         self.values: dict[str, Any] = {}
         for name, value in values.items():
@@ -86,7 +86,7 @@ class Facts:
         try:
             return self._fill(value, more)
         except UserError as error:
-            raise self._checker.slip(path, f"{dotted(path)}: {error}") from error
+            raise self.checker.slip(path, f"{dotted(path)}: {error}") from error
         except Exception as error:
             raise self._slip(error, path, value) from error
 
@@ -101,7 +101,7 @@ class Facts:
         try:
             return self.row[name]
         except UserError as error:
-            raise self._checker.slip(path, str(error)) from error
+            raise self.checker.slip(path, str(error)) from error
 
     def names(self) -> dict[str, str]:
         """Everything by name, as text."""
@@ -130,7 +130,7 @@ class Facts:
             pass
         else:
             said = f"{type(error).__name__}: {said}"
-        return self._checker.slip(path, f"{dotted(path)} cannot be filled in: {said}", line=line)
+        return self.checker.slip(path, f"{dotted(path)} cannot be filled in: {said}", line=line)
 
     def _unknown(self, name: str) -> str:
         hint = suggestion(name, [*self.values, *self.row])
