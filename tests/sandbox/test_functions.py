@@ -196,3 +196,15 @@ async def test_replies_become_faults_by_the_categories_of_the_task(sandbox: Sand
     assert (fault_of(zero) or Fault("", "")).category == "runtime_error"
     assert (fault_of(await called(sandbox, "return {1}")) or Fault("", "")).category == "bad_reply"
     assert fault_of(await called(sandbox, "return x", math.inf)) is None
+
+
+async def test_the_host_bounds_a_forged_reply_before_it_reads_it(sandbox: Sandbox) -> None:
+    large = "b'[\"' + b'x' * (20 << 20) + b'\",[]]'"
+    reply = await called(sandbox, MEDDLE.format(large))
+    assert (reply.kind, reply.value) == ("bad_reply", None) and "more than 16 MiB" in (reply.error or "")
+
+
+async def test_a_forged_name_of_an_exception_can_be_stored(sandbox: Sandbox) -> None:
+    forge = "if hasattr(m, 'Worker'): m.Worker._about = lambda *_: {'exception': '\\ud800'}"
+    reply = await called(sandbox, f"import sys\nfor m in list(sys.modules.values()):\n    {forge}\nraise ValueError")
+    assert (reply.kind, reply.exception) == ("raised", "?")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from evalkit.sandbox.local.child import Answer
-from evalkit.sandbox.local.inside.values import MAX_DEPTH
+from evalkit.sandbox.local.inside.values import MAX_BYTES, MAX_DEPTH
 from evalkit.sandbox.protocol import FunctionReply
 
 
@@ -19,6 +19,8 @@ def read(answer: Answer) -> FunctionReply:
             if word(answer.header.get("forbidden")):
                 return FunctionReply("forbidden", error=answer.error, **about)
         return FunctionReply("bad_reply" if answer.kind == "forged" else answer.kind, error=answer.error, **about)
+    if len(answer.payload) > MAX_BYTES:  # a forged one; small lists would fill the memory
+        raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
     try:
         parts = json.loads(answer.payload)
     except (ValueError, RecursionError) as error:
@@ -45,5 +47,5 @@ def _too_deep(value: Any) -> bool:
 
 
 def word(value: Any) -> str:
-    """A short text on one line; empty where it is anything else."""
-    return " ".join(value.split())[:100] if type(value) is str else ""
+    """A short text on one line that can be stored; empty where it is anything else."""
+    return " ".join(value.split())[:100].encode("utf-8", "replace").decode() if type(value) is str else ""
