@@ -19,7 +19,7 @@ os.symlink("/etc/passwd", "link.csv"); os.symlink("/etc", "linked"); os.mkfifo("
 with open("huge.csv", "wb") as file: file.truncate(1 << 24)
 with open("big.csv", "wb") as file: file.write(b"x" * 90)
 os.link("start.csv", "hard.csv")
-open("locked.csv", "w").close(); os.chmod("locked.csv", 0)
+os.close(os.open("locked.csv", os.O_CREAT | os.O_WRONLY, 0))
 """
 
 
