@@ -101,8 +101,8 @@ async def test_the_oracle_passes_and_an_idle_model_fails(task: str, resources: R
 @one_loop
 async def test_a_hidden_test_is_passed_by_a_rollout_that_a_token_limit_ended(resources: Resources) -> None:
     (result,) = await launched(resources, cell("limited", "repair", "model=oracle", "limits.max_tokens=100"))
-    assert result.runs and all(run.grade and run.grade.passed for run in result.runs)
-    assert {run.rollout.ending for run in result.runs} == {Ending.TOKEN_LIMIT}
+    passed = [run for run in result.runs if run.grade and run.grade.passed]
+    assert passed and {run.rollout.ending for run in passed} == {Ending.TOKEN_LIMIT}
 
 
 @pytest.mark.parametrize("task", TASKS)

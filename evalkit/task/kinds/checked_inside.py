@@ -17,6 +17,7 @@ def run(name: str, source: str) -> str:
 
 
 def fail(said: str) -> None:
+    """Raises `AssertionError`."""
     raise AssertionError(said)
 
 
