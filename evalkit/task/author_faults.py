@@ -25,12 +25,17 @@ MESSAGE_LIMIT, LINE_LIMIT, TRACEBACK_LIMIT = 500, 120, 8_000
 _HERE = f"{PACKAGE}/"
 
 
+class StoppedError(BaseException):
+    """Raised in a thread that was left behind, at whatever instruction it is."""
+
+
 @contextmanager
 def blamed(what: str, code: object = None) -> Iterator[None]:
     """Raise `TaskError` for whatever the task's code inside raises, however odd; `what`: "the task's grade".
 
     `code`: the function whose result is checked inside: an error that nothing raised points at its definition.
-    What passes: a sandbox that failed, Ctrl-C, and the cancellation of whoever is inside.
+    What passes: a sandbox that failed, Ctrl-C, the cancellation of whoever is inside, and the end of a thread that was
+    left behind.
     """
     try:
         yield
@@ -49,6 +54,8 @@ def blamed(what: str, code: object = None) -> Iterator[None]:
 
 def from_outside(error: BaseException) -> bool:
     """Whether it was done to the task's code, not by it."""
+    if isinstance(error, StoppedError):
+        return True
     if isinstance(error, KeyboardInterrupt):
         return not _raised_by_statement(error)
     if not isinstance(error, asyncio.CancelledError):

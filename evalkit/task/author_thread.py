@@ -23,6 +23,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from evalkit.task.author_faults import StoppedError
 from evalkit.task.sandbox_calls import Call
 from evalkit.util.coroutine_steps import Steps
 
@@ -48,10 +49,6 @@ class OvertimeError(Exception):
 
 class MovedError(Exception):
     """Another call held the thread for too long, and this one cannot be begun anew."""
-
-
-class _Stopped(BaseException):
-    """Raised in a thread that was left behind."""
 
 
 async def run(work: Callable[[Call], Any], *, limit_s: float, again: bool = False) -> Outcome:
@@ -85,6 +82,8 @@ class AuthorThread:
         self._calls: dict[Call, asyncio.Future[Outcome]] = {}
         self._holder: Call | None = None
         self._since = 0.0
+        self._struck = -GRACE_S
+        """When what runs in the thread was last told to end."""
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._serve, name="evalkit task code", daemon=True)
         self._thread.start()
@@ -151,10 +150,13 @@ class AuthorThread:
 
     def _leave(self) -> None:
         """Give up this thread: end what it runs, if that is possible, and have the other calls move."""
-        self.left = True
+        now = time.monotonic()
+        if now - self._struck < GRACE_S:  # it may be on its way out
+            return
+        self.left, self._struck = True, now
         self.loop.call_soon_threadsafe(self.loop.stop)
         number = ctypes.c_ulong(self._thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(_Stopped))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(StoppedError))
         for call, settled in list(self._calls.items()):
             call.loop.call_soon_threadsafe(_move, settled)
 
@@ -174,7 +176,7 @@ class AuthorThread:
     # on the thread
 
     def _serve(self) -> None:
-        with contextlib.suppress(_Stopped):  # wherever it strikes
+        with contextlib.suppress(StoppedError):  # wherever it strikes
             asyncio.set_event_loop(self.loop)
             while not self.left:
                 with contextlib.suppress(BaseException):  # SystemExit of a task that the author's code started
@@ -221,7 +223,7 @@ class AuthorThread:
     def _enter(self, call: Call | None) -> BaseException | None:
         """A step begins. What it is to raise instead, if the thread was left behind."""
         self._since, self._holder = time.monotonic(), call
-        return _Stopped() if self.left else None
+        return StoppedError() if self.left else None
 
     def _exit(self) -> None:
         holder, self._holder = self._holder, None
