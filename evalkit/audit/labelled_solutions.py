@@ -26,7 +26,8 @@ from typing import Any
 from evalkit.audit.edited_solutions import EDITS, edited_solutions
 from evalkit.audit.known_table import read_known
 from evalkit.task.earlier_form import solution_folders
-from evalkit.task.optional_parts import folder_of, nearly, solution_of
+from evalkit.task.near_misses import nearly
+from evalkit.task.optional_parts import folder_of, solution_of
 from evalkit.task.playing import played
 from evalkit.task.protocol import Spec, Task
 from evalkit.task.scripted_agents import ScriptedAgent, submitting

@@ -47,7 +47,7 @@ class Function:
         After a call that ended its process the next one finds the function defined afresh: what it kept in variables of
         its module is gone, its files are there.
         """
-        payload = json.dumps(arguments).encode()
+        payload = _json(arguments)
         if self._undefined or (not self._defined and not await self._define()):
             return replace(self._undefined or FunctionReply("died"))
         reply = await self._session.call_json(payload, timeout_s=self.timeout_s)
@@ -63,6 +63,19 @@ class Function:
             kind = "forbidden" if output.forbidden else output.kind
             self._undefined = FunctionReply(kind, error=output.error, exception=output.exception)
         return self._defined
+
+
+def _json(arguments: Sequence[Any]) -> bytes:
+    """The arguments as JSON. Raises `TypeError` for what is not, and for keys that JSON would turn into texts."""
+    payload = json.dumps(arguments).encode()  # first, for it notices what holds itself
+    level: list[Any] = list(arguments)
+    while level:
+        dicts = [one for one in level if isinstance(one, dict)]
+        if any(type(key) is not str for one in dicts for key in one):
+            raise TypeError("an argument is a dict whose keys are not texts: it is not JSON serializable")
+        inner = [one.values() for one in dicts] + [one for one in level if isinstance(one, list | tuple)]
+        level = [item for part in inner for item in part]
+    return payload
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from typing import Any
 
 from evalkit.sandbox.local.workspace import MAX_DEPTH, MAX_ENTRIES, MAX_PATH
 from evalkit.task.grade import preview
-from evalkit.task.optional_parts import TOOL, WANTED, misfits, near_miss, preload_of, shown_schema_of
+from evalkit.task.near_misses import near_miss
+from evalkit.task.optional_parts import TOOL, WANTED, misfits, preload_of, shown_schema_of
 from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
 from evalkit.task.tools import McpServer
 from evalkit.util.text import counted

@@ -20,6 +20,7 @@ from evalkit.task.checks import takes, wrong_agents, wrong_files, wrong_patterns
 from evalkit.task.directions import check_thresholds
 from evalkit.task.earlier_form import present_form
 from evalkit.task.kinds import kind_config, kind_of_node, plugin_of_kind
+from evalkit.task.near_misses import near_miss
 from evalkit.task.optional_parts import (
     SPEC,
     TASK,
@@ -28,7 +29,6 @@ from evalkit.task.optional_parts import (
     definition,
     files_of,
     misfits,
-    near_miss,
     needs_submission_of,
     system_of,
 )

@@ -10,12 +10,12 @@ nor return an object that calls itself equal to everything.
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evalkit import Fault, Measurement, Output, Sandbox, preview, readings
+from evalkit import Fault, Measurement, Output, Sandbox
+from evalkit.task.submitted_source import read_source
 from evalkit.util.errors import TaskError
 
 from .inputs import like
@@ -28,7 +28,6 @@ CATEGORIES = {
     "timeout": "Too slow",
     "wrong_values": "Wrong values",
 }
-MOST_CHARACTERS = 100_000
 MOST_BYTES = 8_000_000
 """Of all that a submission returns; what is expected is at most some hundred kilobytes."""
 _CODEC = (Path(__file__).parent / "codec.py").read_text(encoding="utf-8")
@@ -44,7 +43,7 @@ EXPLORED_S = 120.0
 
 async def measure(answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
     """Value `failure`: the first test that fails, empty if none does."""
-    source = read_source(answer, spec)
+    source = read_source(answer, spec.function)
     if isinstance(source, Fault):
         return Measurement(fault=source)
     calls = await _recorded(spec, sandbox)
@@ -52,27 +51,6 @@ async def measure(answer: Any, spec: Spec, sandbox: Sandbox) -> Measurement:
     if isinstance(results, Fault):
         return Measurement(fault=results)
     return Measurement({"failure": await _checked(calls, results, spec, sandbox)})
-
-
-def read_source(answer: Any, spec: Spec) -> str | Fault:
-    """The source in an answer, without what stands around a fenced one; the last that defines the function counts."""
-    if not isinstance(answer, str):
-        return Fault("parse_error", f"The answer is no Python source but {preview(answer)}")
-    if len(answer) > MOST_CHARACTERS:
-        return Fault("parse_error", f"The answer has {len(answer):,} characters, more than {MOST_CHARACTERS:,}")
-    fault = Fault("parse_error", "The answer is empty")
-    for source in readings(answer):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # "\\d" in a docstring is no mistake
-                compile(source, "<submission>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            fault = Fault("parse_error", f"The answer is no Python: {str(error)[:200]}")
-            continue
-        if spec.function in source:
-            return source
-        fault = Fault("parse_error", f"The answer defines no function {spec.function}")
-    return fault
 
 
 async def _recorded(spec: Spec, sandbox: Sandbox) -> bytes:
@@ -117,7 +95,7 @@ async def values(answer: Any, spec: Spec, sandbox: Sandbox) -> list[int]:
     inputs = like(await _recorded(spec, sandbox))
     if spec not in _right:
         _right[spec] = await _explored(spec.solution, inputs, spec, sandbox, LINES)
-    source = read_source(answer, spec)
+    source = read_source(answer, spec.function)
     found = [] if isinstance(source, Fault) else await _explored(source, inputs, spec, sandbox, PATIENCE * LINES)
     return [_number(result) for result, taken in zip(found, _right[spec], strict=False) if taken is not None]
 

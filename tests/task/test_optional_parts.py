@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import evalkit
 from evalkit.config.search_path import task_folders
-from evalkit.task import optional_parts
+from evalkit.task import near_misses, optional_parts
 from evalkit.task.registry import load_plugin
 
 EVERYTHING = [*optional_parts.SPEC, *optional_parts.TASK, *optional_parts.TOOL]
@@ -48,14 +48,14 @@ def test_one_slip_in_a_name_is_noticed(data: st.DataObject) -> None:
     slip = data.draw(
         st.sampled_from([slip for slip in slips if slip not in PROBES and slip[0].lower() == part.name[0]])
     )
-    found = optional_parts.near_miss([part], holding(slip, VALUES[part.kind]))
+    found = near_misses.near_miss([part], holding(slip, VALUES[part.kind]))
     assert found == (slip, part)
 
 
 @pytest.mark.parametrize("part", EVERYTHING, ids=lambda part: part.name)
 def test_the_part_itself_is_no_slip_and_hides_its_likes(part: optional_parts.Part) -> None:
     own = type("Own", (), {part.name: VALUES[part.kind], part.name + "s": VALUES[part.kind]})()
-    assert optional_parts.near_miss([part], own) is None
+    assert near_misses.near_miss([part], own) is None
     assert list(optional_parts.misfits([part], own)) == []
     assert [
         wrong.name
@@ -78,7 +78,7 @@ def test_the_part_itself_is_no_slip_and_hides_its_likes(part: optional_parts.Par
 )
 def test_what_an_author_may_well_mean_is_let_alone(name: str, value: Any) -> None:
     for several in (optional_parts.SPEC, optional_parts.TASK, optional_parts.TOOL):
-        assert optional_parts.near_miss(several, holding(name, value)) is None
+        assert near_misses.near_miss(several, holding(name, value)) is None
 
 
 def test_a_value_that_is_not_among_the_choices_does_not_fit() -> None:
@@ -88,7 +88,7 @@ def test_a_value_that_is_not_among_the_choices_does_not_fit() -> None:
 
 @pytest.mark.parametrize("name", sorted(task_folders()))
 def test_shipped_tasks_have_no_slips(name: str) -> None:
-    assert optional_parts.near_miss(optional_parts.TASK, load_plugin(name)) is None
+    assert near_misses.near_miss(optional_parts.TASK, load_plugin(name)) is None
 
 
 def test_every_part_says_what_it_is_in_a_protocol_that_authors_can_import() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.sandbox.protocol import Sandbox
-from evalkit.task.grade import Fault, preview, readings
+from evalkit.task.grade import Fault
 from evalkit.util.bounded_json import loads
 
-MOST_CHARACTERS = 100_000
 MOST_BYTES = 8_000_000
 """Of all that a function returns."""
 _INSIDE = Path(__file__).with_name("called_inside.py").read_text(encoding="utf-8")
@@ -29,27 +27,6 @@ class Called:
     time_limit_s: float
     """Of all calls together."""
     preload: tuple[str, ...] = ()
-
-
-def read_source(answer: Any, function: str) -> str | Fault:
-    """The source in an answer, without a Markdown fence; the last fenced one that defines the function counts."""
-    if not isinstance(answer, str):
-        return Fault("parse_error", f"The answer is not Python source but {preview(answer)}")
-    if len(answer) > MOST_CHARACTERS:
-        return Fault("parse_error", f"The answer has {len(answer):,} characters, more than {MOST_CHARACTERS:,}")
-    fault = Fault("parse_error", "The answer is empty")
-    for source in readings(answer):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # "\\d" in a docstring is no mistake
-                compile(source, "<submission>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            fault = Fault("parse_error", f"The answer is not Python: {str(error)[:200]}")
-            continue
-        if function in source:
-            return source
-        fault = Fault("parse_error", f"The answer defines no function {function}")
-    return fault
 
 
 async def replies(

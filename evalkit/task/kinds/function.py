@@ -15,7 +15,7 @@ from evalkit.sandbox.protocol import Sandbox
 from evalkit.task.attempt import Attempt, GradingContext
 from evalkit.task.grade import Check, Fault, Grade, Measurement, within
 from evalkit.task.kinds.answers import apart
-from evalkit.task.kinds.calls import Called, read_source, replies
+from evalkit.task.kinds.calls import Called, replies
 from evalkit.task.kinds.cases import cases_in_file, checked_cases, data_file, variants
 from evalkit.task.kinds.common import (
     EXACT,
@@ -32,6 +32,7 @@ from evalkit.task.kinds.form import Key
 from evalkit.task.kinds.templates import Facts
 from evalkit.task.problem import Problem
 from evalkit.task.scripted_agents import ScriptedAgent, submitting
+from evalkit.task.submitted_source import read_source
 from evalkit.task.tools import Tool
 from evalkit.util.errors import TaskError, UserError
 
