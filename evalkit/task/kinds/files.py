@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import fnmatch
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from evalkit.task.scripted_agents import ScriptedAgent, ScriptedTurn, Tokens
 from evalkit.task.tools import SubmitAnswer, Tool
 from evalkit.util.bounded_json import loads
 from evalkit.util.errors import UserError
+from evalkit.util.path_patterns import is_literal, matches
 from evalkit.util.suggestions import suggestion
 
 _FILES = Key("mapping", each=Key("anything"))
@@ -86,7 +86,7 @@ class Spec:
     @property
     def plain(self) -> list[str]:
         """Artifacts that are paths and not patterns."""
-        return [path for path in self.artifacts if not set(path) & set("*?[")]
+        return [path for path in self.artifacts if is_literal(path)]
 
 
 class Task:
@@ -149,7 +149,11 @@ class Task:
         """Which checks fail on the files that are there, and how."""
         files = {**spec.files, **attempt.artifacts}
         if attempt.rollout is not None:
-            files = {path: data for path, data in files.items() if path in attempt.artifacts or not _graded(path, spec)}
+            files = {
+                path: data
+                for path, data in files.items()
+                if path in attempt.artifacts or not matches(path, spec.artifacts)
+            }
         if missing := next((path for path in spec.plain if path not in files), None):
             return Measurement(fault=Fault("missing_file", f"{missing} is missing"))
         failed = await self._run(files, spec, context.sandbox)
@@ -273,10 +277,6 @@ def _source(given: str, folder: Path, checker: Checker) -> str:
         return data_file(given, folder, "task.tests").read_text(encoding="utf-8")
     except (UserError, UnicodeDecodeError, OSError) as error:
         raise checker.slip(("tests",), str(error)) from error
-
-
-def _graded(path: str, spec: Spec) -> bool:
-    return any(path == one or fnmatch.fnmatch(path, one) for one in spec.artifacts)
 
 
 def _texts(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from evalkit.util.text import counted
 _PATH = {"type": "string", "description": "Relative path, such as src/main.py."}
 
 
-def _schema(**properties: Any) -> dict[str, Any]:
+def only_texts(**properties: Any) -> dict[str, Any]:
+    """JSON Schema of an object that has just these properties."""
     return {
         "type": "object",
         "properties": properties,
@@ -34,7 +35,7 @@ class ReadFile:
     @property
     def input_schema(self) -> Mapping[str, Any]:
         """A path."""
-        return _schema(path=_PATH)
+        return only_texts(path=_PATH)
 
     async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Read it; whatever is no file of UTF-8 text is an error that the model is told."""
@@ -64,7 +65,7 @@ class WriteFile:
     @property
     def input_schema(self) -> Mapping[str, Any]:
         """A path and the whole content."""
-        return _schema(path=_PATH, content={"type": "string", "description": "The whole content of the file."})
+        return only_texts(path=_PATH, content={"type": "string", "description": "The whole content of the file."})
 
     async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Write it; what cannot be written is an error that the model is told."""
@@ -89,7 +90,7 @@ class ListFiles:
     @property
     def input_schema(self) -> Mapping[str, Any]:
         """Nothing to say."""
-        return _schema()
+        return only_texts()
 
     async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """List them, in order; links are none."""

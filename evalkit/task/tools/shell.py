@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.config.schema import SandboxConfig
+from evalkit.task.tools.files import only_texts
 from evalkit.task.tools.protocol import ToolContext, ToolResult
 from evalkit.util.errors import UserError
 
@@ -35,13 +36,7 @@ class Shell:
     @property
     def input_schema(self) -> Mapping[str, Any]:
         """A command line."""
-        command = {"type": "string", "description": "The command line to run."}
-        return {
-            "type": "object",
-            "properties": {"command": command},
-            "required": ["command"],
-            "additionalProperties": False,
-        }
+        return only_texts(command={"type": "string", "description": "The command line to run."})
 
     async def __call__(self, input: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Run it. Its exit status stands behind what it printed, unless it is 0; only what did not end is an error."""

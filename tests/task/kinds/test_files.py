@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,38 @@ def test_work_on_files_is_graded_by_its_checks_and_audited_clean(here: Path, cap
     write("cleaning", CLEANING)
     assert main(["audit", "task=cleaning"]) == 0, capsys.readouterr().out
     assert "CLEAN: no findings" in capsys.readouterr().out
+
+
+REMOVED = """\
+# @package _global_
+runs: {count: 2}
+task:
+  name: removed
+  kind: files
+  prompt: Leave src as it is.
+  files: {src/a.py: "x = 1\\n", src/deep/b.py: "y = 2\\n", notes.md: kept}
+  artifacts: ["src/**/*.py"]
+  reference: {src/a.py: "x = 1\\n"}
+  tests: |
+    from pathlib import Path
+    def test_first(): assert Path("src/a.py").exists()
+    def test_second(): assert Path("src/deep/b.py").exists() and Path("notes.md").exists()
+  agents:
+    - name: removes
+      turns:
+        - text: ""
+          tokens: {median: 9}
+          calls: [{name: python_expression, input: {expression: "import os; os.remove('src/FILE')"}}]
+        - {text: Done., tokens: {median: 9}}
+"""
+
+
+@pytest.mark.parametrize(("file", "category"), [("a.py", "test_first"), ("deep/b.py", "test_second")])
+def test_a_start_file_that_was_removed_is_gone_for_a_test_file_too(here: Path, file: str, category: str) -> None:
+    write("removed", REMOVED.replace("FILE", file))
+    assert main(["task=removed", "model=simulated", "quiet=true", "agent.nudges=0", "hydra.run.dir=out"]) == 0
+    runs = [json.loads(line) for line in (here / "out" / "runs.jsonl").read_text().splitlines()]
+    assert [run["category"] for run in runs] == [category] * 2
 
 
 SLIPS = [
